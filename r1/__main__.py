@@ -1,0 +1,41 @@
+"""Commands beside the stages.
+
+    python -m r1 inspect zero            what a stage made: lineage, params, counts, metrics, samples
+    python -m r1 compose profile=smoke   write params.yaml from conf/ (what `dvc exp run -S` does), run nothing
+"""
+
+import argparse
+from pathlib import Path
+
+
+def main() -> None:
+    """Parse the command line and run one command."""
+    parser = argparse.ArgumentParser(prog="python -m r1", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    inspecting = commands.add_parser("inspect", help="print what a stage made")
+    inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts)")
+    inspecting.add_argument("--samples", type=int, default=3, help="rows to show of each table (default 3)")
+    composing = commands.add_parser("compose", help="write params.yaml from conf/")
+    composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
+    arguments = parser.parse_args()
+    if arguments.command == "compose":
+        _compose(arguments.overrides)
+    else:
+        from r1.reporting.inspect import inspect
+
+        inspect(arguments.name, arguments.samples)
+
+
+def _compose(overrides: list[str]) -> None:
+    import yaml
+    from dvc.utils.hydra import compose_and_dump
+
+    from r1.stage import validate
+
+    target = Path("params.yaml")
+    compose_and_dump(str(target.resolve()), str(Path("conf").resolve()), None, "config", "", overrides)
+    validate(yaml.safe_load(target.read_text()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Artifacts: written aside and moved into place, each with a manifest of where it comes from."""
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "manifest.json"
+PLUMBING = ("config", "stage", "artifacts", "progress")
+"""Modules of r1 that decide how a stage is called and shown, not what it makes: values reach it as params."""
+
+
+class BrokenArtifact(RuntimeError):
+    """An artifact is missing, half there, or not what its manifest says."""
+
+
+@contextmanager
+def write_aside(target: Path) -> Iterator[Path]:
+    """A directory to write into; it becomes `target` only if the block ends well.
+
+    A killed or failing writer leaves the old target, or none, never half of one.
+    """
+    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    for leftover in target.parent.glob(f".{target.name}.*.tmp"):
+        shutil.rmtree(leftover)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    if target.exists():
+        shutil.rmtree(target)
+    aside.rename(target)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, keys in the order given."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    aside.replace(path)
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, or of a directory's names and contents without its manifest.
+
+    Raises:
+        BrokenArtifact: if there is nothing at the path.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if not path.is_dir():
+        raise BrokenArtifact(f"{path} is missing: run `dvc repro` to make it")
+    digest = hashlib.sha256()
+    for file in sorted(file for file in path.rglob("*") if file.is_file() and file.name != MANIFEST):
+        digest.update(f"{file.relative_to(path)}\0{content_hash(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def read_manifest(artifact: Path) -> dict[str, Any]:
+    """The manifest of an artifact directory.
+
+    Raises:
+        BrokenArtifact: if the artifact or its manifest is missing or unreadable.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((artifact / MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        raise BrokenArtifact(f"{artifact} is not a whole artifact ({error}): run `dvc repro` to make it") from error
+    return manifest
+
+
+def source_closure(script: Path) -> list[str]:
+    """Modules of r1 that a script imports, directly or through others, lazy imports included, PLUMBING left out.
+
+    Returns:
+        Paths from the project's root, such as "r1/training/grpo.py", sorted.
+    """
+    root = Path(__file__).parent.parent
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        for module in _imports(waiting.pop()):
+            for name in _with_parents(module):
+                path = _module_path(root, name)
+                if path is None or name.split(".")[-1] in PLUMBING or path in found:
+                    continue
+                found.add(path)
+                waiting.append(path)
+    return sorted(str(path.relative_to(root)) for path in found if _has_code(path))
+
+
+def code_hash(script: Path) -> str:
+    """SHA-256 of a script and of every module of r1 that it uses: the code's revision, as far as it matters."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256(script.read_bytes())
+    for name in source_closure(script):
+        digest.update(f"{name}\0".encode() + (root / name).read_bytes())
+    return digest.hexdigest()
+
+
+def _imports(path: Path) -> Iterable[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _has_code(path: Path) -> bool:
+    """False for a package's docstring alone."""
+    return any(not isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
+
+
+def _with_parents(module: str) -> Iterable[str]:
+    parts = module.split(".")
+    return (".".join(parts[:end]) for end in range(1, len(parts) + 1)) if parts[0] == "r1" else ()
+
+
+def _module_path(root: Path, module: str) -> Path | None:
+    base = root.joinpath(*module.split("."))
+    candidates = (base / "__init__.py", base.with_suffix(".py"))
+    return next((path for path in candidates if path.is_file()), None)

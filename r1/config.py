@@ -1,0 +1,423 @@
+"""The typed schema of the configuration, and the way from the command line into a stage.
+
+Light on purpose: it imports neither torch nor transformers, so a wrong value
+fails in well under two seconds, before any model loads. Values live in conf/;
+params.yaml is their composition, which DVC tracks and every stage reads.
+"""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+RewardName = Literal[
+    "accuracy_reward",
+    "format_reward",
+    "tag_count_reward",
+    "reasoning_steps_reward",
+    "len_reward",
+    "cosine_scaled_reward",
+    "repetition_penalty_reward",
+    "soft_overlong_punishment",
+    "language_consistency_reward",
+    "preference_reward",
+]
+BaseName = Literal["base", "base_qwen", "base_llama"]
+ModelName = Literal[
+    "base",
+    "base_qwen",
+    "base_llama",
+    "zero",
+    "cold_start",
+    "reasoning_rl",
+    "sft",
+    "r1",
+    "distill_qwen",
+    "distill_llama",
+    "student_rl_qwen",
+    "student_rl_llama",
+]
+TemplateName = Literal["chat", "r1_zero", "r1_zero_short"]
+
+
+class Section(BaseModel):
+    """Base of every part: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, values: Any) -> Any:
+        for key in values if isinstance(values, dict) else ():
+            if key not in cls.model_fields:
+                close = get_close_matches(str(key), cls.model_fields, n=1)
+                hint = f" (did you mean {close[0]!r}?)" if close else ""
+                raise ValueError(f"unknown key {key!r}{hint}; allowed: {', '.join(cls.model_fields)}")
+        return values
+
+
+# --- models -----------------------------------------------------------------
+
+
+class DenseArchitecture(Section):
+    """A dense decoder, `qwen3` or `llama`, in transformers' names.
+
+    Not qwen2: AutoTokenizer reads any tokenizer beside a qwen2 model as Qwen2's
+    own, and so would silently split our text otherwise than in training.
+    """
+
+    model_type: Literal["qwen3", "llama"]
+    hidden_size: PositiveInt
+    intermediate_size: PositiveInt
+    num_hidden_layers: PositiveInt
+    num_attention_heads: PositiveInt
+    num_key_value_heads: PositiveInt
+    head_dim: PositiveInt
+    max_position_embeddings: PositiveInt
+    tie_word_embeddings: bool
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.num_attention_heads % self.num_key_value_heads:
+            raise ValueError(
+                f"num_attention_heads {self.num_attention_heads} must be a multiple of "
+                f"num_key_value_heads {self.num_key_value_heads}"
+            )
+        return self
+
+
+class DeepseekV3Architecture(Section):
+    """R1's own: multi-head latent attention and a mixture of experts, in transformers' names.
+
+    vLLM's CPU kernel wants kv_lora_rank + qk_rope_head_dim = 576 (measured).
+    """
+
+    model_type: Literal["deepseek_v3"]
+    hidden_size: PositiveInt
+    intermediate_size: PositiveInt
+    moe_intermediate_size: PositiveInt
+    num_hidden_layers: PositiveInt
+    first_k_dense_replace: int = Field(ge=0)
+    num_attention_heads: PositiveInt
+    num_key_value_heads: PositiveInt
+    q_lora_rank: PositiveInt
+    kv_lora_rank: PositiveInt
+    qk_nope_head_dim: PositiveInt
+    qk_rope_head_dim: PositiveInt
+    v_head_dim: PositiveInt
+    n_routed_experts: PositiveInt
+    n_shared_experts: PositiveInt
+    num_experts_per_tok: PositiveInt
+    n_group: PositiveInt
+    topk_group: PositiveInt
+    topk_method: Literal["noaux_tc"]
+    scoring_func: Literal["sigmoid"]
+    routed_scaling_factor: PositiveFloat
+    max_position_embeddings: PositiveInt
+    tie_word_embeddings: bool
+
+    @model_validator(mode="after")
+    def _experts_suffice(self) -> Self:
+        if self.num_experts_per_tok > self.n_routed_experts:
+            raise ValueError(
+                f"num_experts_per_tok {self.num_experts_per_tok} exceeds n_routed_experts {self.n_routed_experts}"
+            )
+        return self
+
+
+Architecture = Annotated[DenseArchitecture | DeepseekV3Architecture, Field(discriminator="model_type")]
+
+
+class Optimization(Section):
+    """AdamW with warm-up, then cosine decay to `min_learning_rate_ratio` of the peak."""
+
+    learning_rate: PositiveFloat
+    min_learning_rate_ratio: Probability
+    warmup_ratio: Probability
+    weight_decay: NonNegativeFloat
+    batch_size: PositiveInt
+    micro_batch_size: PositiveInt
+    max_length: PositiveInt
+
+    @model_validator(mode="after")
+    def _micro_divides(self) -> Self:
+        if self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of micro_batch_size {self.micro_batch_size}"
+            )
+        return self
+
+
+class Pretraining(Optimization):
+    """Pretraining of a miniature base from scratch on the corpus."""
+
+    vocab_size: int = Field(ge=300)
+    max_steps: PositiveInt
+
+
+class Base(Section):
+    """A base model: pretrained here (architecture + pretraining), or a checkpoint that exists.
+
+    checkpoint: hub id, local directory, or a .gguf file.
+    """
+
+    checkpoint: str | None
+    architecture: Architecture | None
+    pretraining: Pretraining | None
+    chat_template: TemplateName | None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.checkpoint is None and (self.architecture is None or self.pretraining is None):
+            raise ValueError("needs a checkpoint, or architecture and pretraining to make one from scratch")
+        if self.checkpoint is not None and self.checkpoint.startswith((".", "/", "~")):
+            if not Path(self.checkpoint).expanduser().exists():
+                raise ValueError(f"checkpoint {self.checkpoint!r}: no such file or directory")
+        return self
+
+
+# --- sampling ---------------------------------------------------------------
+
+
+class TransformersEngine(Section):
+    """transformers' generate in this process."""
+
+    name: Literal["transformers"]
+    batch_size: PositiveInt
+
+
+class VllmEngine(Section):
+    """vLLM in this process."""
+
+    name: Literal["vllm"]
+    dtype: Literal["float32", "bfloat16", "float16", "auto"]
+    enforce_eager: bool
+    cpu_kvcache_gib: PositiveInt
+    gpu_memory_utilization: Share
+    tensor_parallel_size: PositiveInt
+
+
+Engine = Annotated[TransformersEngine | VllmEngine, Field(discriminator="name")]
+
+
+class Sampling(Section):
+    """How completions are drawn."""
+
+    temperature: NonNegativeFloat
+    top_p: Share
+    max_new_tokens: PositiveInt
+    num_samples: PositiveInt
+
+
+# --- stages -----------------------------------------------------------------
+
+
+class Family(Section):
+    """A task family at one level, and how many of its problems go where.
+
+    options are reasoning-gym's; documents counts corpus documents, the others problems.
+    """
+
+    task: Literal["chain_sum", "basic_arithmetic", "complex_arithmetic"]
+    level: str
+    options: dict[str, Any]
+    documents: int = Field(ge=0)
+    cold_start: int = Field(ge=0)
+    rl: int = Field(ge=0)
+    rejection: int = Field(ge=0)
+    evaluate: int = Field(ge=0)
+
+
+class Styles(Section):
+    """How often the corpus' authors do what; r1/corpus/documents.py shows each style.
+
+    Attributes:
+        direct: documents that answer without any step.
+        chinese, mixed: of those with steps, the language; the rest is English.
+        tagged: of those with steps, in think/answer form.
+        slip: per step, a wrong result.
+        careful: of those with steps, authors that check themselves.
+        confirm: per right step of a careful author, an explicit check.
+        header: documents under R1-Zero's instruction.
+    """
+
+    direct: Probability
+    chinese: Probability
+    mixed: Probability
+    tagged: Probability
+    slip: Probability
+    careful: Probability
+    confirm: Probability
+    header: Probability
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        if self.chinese + self.mixed > 1:
+            raise ValueError(f"chinese {self.chinese} and mixed {self.mixed} add up to more than 1")
+        return self
+
+
+class General(Section):
+    """How many general prompts go where; documents counts corpus documents."""
+
+    documents: int = Field(ge=0)
+    sft: PositiveInt
+    preference: PositiveInt
+    rl: PositiveInt
+    evaluate: PositiveInt
+
+
+class Prepare(Section):
+    """The world: problems by family, the corpus' styles, general prompts."""
+
+    families: dict[str, Family]
+    styles: Styles
+    general: General
+
+
+class Algorithm(Section):
+    """The RL algorithm, in TRL's names (GRPOConfig)."""
+
+    name: Literal["grpo"]
+    loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo"]
+    scale_rewards: Literal["group", "batch", "none"]
+    beta: NonNegativeFloat
+    epsilon: PositiveFloat
+    num_iterations: PositiveInt
+    ref_model_sync_steps: PositiveInt
+
+
+class RewardOptions(Section):
+    """Parameters of the rewards that have some."""
+
+    repetition_ngram_size: PositiveInt
+    repetition_max_penalty: float = Field(le=0)
+    overlong_cache: Share
+    reasoning_steps_target: PositiveInt
+
+
+class Rl(Section):
+    """What every RL stage shares."""
+
+    algorithm: Algorithm
+    engine: Engine
+    reward_options: RewardOptions
+    max_steps_without_variance: PositiveInt
+
+
+class RlStage(Section):
+    """One RL run; batch_size counts rollouts per optimizer step, num_generations the group."""
+
+    max_steps: PositiveInt
+    learning_rate: PositiveFloat
+    batch_size: PositiveInt
+    micro_batch_size: PositiveInt
+    num_generations: int = Field(ge=2)
+    max_completion_length: PositiveInt
+    temperature: PositiveFloat
+    rewards: dict[RewardName, float]
+
+    @model_validator(mode="after")
+    def _batch_fits(self) -> Self:
+        if self.batch_size % self.num_generations:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of num_generations {self.num_generations} "
+                "(whole groups per step)"
+            )
+        if self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of micro_batch_size {self.micro_batch_size}"
+            )
+        if not any(self.rewards.values()):
+            raise ValueError("rewards: at least one reward needs a weight other than 0")
+        return self
+
+
+class FinalRl(RlStage):
+    """RL over all scenarios: general prompts come in for the last share of the steps, at this share of the prompts."""
+
+    general_last: Probability
+    general_share: Probability
+
+
+class Finetuning(Optimization):
+    """Some epochs over a data set."""
+
+    epochs: PositiveInt
+
+
+class SftStage(Finetuning):
+    """Supervised fine-tuning on prompt-completion pairs, loss on the completion alone.
+
+    chat_template: what the model is prompted with from here on; null keeps the base's.
+    """
+
+    chat_template: TemplateName | None
+
+
+class ColdStartData(Section):
+    """Sampling and filtering of the cold-start set; few_shot is the number of worked examples shown to the base."""
+
+    engine: Engine
+    sampling: Sampling
+    few_shot: int = Field(ge=1, le=2)
+    max_examples: PositiveInt
+    max_paragraph_words: PositiveInt
+
+
+class RejectionSampling(Section):
+    """Sampling and filtering of the SFT set; general_ratio is general per reasoning example (R1: 200k to 600k)."""
+
+    engine: Engine
+    sampling: Sampling
+    max_kept_per_prompt: PositiveInt
+    max_paragraph_words: PositiveInt
+    general_ratio: NonNegativeFloat
+
+
+class Evaluate(Section):
+    """Evaluation; sampling.num_samples is the k of pass@k and maj@k."""
+
+    engine: Engine
+    sampling: Sampling
+    general_max_new_tokens: PositiveInt
+    bootstrap_resamples: PositiveInt
+    confidence: float = Field(gt=0, lt=1)
+
+
+class Report(Section):
+    """Margins of the claims, fixed before the run."""
+
+    mixing_bound: Probability
+    non_inferiority_margin: Probability
+
+
+class Config(Section):
+    """The whole recipe, in R1's order."""
+
+    profile: str
+    seed: int = Field(ge=0)
+    offline: bool
+    model: str | None
+    prepare: Prepare
+    base: Base
+    base_qwen: Base
+    base_llama: Base
+    rl: Rl
+    zero: RlStage
+    cold_start_data: ColdStartData
+    cold_start: SftStage
+    reasoning_rl: RlStage
+    rejection_sampling: RejectionSampling
+    sft: SftStage
+    reward_model: Finetuning
+    final_rl: FinalRl
+    distill_qwen: SftStage
+    distill_llama: SftStage
+    student_rl_qwen: RlStage
+    student_rl_llama: RlStage
+    evaluate: Evaluate
+    report: Report

@@ -1,0 +1,41 @@
+"""The corpus: documents about problems and general exchanges, one parquet of texts."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from r1.config import Prepare
+from r1.corpus.documents import write_response
+from r1.models.chat import turn
+from r1.prompts.general import draw
+from r1.prompts.splits import GENERAL_BUCKETS, draw_problems
+
+
+def build_corpus(settings: Prepare, seed: int) -> list[dict[str, Any]]:
+    """All documents, in the order families are configured; pretraining shuffles.
+
+    Returns:
+        Rows of `text`, `prompt`, `task` and `style`.
+    """
+    rng = random.Random(seed)
+    rows = []
+    for task, style, prompt, response in (*_problems(settings, seed, rng), *_general(settings, seed, rng)):
+        header = rng.random() < settings.styles.header
+        rows.append({"text": turn(prompt, response, header), "prompt": prompt, "task": task, "style": style})
+    return rows
+
+
+def _problems(settings: Prepare, seed: int, rng: random.Random) -> Iterator[tuple[str, str, str, str]]:
+    for name, family in settings.families.items():
+        for problem in draw_problems(name, family, "corpus", family.documents, seed, distinct=False):
+            response, style = write_response(problem, settings.styles, rng)
+            yield problem.task, style, problem.question, response
+
+
+def _general(settings: Prepare, seed: int, rng: random.Random) -> Iterator[tuple[str, str, str, str]]:
+    """Half of this world's authors answer general prompts well, half do not."""
+    prompts = draw(GENERAL_BUCKETS["corpus"], 10**6, seed)
+    for _ in range(settings.general.documents):
+        prompt = rng.choice(prompts)
+        style = rng.choice(["chosen", "rejected"])
+        yield "general", style, prompt.prompt, prompt.chosen if style == "chosen" else prompt.rejected

@@ -1,0 +1,1 @@
+"""From sampled completions to training examples: what is kept, and why the rest is not."""

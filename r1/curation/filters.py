@@ -1,0 +1,114 @@
+"""Filters of sampled completions: every completion leaves with a reason."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from r1.rewards.accuracy import is_correct
+from r1.sampling import Completion
+from r1.text import parse_response, unreadable_because
+
+Reason = Literal[
+    "kept",
+    "truncated",
+    "no_single_answer",
+    "wrong",
+    "no_reasoning",
+    "mixed_language",
+    "code_block",
+    "long_paragraph",
+    "repetition",
+    "duplicate",
+    "enough_for_prompt",
+    "enough",
+]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A sampled completion of a problem, and where it came from."""
+
+    problem: dict[str, Any]
+    completion: Completion
+    source: str
+
+
+def judge(candidate: Candidate, max_paragraph_words: int) -> Reason:
+    """Why a candidate is not fit to learn from, or 'kept': complete, right, reasoned, one language, readable."""
+    problem, completion = candidate.problem, candidate.completion
+    response = parse_response(completion.text)
+    if completion.truncated:
+        return "truncated"
+    if response.answer is None:
+        return "no_single_answer"
+    if not is_correct(completion.text, problem["task"], problem["answer"]):
+        return "wrong"
+    if not response.reasoning:
+        return "no_reasoning"
+    return unreadable_because(completion.text, max_paragraph_words=max_paragraph_words) or "kept"  # type: ignore[return-value]
+
+
+def select(
+    candidates: Sequence[Candidate], max_paragraph_words: int, max_kept_per_prompt: int, max_kept: int | None = None
+) -> list[Reason]:
+    """Judge every candidate in order, drop repeated completions of a prompt, and cap what is kept.
+
+    Returns:
+        [candidate], the reason each was dropped, or 'kept'.
+    """
+    per_prompt: Counter[str] = Counter()
+    seen: set[tuple[str, str]] = set()
+    kept = 0
+    reasons: list[Reason] = []
+    for candidate in candidates:
+        prompt, text = candidate.problem["prompt"], candidate.completion.text
+        reason = judge(candidate, max_paragraph_words)
+        if reason == "kept" and (prompt, text) in seen:
+            reason = "duplicate"
+        elif reason == "kept" and per_prompt[prompt] >= max_kept_per_prompt:
+            reason = "enough_for_prompt"
+        elif reason == "kept" and max_kept is not None and kept >= max_kept:
+            reason = "enough"
+        if reason == "kept":
+            seen.add((prompt, text))
+            per_prompt[prompt] += 1
+            kept += 1
+        reasons.append(reason)
+    return reasons
+
+
+def rewrite(completion: str) -> str:
+    """The readable form of R1: reasoning, then a summary with the answer (paper section 2.3.1).
+
+    >>> rewrite("First 2 + 2 = 4.\\nThe answer is 4.")
+    '<think>First 2 + 2 = 4.</think>The answer is <answer>4</answer>'
+    """
+    response = parse_response(completion)
+    reasoning = "\n".join(line.strip() for line in response.reasoning.splitlines() if line.strip())
+    return f"<think>{reasoning}</think>The answer is <answer>{response.answer}</answer>"
+
+
+def as_table(candidates: Iterable[Candidate], reasons: Iterable[Reason]) -> list[dict[str, Any]]:
+    """One row a candidate, for `inspect`: what was sampled, from where, and why it was kept or dropped."""
+    return [
+        {
+            "prompt": candidate.problem["prompt"],
+            "answer": candidate.problem["answer"],
+            "completion": candidate.completion.text,
+            "tokens": candidate.completion.tokens,
+            "source": candidate.source,
+            "reason": reason,
+        }
+        for candidate, reason in zip(candidates, reasons, strict=True)
+    ]
+
+
+def acceptance(reasons: Sequence[Reason]) -> dict[str, Any]:
+    """Share that was kept, and counts by reason."""
+    counts = Counter(reasons)
+    return {
+        "candidates": len(reasons),
+        "acceptance_rate": counts["kept"] / len(reasons) if reasons else 0.0,
+        "reasons": dict(sorted(counts.items())),
+    }

@@ -1,0 +1,24 @@
+"""Reading and writing of parquet data: the same bytes for the same rows."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write rows as parquet that datasets, pandas and DuckDB open."""
+    pd.DataFrame(rows).to_parquet(path, index=False)
+
+
+def read_rows(path: str | Path) -> list[dict[str, Any]]:
+    """Rows of a parquet file.
+
+    Raises:
+        SystemExit: if the file is missing or no parquet.
+    """
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{path} cannot be read ({error}): run `dvc repro` to make it") from error
+    return frame.to_dict("records")

@@ -1,0 +1,130 @@
+"""Evaluation of one model: sample, read every completion, summarise by task and level."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from r1.config import Evaluate
+from r1.evaluation.statistics import Estimate, estimate, majority, pass_at_k
+from r1.models.chat import as_messages
+from r1.rewards.accuracy import is_correct
+from r1.rewards.preference import RewardModel, final_summary
+from r1.sampling import Sampler
+from r1.prompts.general import refuses
+from r1.text import count_reflections, is_mixed, parse_response, unreadable_because
+
+Summary = dict[str, dict[str, dict[str, Estimate]]]
+"""task -> level -> metric -> estimate."""
+
+
+def sample_problems(sampler: Sampler, problems: list[dict[str, Any]], settings: Evaluate, seed: int) -> pd.DataFrame:
+    """Sample every problem and read each completion.
+
+    Returns:
+        One row a completion: problem, prompt, task, level, answer, completion,
+        predicted, correct, tokens, truncated, well_formed, mixed, reflections, unreadable.
+    """
+    drawn = sampler.sample([as_messages(problem["prompt"]) for problem in problems], settings.sampling, seed)
+    return pd.DataFrame(
+        [
+            {
+                "problem": number,
+                **{key: problem[key] for key in ("prompt", "task", "level", "answer")},
+                "completion": completion.text,
+                "predicted": parse_response(completion.text).answer,
+                "correct": is_correct(completion.text, problem["task"], problem["answer"]),
+                "tokens": completion.tokens,
+                "truncated": completion.truncated,
+                "well_formed": parse_response(completion.text).well_formed,
+                "mixed": is_mixed(completion.text),
+                "reflections": count_reflections(completion.text),
+                "unreadable": unreadable_because(completion.text) or "",
+            }
+            for number, (problem, completions) in enumerate(zip(problems, drawn, strict=True))
+            for completion in completions
+        ]
+    )
+
+
+def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
+    """One row a problem: what the metrics average over.
+
+    Columns: task, level, pass_at_1, pass_at_<k>, maj_at_k, response_tokens,
+    format_rate, language_mixing, reflection_rate, readability, truncation.
+    """
+    rows = []
+    for _, group in samples.groupby("problem", sort=True):
+        n, correct = len(group), int(group["correct"].sum())
+        first = group.iloc[0]
+        voted = majority([None if pd.isna(answer) else str(answer) for answer in group["predicted"]])
+        right = group.loc[group["correct"], "predicted"]
+        rows.append(
+            {
+                "task": first["task"],
+                "level": first["level"],
+                "pass_at_1": correct / n,
+                **{f"pass_at_{k}": pass_at_k(n, correct, k) for k in (2, 4, 8, 16, 32, 64) if k <= n},
+                "maj_at_k": float(voted is not None and voted in set(right)),
+                "response_tokens": group["tokens"].mean(),
+                "format_rate": group["well_formed"].mean(),
+                "language_mixing": group["mixed"].mean(),
+                "reflection_rate": (group["reflections"] > 0).mean(),
+                "readability": (group["unreadable"] == "").mean(),
+                "truncation": group["truncated"].mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def sample_general(
+    sampler: Sampler, prompts: list[dict[str, Any]], judges: dict[str, Path], settings: Evaluate, seed: int
+) -> pd.DataFrame:
+    """One response a general prompt, judged against the preferred reference by the reward model of its kind.
+
+    Returns:
+        One row a prompt: prompt, kind, category, completion, win (1, 0.5 for a
+        tie, 0), refused.
+    """
+    sampling = settings.sampling.model_copy(update={"num_samples": 1, "max_new_tokens": settings.general_max_new_tokens})
+    drawn = sampler.sample([as_messages(prompt["prompt"]) for prompt in prompts], sampling, seed)
+    table = pd.DataFrame(prompts)[["prompt", "kind", "category", "chosen"]]
+    table["completion"] = [completions[0].text for completions in drawn]
+    table["refused"] = [refuses(final_summary(text)) for text in table["completion"]]
+    table["win"] = np.nan
+    for kind, directory in judges.items():
+        rows = table["kind"] == kind
+        model, asked = RewardModel(directory), table.loc[rows, "prompt"].tolist()
+        read = final_summary if kind == "helpful" else str
+        ours = np.array(model.score(asked, [read(text) for text in table.loc[rows, "completion"]]))
+        theirs = np.array(model.score(asked, table.loc[rows, "chosen"].tolist()))
+        table.loc[rows, "win"] = (ours > theirs) + 0.5 * np.isclose(ours, theirs)
+    return table
+
+
+def summarise(problems: pd.DataFrame, general: pd.DataFrame, settings: Evaluate) -> Summary:
+    """Estimates by task and level; general prompts stand under task `general`, level `all`."""
+
+    def estimates(table: pd.DataFrame) -> dict[str, Estimate]:
+        return {
+            str(name): estimate(table[name], settings.bootstrap_resamples, settings.confidence)
+            for name in table.columns
+            if name not in ("task", "level")
+        }
+
+    summary: Summary = {}
+    for (task, level), table in problems.groupby(["task", "level"], sort=False):
+        summary.setdefault(str(task), {})[str(level)] = estimates(table)
+    by_category = {category: table["refused"].astype(float) for category, table in general.groupby("category")}
+    of_general = {"preference_win_rate": general["win"]}
+    for category in ("harmful", "benign"):
+        if category in by_category:
+            of_general[f"refusal_of_{category}"] = by_category[category]
+    summary["general"] = {
+        "all": {
+            name: estimate(values, settings.bootstrap_resamples, settings.confidence)
+            for name, values in of_general.items()
+        }
+    }
+    return summary

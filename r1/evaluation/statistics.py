@@ -1,0 +1,65 @@
+"""Estimates with confidence intervals: bootstrap over problems."""
+
+from collections import Counter
+from collections.abc import Sequence
+from math import comb
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+
+class Estimate(TypedDict):
+    """A mean with its confidence interval and the number of problems."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def estimate(per_problem: ArrayLike, resamples: int, confidence: float) -> Estimate:
+    """Mean over problems, with a percentile bootstrap interval; seeded, so the same data give the same interval.
+
+    Args:
+        per_problem: [problems], one value each (already averaged over its samples:
+            samples of one problem are not independent).
+        resamples: bootstrap resamples.
+        confidence: level of the interval, in (0, 1).
+
+    Raises:
+        ValueError: if there are no problems.
+    """
+    values = np.asarray(per_problem, dtype=float)
+    if values.size == 0:
+        raise ValueError("no problems to estimate from")
+    mean = float(values.mean())
+    if values.size == 1 or np.ptp(values) == 0:
+        return {"mean": mean, "low": mean, "high": mean, "n": int(values.size)}
+    interval = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=resamples,
+        confidence_level=confidence,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return {"mean": mean, "low": float(interval.low), "high": float(interval.high), "n": int(values.size)}
+
+
+def pass_at_k(n: int, correct: int, k: int) -> float:
+    """Unbiased probability that at least one of k samples is right (arXiv 2107.03374, equation 1).
+
+    Args:
+        n: samples drawn.
+        correct: right ones among them.
+        k: at most n.
+    """
+    return 1.0 - comb(n - correct, k) / comb(n, k)
+
+
+def majority(answers: Sequence[str | None]) -> str | None:
+    """The most frequent answer (cons@k, maj@k); the first drawn of equally frequent ones; None if nobody answered."""
+    counted = Counter(answer for answer in answers if answer is not None)
+    return counted.most_common(1)[0][0] if counted else None

@@ -1,0 +1,41 @@
+"""Chat templates. A model directory carries its own, so every stage and engine prompts it alike."""
+
+HEADER = "Think first, then answer.\n"
+"""The miniature's R1-Zero instruction: the paper's (Table 1) in as many words as its context affords."""
+
+_TURNS = (
+    "{%- for message in messages -%}"
+    "{%- if message['role'] == 'user' -%}{{ 'User: ' + message['content'] + '\n' }}"
+    "{%- elif message['role'] == 'assistant' -%}{{ 'Assistant:\n' + message['content'] + eos_token }}"
+    "{%- endif -%}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{ 'Assistant:\n' }}{%- endif -%}"
+)
+
+_R1_ZERO = (
+    "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. "
+    "The assistant first thinks about the reasoning process in the mind and then provides the user with the "
+    "answer. The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> tags, "
+    "respectively, i.e., <think> reasoning process here </think> <answer> answer here </answer>.\n"
+)
+"""The paper's template for R1-Zero (arXiv 2501.12948, Table 1), which its readers need to the letter."""
+
+TEMPLATES = {
+    "chat": _TURNS,
+    "r1_zero": "{{ '" + _R1_ZERO.replace("\n", "\\n") + "' }}" + _TURNS,
+    "r1_zero_short": "{{ '" + HEADER.replace("\n", "\\n") + "' }}" + _TURNS,
+}
+"""Templates by name: `chat` after cold start, the others for R1-Zero."""
+
+
+def turn(question: str, response: str, header: bool) -> str:
+    """One exchange as the `chat` (or, with header, `r1_zero_short`) template renders it, without the end token."""
+    return f"{HEADER if header else ''}User: {question}\nAssistant:\n{response}"
+
+
+def as_messages(question: str, response: str | None = None) -> list[dict[str, str]]:
+    """A question, and its response if there is one, in the form that chat templates and TRL take."""
+    messages = [{"role": "user", "content": question}]
+    if response is not None:
+        messages.append({"role": "assistant", "content": response})
+    return messages

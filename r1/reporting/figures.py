@@ -1,0 +1,83 @@
+"""Learning curves as SVG text, to stand inside one HTML page."""
+
+import io
+from dataclasses import dataclass
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt
+import pandas as pd
+
+# The same bytes for the same data; text as paths, so no font is needed to read it.
+plt.rcParams.update({"svg.hashsalt": "r1", "svg.fonttype": "path", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One plot: a logged column and what to call it."""
+
+    column: str
+    title: str
+
+
+RL_PANELS = (
+    Panel("reward", "reward"),
+    Panel("completions/mean_length", "completion length (tokens)"),
+    Panel("entropy", "entropy (nats per token)"),
+    Panel("kl", "KL to the reference policy (k3)"),
+    Panel("rewards/accuracy_reward/mean", "accuracy reward"),
+    Panel("language_mixing", "language mixing (share of rollouts)"),
+)
+LOSS_PANELS = (Panel("loss", "loss (nats per token)"),)
+
+
+def curves(runs: dict[str, pd.DataFrame], panels: tuple[Panel, ...], smooth: int = 1) -> str:
+    """Learning curves of several runs, a panel a column, as SVG.
+
+    Args:
+        runs: run name -> log with a `step` column.
+        panels: what to draw; a run without the column is left out of its panel.
+        smooth: steps of the centred moving average drawn over the faint raw curve.
+    """
+    columns = min(3, len(panels))
+    lines = -(-len(panels) // columns)
+    figure, axes = plt.subplots(lines, columns, figsize=(3.6 * columns, 2.5 * lines), squeeze=False)
+    for axis, panel in zip(axes.flat, panels, strict=False):
+        for number, (name, log) in enumerate(runs.items()):
+            if panel.column not in log or log[panel.column].isna().all():
+                continue
+            color = f"C{number}"
+            values = log[panel.column].astype(float)
+            axis.plot(log["step"], values, color=color, alpha=0.25 if smooth > 1 else 1, linewidth=1)
+            axis.plot(
+                log["step"], values.rolling(smooth, center=True, min_periods=1).mean(), color=color, label=name
+            )
+        axis.set_title(panel.title, fontsize=9)
+        axis.set_xlabel("step")
+    axes.flat[0].legend(fontsize=7)
+    figure.tight_layout()
+    return _svg(figure)
+
+
+def bars(values: dict[str, tuple[float, float, float]], title: str) -> str:
+    """One horizontal bar a model, with its interval (mean, low, high), as SVG."""
+    figure, axis = plt.subplots(figsize=(7.2, 0.32 * len(values) + 0.8))
+    names = list(values)[::-1]
+    means = [values[name][0] for name in names]
+    errors = [
+        [mean - values[name][1] for name, mean in zip(names, means, strict=True)],
+        [values[name][2] - mean for name, mean in zip(names, means, strict=True)],
+    ]
+    axis.barh(names, means, xerr=errors, color="C0", alpha=0.8, error_kw={"elinewidth": 1, "capsize": 2})
+    axis.set_title(title, fontsize=9)
+    figure.tight_layout()
+    return _svg(figure)
+
+
+def _svg(figure: plt.Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

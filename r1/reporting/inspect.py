@@ -1,0 +1,84 @@
+"""What a stage made, on the terminal."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from r1.artifacts import MANIFEST, BrokenArtifact, content_hash, read_manifest
+
+# Tables whose rows tell why: samples with rewards, candidates with reasons.
+_TOLD_FIRST = ("samples.parquet", "candidates.parquet")
+
+
+def inspect(name: str, samples: int) -> None:
+    """Print lineage, params, counts, metrics and a few rows of every artifact of that name or stage.
+
+    Raises:
+        SystemExit: if there is none; the message lists those there are.
+    """
+    console = Console()
+    found = [path for path in _artifacts() if name in (path.name, read_manifest(path)["stage"])]
+    metrics = Path(f"data/metrics/{name}.json")
+    if not found:
+        known = sorted({path.name for path in _artifacts()} | {read_manifest(path)["stage"] for path in _artifacts()})
+        raise SystemExit(f"nothing here is called {name!r}; run its stage first, or inspect one of: {', '.join(known)}")
+    for artifact in found:
+        _show(console, artifact, samples)
+    if metrics.is_file():
+        console.rule(f"{metrics}")
+        console.print_json(metrics.read_text())
+
+
+def _artifacts() -> Iterator[Path]:
+    return (path.parent for path in sorted(Path("data").rglob(MANIFEST)) if not path.parent.name.startswith("."))
+
+
+def _show(console: Console, artifact: Path, samples: int) -> None:
+    manifest = read_manifest(artifact)
+    console.rule(f"{artifact}")
+    whole = content_hash(artifact) == manifest["content"]
+    console.print(f"made by stages/{manifest['stage']}.py, code {manifest['code'][:12]}, seed {manifest['seed']}")
+    console.print("contents are as written" if whole else "[bold red]contents were changed after they were written[/]")
+    lineage = Table("made from", "then", "now", title="lineage", title_justify="left")
+    for path, digest in manifest["inputs"].items():
+        lineage.add_row(path, digest[:12], _now(path, digest))
+    console.print(lineage)
+    console.print("params", style="bold")
+    console.print_json(json.dumps(manifest["params"]))
+    console.print("counts", style="bold")
+    console.print_json(json.dumps(manifest["counts"]))
+    tables = sorted(artifact.glob("*.parquet"), key=lambda path: (path.name not in _TOLD_FIRST, path.name))
+    for table in tables:
+        _rows(console, table, samples)
+
+
+def _now(path: str, digest: str) -> str:
+    try:
+        return "same" if content_hash(Path(path)) == digest else "changed since"
+    except BrokenArtifact:
+        return "gone"
+
+
+def _rows(console: Console, path: Path, count: int) -> None:
+    frame = pd.read_parquet(path)
+    console.print(f"{path.name}: {len(frame)} rows", style="bold")
+    if "reason" in frame:  # one row of each reason tells more than the first few
+        console.print(frame["reason"].value_counts().to_string())
+        frame = frame.drop_duplicates("reason")
+    elif "step" in frame:  # the end of a run tells more than its start
+        frame = frame[frame["step"] == frame["step"].max()]
+    for row in frame.head(max(count, frame.get("reason", pd.Series()).nunique())).to_dict("records"):
+        console.print("\n".join(f"  [cyan]{escape(str(key))}[/] {_value(value)}" for key, value in row.items()) + "\n")
+
+
+def _value(value: Any) -> str:
+    text = str(value)
+    if "\n" in text:
+        text = "\n    " + text.replace("\n", "\n    ")
+    return escape(text)

@@ -1,0 +1,82 @@
+"""The report: claims, models, curves; one Markdown file and one self-contained HTML page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from r1.evaluation.statistics import Estimate
+
+PAPER_PASS_AT_1 = {
+    "base": "15.6 % (DeepSeek-V3-Base)",
+    "zero": "71.0 % (R1-Zero)",
+    "r1": "79.8 % (R1)",
+    "distill_qwen": "55.5 % (Distill-Qwen-7B)",
+    "distill_llama": "50.4 % (Distill-Llama-8B)",
+    "student_rl_qwen": "47.0 % (R1-Zero-Qwen-32B)",
+}
+"""AIME 2024 pass@1 of the models that ours stand for; arXiv 2501.12948 v1, section 2.2.4 and tables 4 to 6."""
+
+HEADLINE = ("pass_at_1", "maj_at_k", "response_tokens", "format_rate", "language_mixing", "reflection_rate")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the report shows.
+
+    Attributes:
+        profile: the profile that ran.
+        claims: as in claims.json.
+        summaries: model -> task -> level -> metric -> estimate.
+        samples: a few completions, model -> rows.
+        stages: stage -> metrics.
+        figures: title -> SVG, made by us and therefore not escaped.
+    """
+
+    profile: str
+    claims: list[dict[str, Any]]
+    summaries: dict[str, Any]
+    samples: dict[str, list[dict[str, Any]]]
+    stages: dict[str, dict[str, Any]]
+    figures: dict[str, str]
+
+
+def render(contents: Contents, directory: Path) -> None:
+    """Write index.html and report.md. Whatever a model wrote is escaped in the HTML."""
+    for template, target in (("report.html.j2", "index.html"), ("report.md.j2", "report.md")):
+        environment = Environment(
+            loader=FileSystemLoader(Path(__file__).parent),
+            autoescape=template.endswith(".html.j2"),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters.update(FILTERS)
+        text = environment.get_template(template).render(
+            contents=contents, paper=PAPER_PASS_AT_1, headline=HEADLINE
+        )
+        (directory / target).write_text(text)
+
+
+def show_estimate(estimate: Estimate, metric: str) -> str:
+    """A mean with its interval: shares in per cent, tokens as they are."""
+    scale, digits = (1, 1) if metric == "response_tokens" else (100, 1)
+    mean, low, high = (estimate[key] * scale for key in ("mean", "low", "high"))  # type: ignore[literal-required]
+    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def show_effect(claim: dict[str, Any]) -> str:
+    """A claim's effect with its interval: points, or tokens for lengths."""
+    scale, unit = (1, " tokens") if claim["id"] == "responses_grow" else (100, " points")
+    effect, low, high = (claim[key] * scale for key in ("effect", "low", "high"))
+    return f"{effect:+.1f}{unit} [{low:+.1f}, {high:+.1f}]"
+
+
+def reasoning_levels(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Task and level of every table, the general prompts left out."""
+    return [(task, level) for task, levels in summary.items() if task != "general" for level in levels]
+
+
+FILTERS: dict[str, Callable[..., Any]] = {"estimate": show_estimate, "effect": show_effect, "levels": reasoning_levels}

@@ -1,0 +1,58 @@
+"""Rewards by name, in TRL's signature; open-r1's names where it has them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from r1.config import RewardName, RewardOptions
+from r1.rewards.accuracy import accuracy_reward
+from r1.rewards.common import RewardFunction
+from r1.rewards.format import format_reward, get_reasoning_steps_reward, tag_count_reward
+from r1.rewards.language import language_consistency_reward
+from r1.rewards.length import get_cosine_scaled_reward, len_reward
+
+Factory = Callable[[RewardOptions, int], Any]
+
+
+def _repetition(options: RewardOptions, max_length: int) -> Any:
+    from trl.rewards import get_repetition_penalty_reward
+
+    return get_repetition_penalty_reward(options.repetition_ngram_size, options.repetition_max_penalty)
+
+
+def _overlong(options: RewardOptions, max_length: int) -> Any:
+    from trl.rewards import get_soft_overlong_punishment
+
+    return get_soft_overlong_punishment(max_length, max(1, round(max_length * options.overlong_cache)))
+
+
+REWARDS: dict[RewardName, Factory] = {
+    "accuracy_reward": lambda options, length: accuracy_reward,
+    "format_reward": lambda options, length: format_reward,
+    "tag_count_reward": lambda options, length: tag_count_reward,
+    "reasoning_steps_reward": lambda options, length: get_reasoning_steps_reward(options.reasoning_steps_target),
+    "len_reward": lambda options, length: len_reward,
+    "cosine_scaled_reward": lambda options, length: get_cosine_scaled_reward(length),
+    "repetition_penalty_reward": _repetition,
+    "soft_overlong_punishment": _overlong,
+    "language_consistency_reward": lambda options, length: language_consistency_reward,
+}
+"""Every reward that needs no model; `preference_reward` needs two and is made by the stage that has them."""
+
+
+def build_rewards(
+    weights: dict[RewardName, float], options: RewardOptions, max_length: int, **made: RewardFunction
+) -> tuple[list[RewardFunction], list[float]]:
+    """Reward functions and their weights, in the order of the configuration.
+
+    Args:
+        weights: reward name to weight; weight 0 leaves a reward out.
+        options: parameters of those that have some.
+        max_length: tokens a completion may have.
+        made: rewards that the caller made, by name.
+
+    Raises:
+        KeyError: if a reward is neither registered nor made by the caller.
+    """
+    used = {name: weight for name, weight in weights.items() if weight}
+    functions = [made[name] if name in made else REWARDS[name](options, max_length) for name in used]
+    return functions, list(used.values())

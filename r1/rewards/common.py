@@ -1,0 +1,34 @@
+"""What every reward shares: reading TRL's completions."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+Completions = Sequence[Any]
+"""TRL's completions, [batch]: strings, or conversations of one assistant message each."""
+
+
+class RewardFunction(Protocol):
+    """TRL's reward signature.
+
+    Called with `completions` and the dataset's columns as keywords, each [batch];
+    returns one value per completion, None where the reward does not apply.
+    """
+
+    __name__: str
+
+    def __call__(self, *, completions: Completions, **columns: Any) -> list[float | None]: ...
+
+
+def texts(completions: Completions) -> list[str]:
+    """The text of each completion; a completion without one reads as empty."""
+    return [_text(completion) for completion in completions]
+
+
+def _text(completion: Any) -> str:
+    if isinstance(completion, str):
+        return completion
+    try:
+        content = completion[0]["content"]
+    except (IndexError, KeyError, TypeError):
+        return ""
+    return content if isinstance(content, str) else ""

@@ -1,0 +1,58 @@
+"""Is the response in R1's form? Rewards of shape, blind to what is said."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from r1.rewards.common import Completions, texts
+from r1.text import parse_response
+
+_STEP = re.compile(
+    r"^\s*(?:step \d+\b|\d+[.)]\s|[-*] |first\b|second\b|then\b|next\b|finally\b|先算|再算)", re.IGNORECASE | re.MULTILINE
+)
+
+
+def format_reward(
+    *, completions: Completions, task: Sequence[str] | None = None, **_: Any
+) -> list[float | None]:
+    """1 if the response is one `<think>…</think>` and then one `<answer>…</answer>`, else 0 (paper section 2.2.2).
+
+    General prompts (task "") are answered without the form: None.
+
+    Rewarded: `<think>2 + 2 = 4.</think><answer>4</answer>`.
+    Not: `<think><think>2 + 2</think></think><answer>4</answer>`.
+    """
+    names = task if task is not None else ["?"] * len(completions)
+    return [
+        float(parse_response(text).well_formed) if name else None
+        for text, name in zip(texts(completions), names, strict=True)
+    ]
+
+
+def tag_count_reward(*, completions: Completions, **_: Any) -> list[float | None]:
+    """A quarter for each of the four tags that stands exactly once (open-r1's partial credit for the form).
+
+    Rewarded with 1: `<think>a</think><answer>4</answer>`; with 0.5: `<think>a</think>4`.
+    """
+    tags = ("<think>", "</think>", "<answer>", "</answer>")
+    return [sum(text.count(tag) == 1 for tag in tags) / len(tags) for text in texts(completions)]
+
+
+def get_reasoning_steps_reward(target: int) -> Any:
+    """Reward of visible steps (open-r1): their number over `target`, at most 1.
+
+    Rewarded with 1 at target 2: lines that start "First …", "Then …". With 0: "4".
+    """
+
+    def reasoning_steps_reward(*, completions: Completions, **_: Any) -> list[float | None]:
+        return [
+            min(1.0, len(set(_lines_with_steps(parse_response(text).reasoning))) / target)
+            for text in texts(completions)
+        ]
+
+    return reasoning_steps_reward
+
+
+def _lines_with_steps(reasoning: str) -> list[str]:
+    """Lines that open like a step; equal lines count once, so that repeating one does not pay."""
+    return [line.strip() for line in reasoning.splitlines() if _STEP.match(line)]

@@ -1,0 +1,16 @@
+"""Is the chain of thought in one language?"""
+
+from typing import Any
+
+from r1.rewards.common import Completions, texts
+from r1.text import language_shares, parse_response
+
+
+def language_consistency_reward(*, completions: Completions, **_: Any) -> list[float | None]:
+    """Share of the chain of thought's words that are in the language of the prompts, English (paper section 2.3.2).
+
+    A chain of thought without any word earns nothing: silence is not consistency.
+
+    Rewarded with 1: "First 2 + 2 = 4." With 0: "先算 2 + 2 得 4。", and "4".
+    """
+    return [language_shares(parse_response(text).reasoning or text).get("en", 0.0) for text in texts(completions)]

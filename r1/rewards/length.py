@@ -1,0 +1,75 @@
+"""Rewards that look at the length of a completion."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from r1.rewards.accuracy import accuracy_reward
+from r1.rewards.common import Completions
+
+
+def len_reward(
+    *,
+    completions: Completions,
+    prompts: Sequence[Any],
+    completion_ids: Sequence[Sequence[int]],
+    task: Sequence[str],
+    answer: Sequence[str],
+    **_: Any,
+) -> list[float | None]:
+    """Kimi k1.5's length reward (arXiv 2501.12599, section 2.3.3): within a group, short and right is best.
+
+    lambda = 0.5 - (length - min) / (max - min) over the completions of one
+    prompt; a right completion gets lambda, a wrong one min(0, lambda), all 0
+    where the lengths are equal.
+
+    Rewarded with 0.5: the shortest completion, if right. With -0.5: the longest.
+    """
+    correct = accuracy_reward(completions=completions, task=task, answer=answer)
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index, prompt in enumerate(prompts):
+        groups[str(prompt)].append(index)
+    rewards: list[float | None] = [0.0] * len(completions)
+    for indices in groups.values():
+        lengths = [len(completion_ids[index]) for index in indices]
+        shortest, longest = min(lengths), max(lengths)
+        for index, length in zip(indices, lengths, strict=True):
+            if correct[index] is None:
+                rewards[index] = None
+            elif longest > shortest:
+                value = 0.5 - (length - shortest) / (longest - shortest)
+                rewards[index] = value if correct[index] == 1.0 else min(0.0, value)
+    return rewards
+
+
+def get_cosine_scaled_reward(max_length: int) -> Any:
+    """Correctness scaled by length on a cosine (arXiv 2502.03373, appendix C.1; open-r1's name).
+
+    The schedule is TRL's (right: 1 when short to 0.5 when long; wrong: -1 when
+    short to -0.5 when long), over our tasks' verifiers, which TRL's own cannot take.
+
+    Args:
+        max_length: tokens at which the schedule ends.
+    """
+
+    def cosine_scaled_reward(
+        *,
+        completions: Completions,
+        completion_ids: Sequence[Sequence[int]],
+        task: Sequence[str],
+        answer: Sequence[str],
+        **_: Any,
+    ) -> list[float | None]:
+        rewards: list[float | None] = []
+        correct = accuracy_reward(completions=completions, task=task, answer=answer)
+        for right, ids in zip(correct, completion_ids, strict=True):
+            if right is None:
+                rewards.append(None)
+                continue
+            cosine = math.cos(min(len(ids) / max_length, 1.0) * math.pi)
+            short, long = (1.0, 0.5) if right else (-1.0, -0.5)
+            rewards.append(long + 0.5 * (short - long) * (1.0 + cosine))
+        return rewards
+
+    return cosine_scaled_reward

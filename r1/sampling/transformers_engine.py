@@ -1,0 +1,68 @@
+"""Sampling with transformers' generate."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from r1.config import Sampling, TransformersEngine
+from r1.models.loading import load_model, load_tokenizer
+from r1.progress import track
+from r1.sampling.interface import Completion, Conversation
+
+
+class TransformersSampler:
+    """One model in this process; conversations go through it in batches of similar length."""
+
+    name = "transformers"
+
+    def __init__(self, model: Path, engine: TransformersEngine) -> None:
+        self.tokenizer = load_tokenizer(model)
+        self.model = load_model(model).eval()
+        if torch.cuda.is_available():
+            self.model.to("cuda")
+        self.batch_size = engine.batch_size
+
+    @torch.inference_mode()
+    def sample(self, conversations: Sequence[Conversation], sampling: Sampling, seed: int) -> list[list[Completion]]:
+        """See Sampler."""
+        prompts = self.tokenizer.apply_chat_template(
+            list(conversations), add_generation_prompt=True, tokenize=True, return_dict=True
+        )["input_ids"]
+        # Longest first: little padding, and memory runs out at once if it runs out.
+        order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
+        per_batch = max(1, self.batch_size // sampling.num_samples)
+        batches = [order[start : start + per_batch] for start in range(0, len(order), per_batch)]
+        completions: list[list[Completion]] = [[] for _ in prompts]
+        for number, batch in enumerate(track(batches, "sampling", "batch")):
+            torch.manual_seed(seed + number)
+            for index, drawn in zip(batch, self._generate([prompts[i] for i in batch], sampling), strict=True):
+                completions[index] = drawn
+        return completions
+
+    def _generate(self, prompts: list[list[int]], sampling: Sampling) -> list[list[Completion]]:
+        padded = self.tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self.model.device)
+        warmth: dict[str, Any] = (
+            {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+            if sampling.temperature > 0
+            else {"do_sample": False}
+        )
+        output = self.model.generate(
+            **padded,
+            **warmth,
+            num_return_sequences=sampling.num_samples if sampling.temperature > 0 else 1,
+            max_new_tokens=sampling.max_new_tokens,
+            eos_token_id=self.tokenizer.eos_token_id,
+            pad_token_id=self.tokenizer.pad_token_id,
+        )[:, padded["input_ids"].shape[1] :]
+        drawn = [self._read(row) for row in output.tolist()]
+        if sampling.temperature == 0:  # greedy: every sample is the same
+            return [[completion] * sampling.num_samples for completion in drawn]
+        n = sampling.num_samples
+        return [drawn[start : start + n] for start in range(0, len(drawn), n)]
+
+    def _read(self, row: list[int]) -> Completion:
+        truncated = self.tokenizer.eos_token_id not in row
+        length = len(row) if truncated else row.index(self.tokenizer.eos_token_id) + 1
+        return Completion(self.tokenizer.decode(row[:length], skip_special_tokens=True), length, truncated)

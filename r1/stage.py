@@ -1,0 +1,170 @@
+"""From the command line into a stage: compose, validate, run, write the artifact with its manifest.
+
+params.yaml is the primary configuration, so `dvc repro`, `dvc exp run -S …` and a
+stage run by hand agree; overrides on the command line come on top.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, ValidationError
+
+from r1.artifacts import MANIFEST, code_hash, content_hash, write_aside, write_json
+from r1.config import Config
+
+_HYDRA = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a stage.
+
+    Attributes:
+        name: the artifact being made, such as `zero` or `distill_qwen`.
+        config: only the sections the stage declared to read; others raise AttributeError.
+        params: the same as plain values, for the manifest.
+        script: the stage's script.
+    """
+
+    name: str
+    config: Config
+    params: dict[str, Any]
+    script: Path
+
+    @contextmanager
+    def artifact(self, target: str, inputs: list[str], counts: dict[str, Any]) -> Iterator[Path]:
+        """A directory that becomes the artifact `target` when the block ends well, with a manifest.
+
+        Args:
+            target: path from the project's root.
+            inputs: paths of the artifacts and files it was made from.
+            counts: what it holds; may be filled within the block.
+        """
+        hashes = {path: content_hash(Path(path)) for path in inputs}
+        with write_aside(Path(target)) as directory:
+            yield directory
+            write_json(
+                directory / MANIFEST,
+                {
+                    "artifact": target,
+                    "stage": self.script.stem,
+                    "seed": self.config.seed,
+                    "params": self.params,
+                    "inputs": hashes,
+                    "code": code_hash(self.script),
+                    "counts": counts,
+                    "content": content_hash(directory),
+                },
+            )
+
+    def metrics(self, values: dict[str, Any]) -> None:
+        """Write data/metrics/<name>.json; the place for times and throughput."""
+        write_json(Path(f"data/metrics/{self.name}.json"), values)
+
+    @property
+    def curve(self) -> Path:
+        """Where this run's learning curve goes."""
+        return Path(f"data/plots/{self.name}.csv")
+
+
+def stage(*reads: str, makes: tuple[str, ...] = ()) -> Callable[[Callable[[Run], None]], Callable[[], None]]:
+    """Make a function a stage script's entry point.
+
+    Args:
+        reads: sections of the configuration that the stage may read; `{model}`
+            stands for the section of the model it makes.
+        makes: for a stage that makes one of several, the names `model=` may have.
+    """
+
+    def decorate(function: Callable[[Run], None]) -> Callable[[], None]:
+        def main() -> None:
+            script = Path(sys.argv[0]).resolve()
+            os.chdir(script.parent.parent)
+
+            def task(composed: DictConfig) -> None:
+                config = validate(OmegaConf.to_container(composed, resolve=True))
+                name = _made(config, makes) or script.stem
+                sections = [section.format(model=name) for section in reads]
+                _prepare_environment(config)
+                chosen = {section: getattr(config, section) for section in ("seed", *sections)}
+                function(
+                    Run(
+                        name=name,
+                        config=cast(Config, SimpleNamespace(**chosen)),
+                        params={key: _plain(value) for key, value in chosen.items()},
+                        script=script,
+                    )
+                )
+
+            sys.argv[1:] = [*(_additive(argument) for argument in sys.argv[1:]), *_hydra_arguments()]
+            hydra.main(version_base="1.3", config_path=os.getcwd(), config_name="params")(task)()
+
+        main.reads = reads  # type: ignore[attr-defined]
+        return main
+
+    return decorate
+
+
+def validate(values: Any) -> Config:
+    """The typed configuration.
+
+    Raises:
+        SystemExit: with a line per mistake that names the key, the value and what is allowed.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        lines = [_explain(detail) for detail in error.errors()]
+        raise SystemExit("configuration error\n" + "\n".join(f"  {line}" for line in lines)) from None
+
+
+def _explain(detail: Any) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if isinstance(detail["input"], dict) else f"{key} = {detail['input']!r}: {message}"
+
+
+def _made(config: Config, makes: tuple[str, ...]) -> str | None:
+    if not makes:
+        return None
+    if config.model not in makes:
+        raise SystemExit(f"configuration error\n  model = {config.model!r}: this stage makes one of {', '.join(makes)}")
+    return config.model
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
+def _additive(argument: str) -> str:
+    """Let an override name a group (`rl/algorithm=ppo`) or a key as in `dvc exp run -S`.
+
+    params.yaml has no defaults list, so a group's choice is merged over it; and
+    unknown keys are let through to our own schema, which says what is allowed.
+    """
+    key, separator, _ = argument.partition("=")
+    if not separator or key[:1] in "+~-" or key.startswith("hydra"):
+        return argument
+    return f"+{argument}" if Path("conf", key).is_dir() else f"++{argument}"
+
+
+def _hydra_arguments() -> list[str]:
+    return [*_HYDRA, f"hydra.searchpath=[file://{os.getcwd()}/conf]"]
+
+
+def _prepare_environment(config: Config) -> None:
+    """No telemetry, and no network call in an offline profile. Libraries read these when they are imported."""
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK", "TRL_EXPERIMENTAL_SILENCE"):
+        os.environ.setdefault(name, "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    if config.offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"

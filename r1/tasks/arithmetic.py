@@ -1,0 +1,72 @@
+"""Worked solutions of arithmetic expressions, and endless reasoning-gym streams."""
+
+import ast
+import operator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import reasoning_gym
+
+_OPERATORS: dict[type[ast.operator], tuple[str, Callable[[int, int], int]]] = {
+    ast.Add: ("+", operator.add),
+    ast.Sub: ("-", operator.sub),
+    ast.Mult: ("*", operator.mul),
+}
+
+
+def work_out(expression: str, record: Callable[[str, int], int]) -> int:
+    """Evaluate an expression of integers, `+ - *` and parentheses, one operation at a time.
+
+    Args:
+        expression: "5 - 2 * 3".
+        record: called with each operation ("2 * 3") and its right result (6);
+            returns the value to go on with, so that a slip is carried through.
+
+    Returns:
+        The value of the whole expression, as `record` has it.
+
+    Raises:
+        ValueError: if the expression holds anything else.
+
+    >>> work_out("5 - 2 * 3", lambda operation, result: print(operation, "=", result) or result)
+    2 * 3 = 6
+    5 - 6 = -1
+    -1
+    """
+
+    def evaluate(node: ast.expr) -> int:
+        match node:
+            case ast.Constant(value=int(value)):
+                return value
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -evaluate(operand)
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+                symbol, apply = _OPERATORS[type(op)]
+                a, b = evaluate(left), evaluate(right)
+                return record(f"{a} {symbol} {b}", apply(a, b))
+        raise ValueError(f"not an expression of integers, + - * and parentheses: {expression!r}")
+
+    return evaluate(ast.parse(expression, mode="eval").body)
+
+
+def entries(name: str, options: dict[str, Any], seed: int, chunk: int = 2000) -> Iterator[dict[str, Any]]:
+    """Entries of a reasoning-gym family without end, in chunks with consecutive seeds.
+
+    Raises:
+        AssertionError: by reasoning-gym, if an option is out of its range.
+        TypeError: if the family has no option of that name.
+    """
+    while True:
+        yield from reasoning_gym.create_dataset(name, size=chunk, seed=seed, **options)
+        seed += 1
+
+
+@lru_cache(maxsize=None)
+def _scorer(name: str) -> Any:
+    return reasoning_gym.create_dataset(name, size=1, seed=0)
+
+
+def score(name: str, predicted: str, entry: dict[str, Any]) -> bool:
+    """reasoning-gym's own verifier; only a full score counts, partial credit can be earned by stuffing."""
+    return bool(_scorer(name).score_answer(predicted, entry) == 1.0)

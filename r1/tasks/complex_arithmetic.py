@@ -1,0 +1,48 @@
+"""Sums and differences of complex numbers: a second family that RL never trains on (transfer).
+
+Source: reasoning-gym `complex_arithmetic`. Instance: "Add (8 - 2i) + (7 + 5i)." -> "15 + 3i".
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from r1.tasks.arithmetic import entries, score
+from r1.tasks.problem import Problem
+
+NAME = "complex_arithmetic"
+_VERB = {"+": "Add", "-": "Subtract"}
+_COMPLEX = re.compile(r"\s*(-?\d+) ([+-]) (\d+)i\s*")
+
+
+def generate(options: dict[str, Any], seed: int) -> Iterator[Problem]:
+    """Yield problems without end; options are reasoning-gym's (min_real, max_real, min_imag, max_imag)."""
+    for entry in entries(NAME, {"operations": ["+", "-"], "operations_weights": [0.5, 0.5], **options}, seed):
+        metadata = entry["metadata"]
+        symbol = metadata["operation"]
+        (a, b), (c, d) = ([int(part) for part in metadata[key]] for key in ("num1", "num2"))
+        values = [a + c, b + d] if symbol == "+" else [a - c, b - d]
+        yield Problem(
+            NAME,
+            f"{_VERB[symbol]} ({_show(a, b)}) {symbol} ({_show(c, d)}).",
+            conclude(values),
+            (f"{a} {symbol} {c}", f"{b} {symbol} {d}"),
+        )
+
+
+def conclude(values: list[int]) -> str:
+    """Real and imaginary part."""
+    return _show(values[0], values[1])
+
+
+def verify(predicted: str, gold: str) -> bool:
+    """Equal real and imaginary parts."""
+    match = _COMPLEX.fullmatch(gold)
+    if match is None:
+        return False
+    real, imaginary = int(match[1]), int(match[2] + match[3])
+    return score(NAME, predicted, {"answer": gold, "metadata": {"result": (real, imaginary)}})
+
+
+def _show(real: int, imaginary: int) -> str:
+    return f"{real} {'-' if imaginary < 0 else '+'} {abs(imaginary)}i"

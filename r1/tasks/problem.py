@@ -1,0 +1,61 @@
+"""One verifiable problem, and the protocol of the small files that generate them."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A question with one verifiable answer.
+
+    Attributes:
+        task: name of the family that made it and verifies its answers.
+        question: the text a user would type.
+        answer: the gold answer.
+        expressions: what to work out, in order, to get there; the task's
+            `conclude` makes the answer of their values.
+    """
+
+    task: str
+    question: str
+    answer: str
+    expressions: tuple[str, ...]
+
+    @property
+    def identity(self) -> str:
+        """Normalised question: what makes two problems the same problem."""
+        return normalise(f"{self.task} {self.question}")
+
+
+class Task(Protocol):
+    """A family of problems: a module with these functions."""
+
+    def generate(self, options: dict[str, Any], seed: int) -> Iterator[Problem]:
+        """Yield problems without end, the same ones for the same seed."""
+
+    def conclude(self, values: list[int]) -> str:
+        """The answer that follows from the values of a problem's expressions."""
+
+    def verify(self, predicted: str, gold: str) -> bool:
+        """True if the predicted final answer equals the gold answer."""
+
+
+def normalise(text: str) -> str:
+    """Case, white space and punctuation removed, so that only what is asked remains.
+
+    >>> normalise("What is  5 - 3?") == normalise("what is 5 - 3")
+    True
+    """
+    return " ".join(re.findall(r"[\w+*/()-]+", text.lower()))
+
+
+def bucket(identity: str, buckets: int = 100) -> int:
+    """A number in [0, buckets) that depends on the identity alone.
+
+    Splits are sets of buckets: whoever generates a problem, whenever, it falls
+    into the same split, so no problem can stand in two of them.
+    """
+    return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big") % buckets

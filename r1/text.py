@@ -1,0 +1,115 @@
+"""What can be read off a model's response: its parts, its language, its readability.
+
+Every function is total: any string gives a value, so that rewards built on them
+never throw inside a training loop.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Language = Literal["en", "zh"]
+
+_WORD = re.compile(r"(?P<zh>[\u3400-\u4dbf\u4e00-\u9fff])|(?P<en>[^\W\d_\u3400-\u4dbf\u4e00-\u9fff]+)")
+_TAG = re.compile(r"</?(?:think|answer)>")
+_R1_FORM = re.compile(
+    r"\s*<think>(?P<reasoning>.*?)</think>(?P<summary>.*?)<answer>(?P<answer>.*?)</answer>\s*", re.DOTALL
+)
+_ANSWER_LEAD = re.compile(r"^(?:so\s+)?(?:the\s+)?(?:final\s+)?answer(?:\s+is|:)\s*|^答案是\s*", re.IGNORECASE)
+_REFLECTION = re.compile(
+    r"\b(?:wait|check|recheck|re-check|verify|however|mistake|reconsider|let me (?:re|see|double))\b|等等|检查|验算",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Response:
+    """The parts of one completion.
+
+    Attributes:
+        reasoning: the chain of thought; of an untagged completion, all but its last line.
+        summary: what the user reads after the reasoning, the answer tags removed.
+        answer: the final answer, or None where there is none or more than one.
+        well_formed: True if the completion is exactly one `<think>…</think>`
+            followed by one `<answer>…</answer>` (a summary may stand between).
+    """
+
+    reasoning: str
+    summary: str
+    answer: str | None
+    well_formed: bool
+
+
+def parse_response(completion: str) -> Response:
+    """Split a completion into reasoning, summary and final answer (R1-Zero's form, paper Table 1).
+
+    A completion without any tag is read like a person would: its last non-empty
+    line holds the answer ("The answer is 9." or "9"). So a base model is not
+    called wrong only because it has not learned the form. A completion with
+    broken, repeated or nested tags has no answer: otherwise several guesses
+    could be sent and one be counted.
+
+    >>> parse_response("<think>2 + 2 = 4.</think><answer>4</answer>").answer
+    '4'
+    >>> parse_response("<answer>4</answer><answer>5</answer>").answer is None
+    True
+    """
+    match = _R1_FORM.fullmatch(completion)
+    if match and not any(_TAG.search(part) for part in match.groups()):
+        answer = match["answer"].strip()
+        summary = f"{match['summary'].strip()}\n{answer}".strip()
+        return Response(match["reasoning"].strip(), summary, answer or None, True)
+    if _TAG.search(completion):
+        return Response(_TAG.sub(" ", completion).strip(), "", None, False)
+    lines = [line.strip() for line in completion.splitlines() if line.strip()]
+    if not lines:
+        return Response("", "", None, False)
+    answer = _ANSWER_LEAD.sub("", lines[-1]).rstrip(".。 ")
+    return Response("\n".join(lines[:-1]), lines[-1], answer or None, False)
+
+
+def language_shares(text: str) -> dict[str, float]:
+    """Share of words per language, summing to 1; empty if the text has no words.
+
+    A Han character counts as a word of Chinese, a run of other letters as a word
+    of English. Digits, operators and tags have no language.
+    """
+    counts = {"zh": 0, "en": 0}
+    for match in _WORD.finditer(_TAG.sub(" ", text)):
+        counts[match.lastgroup or "en"] += 1
+    total = sum(counts.values())
+    return {language: count / total for language, count in counts.items()} if total else {}
+
+
+def is_mixed(text: str, language: str = "en") -> bool:
+    """True if any word is of another language than the question's."""
+    shares = language_shares(text)
+    return bool(shares) and shares.get(language, 0.0) < 1.0
+
+
+def count_reflections(text: str) -> int:
+    """How often the text stops to check itself ('wait', 'check' and the like; paper Figure 9 (a) of the supplement)."""
+    return len(_REFLECTION.findall(text))
+
+
+def unreadable_because(text: str, language: str = "en", max_paragraph_words: int = 60) -> str | None:
+    """Why a response is hard to read, or None: the filters of R1's rejection sampling (paper section 2.3.3).
+
+    Args:
+        text: the whole response.
+        language: the language it should be in.
+        max_paragraph_words: words and numbers one line may hold.
+
+    Returns:
+        'mixed_language', 'code_block', 'long_paragraph', 'repetition' or None.
+    """
+    if is_mixed(text, language):
+        return "mixed_language"
+    if "```" in text:
+        return "code_block"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if any(len(line.split()) > max_paragraph_words for line in lines):
+        return "long_paragraph"
+    if len(lines) >= 4 and len(set(lines)) <= len(lines) // 2:
+        return "repetition"
+    return None

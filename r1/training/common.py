@@ -1,0 +1,119 @@
+"""What every training shares: trainer arguments, the learning curve's file, progress lines."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from r1.config import Optimization
+
+# What the curves keep of a trainer's log; times are left out, so that equal runs log equal files.
+_TIMES = ("runtime", "per_second", "flos", "step_time", "epoch", "num_input_tokens_seen")
+
+
+def device_arguments(seed: int) -> dict[str, Any]:
+    """Trainer arguments that follow from the machine and from how we log and save.
+
+    Nothing is saved by the trainer: the stage writes the finished artifact.
+    """
+    cuda = torch.cuda.is_available()
+    return {
+        "output_dir": "/tmp/r1-unused",
+        "use_cpu": not cuda,
+        "bf16": cuda,
+        "seed": seed,
+        "data_seed": seed,
+        "save_strategy": "no",
+        "report_to": "none",
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "disable_tqdm": not sys.stderr.isatty(),
+        "dataloader_pin_memory": cuda,
+    }
+
+
+def common_arguments(settings: Optimization, seed: int) -> dict[str, Any]:
+    """Trainer arguments of supervised training: AdamW, warm-up, cosine decay to a floor."""
+    return {
+        **device_arguments(seed),
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": "cosine_with_min_lr",
+        "lr_scheduler_kwargs": {"min_lr_rate": settings.min_learning_rate_ratio},
+        "warmup_steps": settings.warmup_ratio,  # below 1: a share of all steps
+        "weight_decay": settings.weight_decay,
+        "per_device_train_batch_size": settings.micro_batch_size,
+        "gradient_accumulation_steps": settings.batch_size // settings.micro_batch_size,
+    }
+
+
+class Recorder(TrainerCallback):
+    """Keeps the learning curve, writes it as CSV, stops on a broken loss, and reports progress.
+
+    On a terminal transformers shows its bar; elsewhere a line is printed about ten times a run.
+    """
+
+    def __init__(self, log_file: Path) -> None:
+        self.log_file = log_file
+        self.rows: list[dict[str, float]] = []
+        self._started = 0.0
+        self._seconds = 0.0
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._started = time.perf_counter()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        row = {key: value for key, value in (logs or {}).items() if not any(time in key for time in _TIMES)}
+        loss = row.get("loss")
+        if loss is not None and not abs(loss) < float("inf"):
+            raise FloatingPointError(
+                f"loss is {loss} at step {state.global_step}: lower the learning rate; nothing was written"
+            )
+        if "loss" not in row:
+            return
+        self.rows.append({"step": state.global_step, **row})
+        every = max(1, state.max_steps // 10)
+        if args.disable_tqdm and state.global_step % every == 0:
+            seconds = time.perf_counter() - self._started
+            left = seconds / state.global_step * (state.max_steps - state.global_step)
+            shown = ", ".join(f"{key} {row[key]:.3f}" for key in ("loss", "reward", "completions/mean_length") if key in row)
+            print(
+                f"step {state.global_step}/{state.max_steps}: {shown}; "
+                f"{state.global_step / seconds:.2f} steps/s, {left:.0f} s left",
+                flush=True,
+            )
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._seconds = time.perf_counter() - self._started
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(self.rows).to_csv(self.log_file, index=False)
+
+    def tail_mean(self, key: str) -> float:
+        """Mean of a logged value over the last tenth of the steps."""
+        tail = [row[key] for row in self.rows[-max(1, len(self.rows) // 10) :] if row.get(key) is not None]
+        return sum(tail) / len(tail)
+
+    def summary(self, tokens: int) -> dict[str, float]:
+        """Steps, loss at the end, tokens seen, wall seconds and tokens per second."""
+        return {
+            "steps": len(self.rows),
+            "loss": self.tail_mean("loss"),
+            "tokens": tokens,
+            "seconds": self._seconds,
+            "tokens_per_second": tokens / self._seconds,
+        }
+
+
+def flops(model: PreTrainedModel, forward_tokens: int, trained_tokens: int) -> float:
+    """Floating-point operations: 2 per parameter and token forward, 6 forward and backward (arXiv 2001.08361)."""
+    return float(model.num_parameters()) * (2 * forward_tokens + 6 * trained_tokens)

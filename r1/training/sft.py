@@ -1,0 +1,75 @@
+"""Supervised fine-tuning, by TRL: loss on the completion alone."""
+
+from pathlib import Path
+
+from datasets import Dataset
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback
+from trl import SFTConfig, SFTTrainer
+
+from r1.config import SftStage
+from r1.data import read_rows
+from r1.models.chat import TEMPLATES, as_messages
+from r1.models.loading import load_model, load_tokenizer, save
+from r1.stage import Run
+from r1.training.common import Recorder, common_arguments, flops
+
+
+def finetune(
+    base: Path, examples: list[dict[str, str]], settings: SftStage, seed: int, log_file: Path
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, dict[str, float]]:
+    """Fine-tune a base on examples with `prompt` and `completion`.
+
+    Returns:
+        Model, tokenizer (with the chat template of the settings) and metrics.
+
+    Raises:
+        ValueError: if there are no examples.
+    """
+    if not examples:
+        raise ValueError("no examples to fine-tune on: every candidate was filtered out; `r1 inspect` shows why")
+    tokenizer = load_tokenizer(base)
+    if settings.chat_template is not None:
+        tokenizer.chat_template = TEMPLATES[settings.chat_template]
+    dataset = Dataset.from_list(
+        [
+            {
+                "prompt": as_messages(example["prompt"]),
+                "completion": [{"role": "assistant", "content": example["completion"]}],
+            }
+            for example in examples
+        ]
+    )
+    record = Recorder(log_file)
+    trainer = SFTTrainer(
+        model=load_model(base),
+        args=SFTConfig(
+            num_train_epochs=settings.epochs,
+            max_length=settings.max_length,
+            completion_only_loss=True,
+            packing=False,
+            **common_arguments(settings, seed),
+        ),
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        callbacks=[record],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    tokens = int(record.rows[-1]["num_tokens"])
+    return (
+        model,
+        tokenizer,
+        {**record.summary(tokens), "examples": len(examples), "flops": flops(model, 0, tokens)},
+    )
+
+
+def supervised(run: Run, base: str, examples: str, settings: SftStage) -> None:
+    """Fine-tune a base on the examples.parquet of an artifact; writes data/models/<run.name>."""
+    from r1.training.sft import finetune
+
+    rows = read_rows(f"{examples}/examples.parquet")
+    model, tokenizer, metrics = finetune(Path(base), rows, settings, run.config.seed, run.curve)
+    with run.artifact(f"data/models/{run.name}", [base, examples], counts={"examples": len(rows)}) as directory:
+        save(model, tokenizer, directory)
+    run.metrics(metrics)

@@ -1,0 +1,40 @@
+"""A pretrained base: from scratch on the corpus, or a checkpoint that exists.
+
+    python stages/base.py model=base_qwen
+    python stages/base.py model=base base.checkpoint=Qwen/Qwen2.5-1.5B offline=false
+
+Writes data/models/<model>.
+"""
+
+from r1.stage import Run, stage
+
+
+@stage("{model}", makes=("base", "base_qwen", "base_llama"))
+def main(run: Run) -> None:
+    from r1.data import read_rows
+    from r1.models.chat import TEMPLATES
+    from r1.models.loading import from_scratch, load_checkpoint, save
+    from r1.models.tokenizer import train_tokenizer
+    from r1.training.pretrain import pretrain
+
+    settings, seed = getattr(run.config, run.name), run.config.seed
+    if settings.checkpoint is not None:
+        model, tokenizer = load_checkpoint(settings.checkpoint)
+        if settings.chat_template is not None:
+            tokenizer.chat_template = TEMPLATES[settings.chat_template]
+        metrics, inputs = {}, []
+        run.curve.write_text("step,loss\n")  # nothing was trained
+    else:
+        texts = [row["text"] for row in read_rows("data/corpus/corpus.parquet")]
+        tokenizer = train_tokenizer(texts, settings.pretraining.vocab_size, settings.chat_template)
+        model = from_scratch(settings.architecture, tokenizer, seed)
+        metrics, inputs = pretrain(model, tokenizer, texts, settings.pretraining, seed, run.curve), ["data/corpus"]
+
+    parameters = model.num_parameters()
+    with run.artifact(f"data/models/{run.name}", inputs, counts={"parameters": parameters}) as directory:
+        save(model, tokenizer, directory)
+    run.metrics({"parameters": parameters, **metrics})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Preference models for general prompts, one helpful and one harmless (paper section 2.3.4).
+
+    python stages/reward_model.py model=reward_helpful
+
+Writes data/reward_models/{helpful,harmless}.
+"""
+
+from r1.stage import Run, stage
+
+
+@stage("reward_model", makes=("reward_helpful", "reward_harmless"))
+def main(run: Run) -> None:
+    from pathlib import Path
+
+    from r1.data import read_rows
+    from r1.models.loading import save
+    from r1.training.reward_model import train_reward_model
+
+    kind = run.name.removeprefix("reward_")
+    base, source = "data/models/base", "data/general/preference.parquet"
+    pairs = [row for row in read_rows(source) if row["kind"] == kind]
+    model, tokenizer, metrics = train_reward_model(
+        Path(base), pairs, run.config.reward_model, run.config.seed, run.curve
+    )
+    with run.artifact(f"data/reward_models/{kind}", [base, source], counts={"pairs": len(pairs)}) as directory:
+        save(model, tokenizer, directory)
+    run.metrics(metrics)
+
+
+if __name__ == "__main__":
+    main()
