@@ -7,6 +7,8 @@
 import argparse
 from pathlib import Path
 
+from r1.errors import UserError
+
 
 def main() -> None:
     """Parse the command line and run one command."""
@@ -18,12 +20,15 @@ def main() -> None:
     composing = commands.add_parser("compose", help="write params.yaml from conf/")
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     arguments = parser.parse_args()
-    if arguments.command == "compose":
-        _compose(arguments.overrides)
-    else:
-        from r1.reporting.inspect import inspect
+    try:
+        if arguments.command == "compose":
+            _compose(arguments.overrides)
+        else:
+            from r1.reporting.inspect import inspect
 
-        inspect(arguments.name, arguments.samples)
+            inspect(arguments.name, arguments.samples)
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 def _compose(overrides: list[str]) -> None:

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from r1.errors import UserError
+
 MANIFEST = "manifest.json"
-PLUMBING = ("config", "stage", "artifacts", "progress")
+PLUMBING = ("config", "stage", "artifacts", "errors", "progress")
 """Modules of r1 that decide how a stage is called and shown, not what it makes: values reach it as params."""
 
 
-class BrokenArtifact(RuntimeError):
+class BrokenArtifact(UserError):
     """An artifact is missing, half there, or not what its manifest says."""
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from r1.artifacts import BrokenArtifact
+
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write rows as parquet that datasets, pandas and DuckDB open."""
@@ -15,10 +17,10 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
     """Rows of a parquet file.
 
     Raises:
-        SystemExit: if the file is missing or no parquet.
+        BrokenArtifact: if the file is missing or no parquet.
     """
     try:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise SystemExit(f"{path} cannot be read ({error}): run `dvc repro` to make it") from error
+        raise BrokenArtifact(f"{path} cannot be read ({error}): run `dvc repro` to make it") from error
     return frame.to_dict("records")

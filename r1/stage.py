@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from r1.artifacts import MANIFEST, code_hash, content_hash, write_aside, write_json
 from r1.config import Config
+from r1.errors import ConfigurationError, UserError
 
 _HYDRA = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
 
@@ -90,6 +91,12 @@ def stage(*reads: str, makes: tuple[str, ...] = ()) -> Callable[[Callable[[Run],
             os.chdir(script.parent.parent)
 
             def task(composed: DictConfig) -> None:
+                try:
+                    work(composed)
+                except UserError as error:
+                    raise SystemExit(f"error: {error}") from None
+
+            def work(composed: DictConfig) -> None:
                 config = validate(OmegaConf.to_container(composed, resolve=True))
                 name = _made(config, makes) or script.stem
                 sections = [section.format(model=name) for section in reads]
@@ -117,13 +124,13 @@ def validate(values: Any) -> Config:
     """The typed configuration.
 
     Raises:
-        SystemExit: with a line per mistake that names the key, the value and what is allowed.
+        ConfigurationError: with a line per mistake that names the key, the value and what is allowed.
     """
     try:
         return Config.model_validate(values)
     except ValidationError as error:
         lines = [_explain(detail) for detail in error.errors()]
-        raise SystemExit("configuration error\n" + "\n".join(f"  {line}" for line in lines)) from None
+        raise ConfigurationError("configuration\n" + "\n".join(f"  {line}" for line in lines)) from None
 
 
 def _explain(detail: Any) -> str:
@@ -136,7 +143,7 @@ def _made(config: Config, makes: tuple[str, ...]) -> str | None:
     if not makes:
         return None
     if config.model not in makes:
-        raise SystemExit(f"configuration error\n  model = {config.model!r}: this stage makes one of {', '.join(makes)}")
+        raise ConfigurationError(f"configuration\n  model = {config.model!r}: this stage makes one of {', '.join(makes)}")
     return config.model
 
 

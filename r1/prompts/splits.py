@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from r1.config import Family
+from r1.errors import UserError
 from r1.tasks import TASKS, Problem, bucket, normalise
 
 Split = Literal["evaluate", "cold_start", "rl", "rejection", "corpus"]
@@ -28,7 +29,7 @@ GENERAL_BUCKETS: dict[str, range] = {
 _PATIENCE = 200_000
 
 
-class TooFewProblems(ValueError):
+class TooFewProblems(UserError):
     """A family has not as many distinct problems in a split as were asked for."""
 
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from r1.artifacts import MANIFEST, BrokenArtifact, content_hash, read_manifest
+from r1.errors import UserError
 
 # Tables whose rows tell why: samples with rewards, candidates with reasons.
 _TOLD_FIRST = ("samples.parquet", "candidates.parquet")
@@ -20,14 +21,14 @@ def inspect(name: str, samples: int) -> None:
     """Print lineage, params, counts, metrics and a few rows of every artifact of that name or stage.
 
     Raises:
-        SystemExit: if there is none; the message lists those there are.
+        UserError: if there is none; the message lists those there are.
     """
     console = Console()
     found = [path for path in _artifacts() if name in (path.name, read_manifest(path)["stage"])]
     metrics = Path(f"data/metrics/{name}.json")
     if not found:
         known = sorted({path.name for path in _artifacts()} | {read_manifest(path)["stage"] for path in _artifacts()})
-        raise SystemExit(f"nothing here is called {name!r}; run its stage first, or inspect one of: {', '.join(known)}")
+        raise UserError(f"nothing here is called {name!r}; run its stage first, or inspect one of: {', '.join(known)}")
     for artifact in found:
         _show(console, artifact, samples)
     if metrics.is_file():

@@ -51,7 +51,7 @@ def work_out(expression: str, record: Callable[[str, int], int]) -> int:
 
 
 def entries(name: str, options: dict[str, Any], seed: int, chunk: int = 2000) -> Iterator[dict[str, Any]]:
-    """Entries of a reasoning-gym family without end, in chunks with consecutive seeds.
+    """Entries of a reasoning-gym family without end, in chunks that do not overlap.
 
     Raises:
         AssertionError: by reasoning-gym, if an option is out of its range.
@@ -59,7 +59,7 @@ def entries(name: str, options: dict[str, Any], seed: int, chunk: int = 2000) ->
     """
     while True:
         yield from reasoning_gym.create_dataset(name, size=chunk, seed=seed, **options)
-        seed += 1
+        seed += chunk  # entry i of a data set is seeded with seed + i: consecutive seeds would repeat it
 
 
 @lru_cache(maxsize=None)

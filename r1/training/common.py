@@ -10,6 +10,7 @@ import torch
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from r1.config import Optimization
+from r1.errors import UserError
 
 # What the curves keep of a trainer's log; times are left out, so that equal runs log equal files.
 _TIMES = ("runtime", "per_second", "flos", "step_time", "epoch", "num_input_tokens_seen")
@@ -50,6 +51,10 @@ def common_arguments(settings: Optimization, seed: int) -> dict[str, Any]:
     }
 
 
+class BrokenLoss(UserError):
+    """The loss is NaN or infinite."""
+
+
 class Recorder(TrainerCallback):
     """Keeps the learning curve, writes it as CSV, stops on a broken loss, and reports progress.
 
@@ -76,7 +81,7 @@ class Recorder(TrainerCallback):
         row = {key: value for key, value in (logs or {}).items() if not any(time in key for time in _TIMES)}
         loss = row.get("loss")
         if loss is not None and not abs(loss) < float("inf"):
-            raise FloatingPointError(
+            raise BrokenLoss(
                 f"loss is {loss} at step {state.global_step}: lower the learning rate; nothing was written"
             )
         if "loss" not in row:

@@ -28,6 +28,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from r1.config import Engine, Rl, RlStage, VllmEngine
 from r1.data import read_rows
+from r1.errors import UserError
 from r1.models.chat import as_messages
 from r1.models.loading import load_model, load_tokenizer, save
 from r1.rewards import RewardFunction, build_rewards
@@ -39,7 +40,7 @@ from r1.training.common import Recorder, device_arguments, flops
 PROMPTS = "data/prompts/rl.parquet"
 
 
-class NoRewardVariance(RuntimeError):
+class NoRewardVariance(UserError):
     """No group had completions of different reward for too many steps: there is nothing to learn from."""
 
 
@@ -134,7 +135,7 @@ def train_grpo(
 
     Raises:
         NoRewardVariance: if rewards give no signal for `rl.max_steps_without_variance` steps.
-        FloatingPointError: if the loss is not finite.
+        BrokenLoss: if the loss is not finite.
     """
     tokenizer, algorithm = load_tokenizer(policy), rl.algorithm
     functions, weights = rewards

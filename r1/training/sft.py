@@ -8,6 +8,7 @@ from trl import SFTConfig, SFTTrainer
 
 from r1.config import SftStage
 from r1.data import read_rows
+from r1.errors import UserError
 from r1.models.chat import TEMPLATES, as_messages
 from r1.models.loading import load_model, load_tokenizer, save
 from r1.stage import Run
@@ -23,10 +24,10 @@ def finetune(
         Model, tokenizer (with the chat template of the settings) and metrics.
 
     Raises:
-        ValueError: if there are no examples.
+        UserError: if there are no examples.
     """
     if not examples:
-        raise ValueError("no examples to fine-tune on: every candidate was filtered out; `r1 inspect` shows why")
+        raise UserError("no examples to fine-tune on: the filters kept none; `python -m r1 inspect` of its source shows why")
     tokenizer = load_tokenizer(base)
     if settings.chat_template is not None:
         tokenizer.chat_template = TEMPLATES[settings.chat_template]
