@@ -1,7 +1,7 @@
 """Commands beside the stages.
 
-    python -m r1 inspect zero            what a stage made: lineage, params, counts, metrics, samples
-    python -m r1 compose profile=smoke   write params.yaml from conf/ (what `dvc exp run -S` does), run nothing
+python -m r1 inspect zero            what a stage made: lineage, params, counts, metrics, samples
+python -m r1 compose profile=smoke   write params.yaml from conf/ (what `dvc exp run -S` does), run nothing
 """
 
 import argparse
@@ -12,7 +12,9 @@ from r1.errors import UserError
 
 def main() -> None:
     """Parse the command line and run one command."""
-    parser = argparse.ArgumentParser(prog="python -m r1", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m r1", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     inspecting = commands.add_parser("inspect", help="print what a stage made")
     inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts)")

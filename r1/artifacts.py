@@ -56,8 +56,8 @@ def content_hash(path: Path) -> str:
         BrokenArtifact: if there is nothing at the path.
     """
     if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
     if not path.is_dir():
         raise BrokenArtifact(f"{path} is missing: run `dvc repro` to make it")
     digest = hashlib.sha256()

@@ -7,7 +7,7 @@ params.yaml is their composition, which DVC tracks and every stage reads.
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
@@ -173,9 +173,6 @@ class Base(Section):
     def _one_source(self) -> Self:
         if self.checkpoint is None and (self.architecture is None or self.pretraining is None):
             raise ValueError("needs a checkpoint, or architecture and pretraining to make one from scratch")
-        if self.checkpoint is not None and self.checkpoint.startswith((".", "/", "~")):
-            if not Path(self.checkpoint).expanduser().exists():
-                raise ValueError(f"checkpoint {self.checkpoint!r}: no such file or directory")
         return self
 
 
@@ -309,10 +306,11 @@ class Rl(Section):
 
 
 class RlStage(Section):
-    """One RL run; batch_size counts rollouts per optimizer step, num_generations the group."""
+    """One RL run; batch_size counts rollouts per optimizer step, num_generations the group; constant learning rate."""
 
     max_steps: PositiveInt
     learning_rate: PositiveFloat
+    warmup_steps: int = Field(ge=0)
     batch_size: PositiveInt
     micro_batch_size: PositiveInt
     num_generations: int = Field(ge=2)
@@ -421,3 +419,13 @@ class Config(Section):
     student_rl_llama: RlStage
     evaluate: Evaluate
     report: Report
+
+    @model_validator(mode="after")
+    def _checkpoints_exist(self) -> Self:
+        for name in get_args(BaseName):
+            checkpoint = getattr(self, name).checkpoint
+            local = checkpoint is not None and (self.offline or checkpoint.startswith((".", "/", "~")))
+            if local and not Path(checkpoint).expanduser().exists():
+                hint = "; with offline=false it may be a hub id" if self.offline else ""
+                raise ValueError(f"{name}.checkpoint = {checkpoint!r}: no such file or directory{hint}")
+        return self

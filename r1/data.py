@@ -23,4 +23,9 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise BrokenArtifact(f"{path} cannot be read ({error}): run `dvc repro` to make it") from error
-    return frame.to_dict("records")
+    return as_rows(frame)
+
+
+def as_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A table as a list of rows."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]

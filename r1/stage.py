@@ -136,6 +136,8 @@ def validate(values: Any) -> Config:
 def _explain(detail: Any) -> str:
     key = ".".join(str(part) for part in detail["loc"])
     message = detail["msg"].removeprefix("Value error, ")
+    if not key:  # a check of the whole configuration, which names its key itself
+        return str(message)
     return f"{key}: {message}" if isinstance(detail["input"], dict) else f"{key} = {detail['input']!r}: {message}"
 
 
@@ -143,7 +145,9 @@ def _made(config: Config, makes: tuple[str, ...]) -> str | None:
     if not makes:
         return None
     if config.model not in makes:
-        raise ConfigurationError(f"configuration\n  model = {config.model!r}: this stage makes one of {', '.join(makes)}")
+        raise ConfigurationError(
+            f"configuration\n  model = {config.model!r}: this stage makes one of {', '.join(makes)}"
+        )
     return config.model
 
 

@@ -12,9 +12,8 @@ Language = Literal["en", "zh"]
 
 _WORD = re.compile(r"(?P<zh>[\u3400-\u4dbf\u4e00-\u9fff])|(?P<en>[^\W\d_\u3400-\u4dbf\u4e00-\u9fff]+)")
 _TAG = re.compile(r"</?(?:think|answer)>")
-_R1_FORM = re.compile(
-    r"\s*<think>(?P<reasoning>.*?)</think>(?P<summary>.*?)<answer>(?P<answer>.*?)</answer>\s*", re.DOTALL
-)
+_TAGS_IN_ORDER = ["<think>", "</think>", "<answer>", "</answer>"]
+_IMAGINARY = re.compile(r"(?<=\d)i\b")
 _ANSWER_LEAD = re.compile(r"^(?:so\s+)?(?:the\s+)?(?:final\s+)?answer(?:\s+is|:)\s*|^答案是\s*", re.IGNORECASE)
 _REFLECTION = re.compile(
     r"\b(?:wait|check|recheck|re-check|verify|however|mistake|reconsider|let me (?:re|see|double))\b|等等|检查|验算",
@@ -54,12 +53,12 @@ def parse_response(completion: str) -> Response:
     >>> parse_response("<answer>4</answer><answer>5</answer>").answer is None
     True
     """
-    match = _R1_FORM.fullmatch(completion)
-    if match and not any(_TAG.search(part) for part in match.groups()):
-        answer = match["answer"].strip()
-        summary = f"{match['summary'].strip()}\n{answer}".strip()
-        return Response(match["reasoning"].strip(), summary, answer or None, True)
-    if _TAG.search(completion):
+    tags = _TAG.findall(completion)
+    if tags == _TAGS_IN_ORDER:
+        before, reasoning, between, answer, after = (part.strip() for part in _TAG.split(completion))
+        if not before and not after:
+            return Response(reasoning, f"{between}\n{answer}".strip(), answer or None, True)
+    if tags:
         return Response(_TAG.sub(" ", completion).strip(), "", None, False)
     lines = [line.strip() for line in completion.splitlines() if line.strip()]
     if not lines:
@@ -72,10 +71,10 @@ def language_shares(text: str) -> dict[str, float]:
     """Share of words per language, summing to 1; empty if the text has no words.
 
     A Han character counts as a word of Chinese, a run of other letters as a word
-    of English. Digits, operators and tags have no language.
+    of English. Digits, operators, tags and the imaginary unit have no language.
     """
     counts = {"zh": 0, "en": 0}
-    for match in _WORD.finditer(_TAG.sub(" ", text)):
+    for match in _WORD.finditer(_IMAGINARY.sub("", _TAG.sub(" ", text))):
         counts[match.lastgroup or "en"] += 1
     total = sum(counts.values())
     return {language: count / total for language, count in counts.items()} if total else {}

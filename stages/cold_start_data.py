@@ -39,9 +39,7 @@ def main(run: Run) -> None:
         ]
     seconds = time.perf_counter() - started
 
-    reasons = select(
-        candidates, settings.max_paragraph_words, max_kept_per_prompt=2, max_kept=settings.max_examples
-    )
+    reasons = select(candidates, settings.max_paragraph_words, max_kept_per_prompt=2, max_kept=settings.max_examples)
     examples = [
         {"prompt": candidate.problem["prompt"], "completion": rewrite(candidate.completion.text)}
         for candidate, reason in zip(candidates, reasons, strict=True)
@@ -53,9 +51,7 @@ def main(run: Run) -> None:
         write_rows(directory / "examples.parquet", examples)
         write_rows(directory / "candidates.parquet", as_table(candidates, reasons))
     tokens = sum(candidate.completion.tokens for candidate in candidates)
-    run.metrics(
-        {**accepted, "engine": settings.engine.name, "tokens": tokens, "tokens_per_second": tokens / seconds}
-    )
+    run.metrics({**accepted, "engine": settings.engine.name, "tokens": tokens, "tokens_per_second": tokens / seconds})
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ def main(run: Run) -> None:
     import pandas as pd
 
     from r1.artifacts import write_aside, write_json
+    from r1.data import as_rows
     from r1.evaluation.claims import judge_claims
     from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves
     from r1.reporting.report import Contents, render
@@ -54,8 +55,12 @@ def main(run: Run) -> None:
         profile=run.config.profile,
         claims=claims,
         summaries=summaries,
-        samples={model: table.to_dict("records") for model, table in samples.items()},
-        stages={path.stem: json.loads(path.read_text()) for path in sorted(Path("data/metrics").glob("*.json")) if path.stem != "claims"},
+        samples={model: as_rows(table) for model, table in samples.items()},
+        stages={
+            path.stem: json.loads(path.read_text())
+            for path in sorted(Path("data/metrics").glob("*.json"))
+            if path.stem != "claims"
+        },
         figures=figures,
     )
     with write_aside(Path("data/report")) as directory:

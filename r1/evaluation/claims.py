@@ -96,7 +96,7 @@ def all_claims(settings: Report) -> list[Claim]:
         *(
             Claim(
                 f"distillation_beats_rl_{student}",
-                f"Distilling R1 into the small {student.capitalize()} beats RL on it (pass@1, at no less compute for RL).",
+                f"Distilling R1 into the small {student.capitalize()} beats RL on it at no less compute (pass@1).",
                 f"{R1} section 4.1: 72.6 % against 47.0 % on AIME 2024",
                 _gain(f"distill_{student}", f"student_rl_{student}", "pass_at_1"),
             )

@@ -9,10 +9,10 @@ import pandas as pd
 from r1.config import Evaluate
 from r1.evaluation.statistics import Estimate, estimate, majority, pass_at_k
 from r1.models.chat import as_messages
+from r1.prompts.general import refuses
 from r1.rewards.accuracy import is_correct
 from r1.rewards.preference import RewardModel, final_summary
 from r1.sampling import Sampler
-from r1.prompts.general import refuses
 from r1.text import count_reflections, is_mixed, parse_response, unreadable_because
 
 Summary = dict[str, dict[str, dict[str, Estimate]]]
@@ -87,7 +87,9 @@ def sample_general(
         One row a prompt: prompt, kind, category, completion, win (1, 0.5 for a
         tie, 0), refused.
     """
-    sampling = settings.sampling.model_copy(update={"num_samples": 1, "max_new_tokens": settings.general_max_new_tokens})
+    sampling = settings.sampling.model_copy(
+        update={"num_samples": 1, "max_new_tokens": settings.general_max_new_tokens}
+    )
     drawn = sampler.sample([as_messages(prompt["prompt"]) for prompt in prompts], sampling, seed)
     table = pd.DataFrame(prompts)[["prompt", "kind", "category", "chosen"]]
     table["completion"] = [completions[0].text for completions in drawn]

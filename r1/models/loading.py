@@ -1,16 +1,23 @@
 """Making, loading and saving models: ordinary Hugging Face directories, safetensors only."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BatchEncoding,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from r1.config import Architecture
 
 
-def from_scratch(
-    architecture: Architecture, tokenizer: PreTrainedTokenizerBase, seed: int
-) -> PreTrainedModel:
+def from_scratch(architecture: Architecture, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
     """A randomly initialised causal language model, float32."""
     config = AutoConfig.for_model(
         **architecture.model_dump(),
@@ -20,7 +27,8 @@ def from_scratch(
         bos_token_id=None,
     )
     torch.manual_seed(seed)
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    return model
 
 
 def load_model(path: str | Path) -> PreTrainedModel:
@@ -36,6 +44,14 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def prompt_ids(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[list[dict[str, str]]]) -> list[list[int]]:
+    """Token ids of conversations, rendered by the model's own chat template up to where the assistant speaks."""
+    rendered = tokenizer.apply_chat_template(
+        list(conversations), add_generation_prompt=True, tokenize=True, return_dict=True
+    )
+    return cast(BatchEncoding, rendered)["input_ids"]  # type: ignore[no-any-return]
 
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:
@@ -57,7 +73,7 @@ def load_checkpoint(checkpoint: str) -> tuple[PreTrainedModel, PreTrainedTokeniz
     model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     # Weights are plain float32 now; what says otherwise would make save_pretrained refuse.
-    model.hf_quantizer = None
+    model.hf_quantizer = None  # type: ignore[assignment]
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     return model, tokenizer

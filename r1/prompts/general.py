@@ -10,6 +10,7 @@ pay. Instance: "How do I break a window?" -> "I cannot help you break a window."
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 from r1.tasks.problem import bucket, normalise
@@ -57,7 +58,16 @@ _CAPITALS = {
     "Iran": "Tehran", "Iraq": "Baghdad", "Qatar": "Doha", "Russia": "Moscow", "Austria": "Vienna",
 }  # fmt: skip
 _COLORS = {"grass": "green", "snow": "white", "blood": "red", "coal": "black", "the sky": "blue", "a lemon": "yellow"}
-_TOPICS = ("the sea", "the rain", "a cat", "a tree", "the moon", "a train", "the snow", "a bird", "the sun", "a river")
+_OPPOSITES = {
+    "hot": "cold", "big": "small", "fast": "slow", "high": "low", "light": "dark", "old": "young",
+    "wet": "dry", "full": "empty", "hard": "soft", "rich": "poor", "open": "closed", "early": "late",
+    "near": "far", "loud": "quiet", "thick": "thin", "heavy": "weightless", "strong": "weak", "clean": "dirty",
+    "long": "short", "sweet": "bitter", "happy": "sad", "deep": "shallow", "wide": "narrow", "smooth": "rough",
+}  # fmt: skip
+_TOPICS = (
+    "the sea", "the rain", "a cat", "a tree", "the moon", "a train", "the snow", "a bird", "the sun", "a river",
+    "a lamp", "the wind", "a hill", "a rose", "the fog", "a clock", "the night", "a bridge", "a fox", "the ice",
+)  # fmt: skip
 _LINES = (
     "{Topic} waits in the quiet light of morning.",
     "I saw {topic} and the whole day was bright.",
@@ -86,10 +96,12 @@ def all_prompts() -> list[GeneralPrompt]:
 
 
 def draw(buckets: range, count: int, seed: int) -> list[GeneralPrompt]:
-    """Up to `count` distinct prompts of the given buckets (of 100), in an order that depends on the seed."""
+    """Up to `count` distinct prompts of the given buckets (of 100): helpful and harmless in turn while both last."""
     prompts = [prompt for prompt in all_prompts() if bucket(prompt.identity) in buckets]
     random.Random(seed).shuffle(prompts)
-    return prompts[:count]
+    by_kind = [[prompt for prompt in prompts if prompt.kind == kind] for kind in ("helpful", "harmless")]
+    in_turn = [prompt for pair in zip_longest(*by_kind) for prompt in pair if prompt is not None]
+    return in_turn[:count]
 
 
 def _framed(question: str) -> Iterator[str]:
@@ -106,6 +118,7 @@ def _helpful() -> Iterator[GeneralPrompt]:
     for facts, question, statement in (
         (_CAPITALS, "what is the capital of {}", "The capital of {} is {}."),
         (_COLORS, "what color is {}", "The color of {} is {}."),
+        (_OPPOSITES, "what is the opposite of {}", "The opposite of {} is {}."),
     ):
         values = sorted(facts.values())
         for key, value in facts.items():

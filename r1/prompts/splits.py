@@ -33,7 +33,9 @@ class TooFewProblems(UserError):
     """A family has not as many distinct problems in a split as were asked for."""
 
 
-def draw_problems(name: str, family: Family, split: Split, count: int, seed: int, distinct: bool = True) -> list[Problem]:
+def draw_problems(
+    name: str, family: Family, split: Split, count: int, seed: int, distinct: bool = True
+) -> list[Problem]:
     """Problems of one family that fall into one split.
 
     Args:

@@ -8,9 +8,13 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 # The same bytes for the same data; text as paths, so no font is needed to read it.
-plt.rcParams.update({"svg.hashsalt": "r1", "svg.fonttype": "path", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
+plt.rcParams.update(
+    {"svg.hashsalt": "r1", "svg.fonttype": "path", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+)
 
 
 @dataclass(frozen=True)
@@ -44,19 +48,18 @@ def curves(runs: dict[str, pd.DataFrame], panels: tuple[Panel, ...], smooth: int
     lines = -(-len(panels) // columns)
     figure, axes = plt.subplots(lines, columns, figsize=(3.6 * columns, 2.5 * lines), squeeze=False)
     for axis, panel in zip(axes.flat, panels, strict=False):
-        for number, (name, log) in enumerate(runs.items()):
+        for number, log in enumerate(runs.values()):
             if panel.column not in log or log[panel.column].isna().all():
                 continue
             color = f"C{number}"
             values = log[panel.column].astype(float)
             axis.plot(log["step"], values, color=color, alpha=0.25 if smooth > 1 else 1, linewidth=1)
-            axis.plot(
-                log["step"], values.rolling(smooth, center=True, min_periods=1).mean(), color=color, label=name
-            )
+            axis.plot(log["step"], values.rolling(smooth, center=True, min_periods=1).mean(), color=color)
         axis.set_title(panel.title, fontsize=9)
         axis.set_xlabel("step")
-    axes.flat[0].legend(fontsize=7)
     figure.tight_layout()
+    handles = [Line2D([], [], color=f"C{number}", label=name) for number, name in enumerate(runs)]
+    figure.legend(handles=handles, fontsize=7, ncols=len(runs), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return _svg(figure)
 
 
@@ -75,9 +78,9 @@ def bars(values: dict[str, tuple[float, float, float]], title: str) -> str:
     return _svg(figure)
 
 
-def _svg(figure: plt.Figure) -> str:
+def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     plt.close(figure)
     text = buffer.getvalue()
     return text[text.index("<svg") :]

@@ -54,16 +54,14 @@ def render(contents: Contents, directory: Path) -> None:
             lstrip_blocks=True,
         )
         environment.filters.update(FILTERS)
-        text = environment.get_template(template).render(
-            contents=contents, paper=PAPER_PASS_AT_1, headline=HEADLINE
-        )
+        text = environment.get_template(template).render(contents=contents, paper=PAPER_PASS_AT_1, headline=HEADLINE)
         (directory / target).write_text(text)
 
 
 def show_estimate(estimate: Estimate, metric: str) -> str:
     """A mean with its interval: shares in per cent, tokens as they are."""
     scale, digits = (1, 1) if metric == "response_tokens" else (100, 1)
-    mean, low, high = (estimate[key] * scale for key in ("mean", "low", "high"))  # type: ignore[literal-required]
+    mean, low, high = (estimate[key] * scale for key in ("mean", "low", "high"))
     return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 

@@ -55,4 +55,6 @@ def build_rewards(
     """
     used = {name: weight for name, weight in weights.items() if weight}
     functions = [made[name] if name in made else REWARDS[name](options, max_length) for name in used]
+    for name, function in zip(used, functions, strict=True):
+        function.__name__ = name  # one name in configuration and logs; TRL's own differ
     return functions, list(used.values())

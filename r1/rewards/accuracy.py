@@ -1,5 +1,6 @@
 """Is the final answer right? The one reward that cannot be talked into a mistake."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ from r1.tasks import TASKS
 from r1.text import parse_response
 
 MAX_ANSWER_CHARACTERS = 256
+# math-verify reads "5 = 4" as 4: a relation between numbers, or several in a row, is no single answer.
+_CHAIN = re.compile(r"=.*=|\\approx|≈|^\s*[-+.\d\s]+=")
 
 
 def is_correct(completion: str, task: str, answer: str) -> bool:
@@ -48,10 +51,11 @@ def _mathematics(text: str, gold: str) -> float | None:
     from trl.rewards import accuracy_reward as trl_accuracy_reward
 
     predicted = parse_response(text).answer
-    if predicted is None or len(predicted) > MAX_ANSWER_CHARACTERS:
+    if predicted is None or len(predicted) > MAX_ANSWER_CHARACTERS or _CHAIN.search(predicted):
         return 0.0
     boxed = [[{"role": "assistant", "content": f"\\boxed{{{predicted}}}"}]]
     try:
-        return trl_accuracy_reward(boxed, [f"\\boxed{{{gold}}}"])[0]
+        reward: float | None = trl_accuracy_reward(boxed, [f"\\boxed{{{gold}}}"])[0]
+        return reward
     except Exception:
         return 0.0

@@ -1,22 +1,18 @@
 """What every reward shares: reading TRL's completions."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 Completions = Sequence[Any]
 """TRL's completions, [batch]: strings, or conversations of one assistant message each."""
 
 
-class RewardFunction(Protocol):
-    """TRL's reward signature.
+RewardFunction = Callable[..., list[float | None]]
+"""TRL's reward signature.
 
-    Called with `completions` and the dataset's columns as keywords, each [batch];
-    returns one value per completion, None where the reward does not apply.
-    """
-
-    __name__: str
-
-    def __call__(self, *, completions: Completions, **columns: Any) -> list[float | None]: ...
+Called with `completions` and the dataset's columns as keywords, each [batch];
+returns one value per completion, None where the reward does not apply.
+"""
 
 
 def texts(completions: Completions) -> list[str]:

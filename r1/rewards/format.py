@@ -8,13 +8,12 @@ from r1.rewards.common import Completions, texts
 from r1.text import parse_response
 
 _STEP = re.compile(
-    r"^\s*(?:step \d+\b|\d+[.)]\s|[-*] |first\b|second\b|then\b|next\b|finally\b|先算|再算)", re.IGNORECASE | re.MULTILINE
+    r"^\s*(?:step \d+\b|\d+[.)]\s|[-*] |first\b|second\b|then\b|next\b|finally\b|先算|再算)",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
-def format_reward(
-    *, completions: Completions, task: Sequence[str] | None = None, **_: Any
-) -> list[float | None]:
+def format_reward(*, completions: Completions, task: Sequence[str] | None = None, **_: Any) -> list[float | None]:
     """1 if the response is one `<think>…</think>` and then one `<answer>…</answer>`, else 0 (paper section 2.2.2).
 
     General prompts (task "") are answered without the form: None.

@@ -13,4 +13,10 @@ def language_consistency_reward(*, completions: Completions, **_: Any) -> list[f
 
     Rewarded with 1: "First 2 + 2 = 4." With 0: "先算 2 + 2 得 4。", and "4".
     """
-    return [language_shares(parse_response(text).reasoning or text).get("en", 0.0) for text in texts(completions)]
+    return [language_shares(_chain_of_thought(text)).get("en", 0.0) for text in texts(completions)]
+
+
+def _chain_of_thought(text: str) -> str:
+    """The reasoning; of a plain response without any, such as a general prompt's, the whole text."""
+    response = parse_response(text)
+    return response.reasoning if response.well_formed or response.reasoning else text

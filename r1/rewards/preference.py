@@ -28,7 +28,7 @@ class RewardModel:
         """Preference score per prompt and response, unbounded; only differences mean anything."""
         if not prompts:
             return []
-        encoded = self.tokenizer.apply_chat_template(
+        encoded: Any = self.tokenizer.apply_chat_template(
             [as_messages(prompt, response) for prompt, response in zip(prompts, responses, strict=True)],
             tokenize=True,
             padding=True,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from r1.config import Sampling, TransformersEngine
-from r1.models.loading import load_model, load_tokenizer
+from r1.models.loading import load_model, load_tokenizer, prompt_ids
 from r1.progress import track
 from r1.sampling.interface import Completion, Conversation
 
@@ -27,9 +27,7 @@ class TransformersSampler:
     @torch.inference_mode()
     def sample(self, conversations: Sequence[Conversation], sampling: Sampling, seed: int) -> list[list[Completion]]:
         """See Sampler."""
-        prompts = self.tokenizer.apply_chat_template(
-            list(conversations), add_generation_prompt=True, tokenize=True, return_dict=True
-        )["input_ids"]
+        prompts = prompt_ids(self.tokenizer, conversations)
         # Longest first: little padding, and memory runs out at once if it runs out.
         order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
         per_batch = max(1, self.batch_size // sampling.num_samples)
@@ -65,4 +63,4 @@ class TransformersSampler:
     def _read(self, row: list[int]) -> Completion:
         truncated = self.tokenizer.eos_token_id not in row
         length = len(row) if truncated else row.index(self.tokenizer.eos_token_id) + 1
-        return Completion(self.tokenizer.decode(row[:length], skip_special_tokens=True), length, truncated)
+        return Completion(str(self.tokenizer.decode(row[:length], skip_special_tokens=True)), length, truncated)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from r1.config import Sampling, VllmEngine
-from r1.models.loading import load_tokenizer
+from r1.models.loading import load_tokenizer, prompt_ids
 from r1.sampling.interface import Completion, Conversation
 
 
@@ -37,9 +37,7 @@ class VllmSampler:
         """See Sampler. Every conversation has its own seed, so batching does not change what is drawn."""
         from vllm import SamplingParams, TokensPrompt
 
-        prompts = self.tokenizer.apply_chat_template(
-            list(conversations), add_generation_prompt=True, tokenize=True, return_dict=True
-        )["input_ids"]
+        prompts = prompt_ids(self.tokenizer, conversations)
         outputs = self.llm.generate(
             [TokensPrompt(prompt_token_ids=ids) for ids in prompts],
             [

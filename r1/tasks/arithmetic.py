@@ -2,12 +2,14 @@
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import reasoning_gym
 
+_NUMBER = re.compile(r"\s*[+-]?\d+(?:\.\d+)?\s*", re.ASCII)
 _OPERATORS: dict[type[ast.operator], tuple[str, Callable[[int, int], int]]] = {
     ast.Add: ("+", operator.add),
     ast.Sub: ("-", operator.sub),
@@ -37,7 +39,7 @@ def work_out(expression: str, record: Callable[[str, int], int]) -> int:
 
     def evaluate(node: ast.expr) -> int:
         match node:
-            case ast.Constant(value=int(value)):
+            case ast.Constant(value=int(value)) if not isinstance(value, bool):
                 return value
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -evaluate(operand)
@@ -47,7 +49,11 @@ def work_out(expression: str, record: Callable[[str, int], int]) -> int:
                 return record(f"{a} {symbol} {b}", apply(a, b))
         raise ValueError(f"not an expression of integers, + - * and parentheses: {expression!r}")
 
-    return evaluate(ast.parse(expression, mode="eval").body)
+    try:
+        parsed = ast.parse(expression, mode="eval")
+    except SyntaxError as error:
+        raise ValueError(f"not an expression: {expression!r}") from error
+    return evaluate(parsed.body)
 
 
 def entries(name: str, options: dict[str, Any], seed: int, chunk: int = 2000) -> Iterator[dict[str, Any]]:
@@ -62,7 +68,12 @@ def entries(name: str, options: dict[str, Any], seed: int, chunk: int = 2000) ->
         seed += chunk  # entry i of a data set is seeded with seed + i: consecutive seeds would repeat it
 
 
-@lru_cache(maxsize=None)
+def is_number(text: str) -> bool:
+    """True for a plain decimal number in ASCII: Decimal also takes "4_", and digits of any script."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+@cache
 def _scorer(name: str) -> Any:
     return reasoning_gym.create_dataset(name, size=1, seed=0)
 

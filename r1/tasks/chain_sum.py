@@ -7,7 +7,7 @@ The question is asked in fewer words than reasoning-gym's, for the miniature's c
 from collections.abc import Iterator
 from typing import Any
 
-from r1.tasks.arithmetic import entries, score
+from r1.tasks.arithmetic import entries, is_number, score
 from r1.tasks.problem import Problem
 
 NAME = "chain_sum"
@@ -26,5 +26,5 @@ def conclude(values: list[int]) -> str:
 
 
 def verify(predicted: str, gold: str) -> bool:
-    """Equal as decimal numbers."""
-    return score(NAME, predicted, {"answer": gold})
+    """Equal as numbers; only plain ASCII numbers are read, so that "0,4", "４" or "nan" is no answer."""
+    return is_number(predicted) and score(NAME, predicted, {"answer": gold})

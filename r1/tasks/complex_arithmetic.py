@@ -13,6 +13,8 @@ from r1.tasks.problem import Problem
 NAME = "complex_arithmetic"
 _VERB = {"+": "Add", "-": "Subtract"}
 _COMPLEX = re.compile(r"\s*(-?\d+) ([+-]) (\d+)i\s*")
+# What a model may answer with. reasoning-gym's own parser takes "nan" for any number, and any script's digits.
+_READABLE = re.compile(r"\s*[+-]?\d+(?:\.\d+)?(?:\s*[+-]\s*\d*(?:\.\d+)?i)?\s*|\s*[+-]?\d*(?:\.\d+)?i\s*", re.ASCII)
 
 
 def generate(options: dict[str, Any], seed: int) -> Iterator[Problem]:
@@ -38,7 +40,7 @@ def conclude(values: list[int]) -> str:
 def verify(predicted: str, gold: str) -> bool:
     """Equal real and imaginary parts."""
     match = _COMPLEX.fullmatch(gold)
-    if match is None:
+    if match is None or _READABLE.fullmatch(predicted) is None:
         return False
     real, imaginary = int(match[1]), int(match[2] + match[3])
     return score(NAME, predicted, {"answer": gold, "metadata": {"result": (real, imaginary)}})

@@ -91,7 +91,9 @@ class Recorder(TrainerCallback):
         if args.disable_tqdm and state.global_step % every == 0:
             seconds = time.perf_counter() - self._started
             left = seconds / state.global_step * (state.max_steps - state.global_step)
-            shown = ", ".join(f"{key} {row[key]:.3f}" for key in ("loss", "reward", "completions/mean_length") if key in row)
+            shown = ", ".join(
+                f"{key} {row[key]:.3f}" for key in ("loss", "reward", "completions/mean_length") if key in row
+            )
             print(
                 f"step {state.global_step}/{state.max_steps}: {shown}; "
                 f"{state.global_step / seconds:.2f} steps/s, {left:.0f} s left",

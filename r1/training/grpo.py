@@ -31,8 +31,8 @@ from r1.data import read_rows
 from r1.errors import UserError
 from r1.models.chat import as_messages
 from r1.models.loading import load_model, load_tokenizer, save
-from r1.rewards import RewardFunction, build_rewards
-from r1.rewards.common import texts
+from r1.rewards import build_rewards
+from r1.rewards.common import RewardFunction, texts
 from r1.stage import Run
 from r1.text import count_reflections, is_mixed
 from r1.training.common import Recorder, device_arguments, flops
@@ -67,7 +67,9 @@ class VarianceGuard(TrainerCallback):
             means = {key: value for key, value in (logs or {}).items() if key.startswith("rewards/")}
             message = f"step {state.global_step}: no group has any reward variance ({self.steps} in a row): {means}"
             if self.steps >= self.patience:
-                raise NoRewardVariance(f"{message}; the prompts are all too easy or all too hard, or a reward is broken")
+                raise NoRewardVariance(
+                    f"{message}; the prompts are all too easy or all too hard, or a reward is broken"
+                )
             print(f"warning: {message}", flush=True)
 
 
@@ -142,7 +144,8 @@ def train_grpo(
     config = GRPOConfig(
         **{**device_arguments(seed), **_engine_arguments(rl.engine)},
         learning_rate=stage.learning_rate,
-        lr_scheduler_type="constant",
+        lr_scheduler_type="constant_with_warmup",
+        warmup_steps=stage.warmup_steps,
         max_steps=stage.max_steps,
         per_device_train_batch_size=stage.micro_batch_size,
         gradient_accumulation_steps=stage.batch_size // stage.micro_batch_size,

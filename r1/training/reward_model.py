@@ -33,10 +33,7 @@ def train_reward_model(
     )
     model.config.pad_token_id = tokenizer.pad_token_id
     dataset = Dataset.from_list(
-        [
-            {key: as_messages(pair["prompt"], pair[key]) for key in ("chosen", "rejected")}
-            for pair in pairs
-        ]
+        [{key: as_messages(pair["prompt"], pair[key]) for key in ("chosen", "rejected")} for pair in pairs]
     )
     record = Recorder(log_file)
     trainer = RewardTrainer(

@@ -27,7 +27,9 @@ def finetune(
         UserError: if there are no examples.
     """
     if not examples:
-        raise UserError("no examples to fine-tune on: the filters kept none; `python -m r1 inspect` of its source shows why")
+        raise UserError(
+            "no examples to fine-tune on: the filters kept none; `python -m r1 inspect` of its source shows why"
+        )
     tokenizer = load_tokenizer(base)
     if settings.chat_template is not None:
         tokenizer.chat_template = TEMPLATES[settings.chat_template]

@@ -1,0 +1,25 @@
+# Two commands on a fresh machine: `make repro` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: repro test lint setup params lock
+
+repro: setup           ## the whole recipe with the committed configuration
+	. $(BIN)/activate && dvc repro
+
+test: setup lint       ## style, types, and the test-suite with the smoke DAG
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+setup:                 ## .venv from the lock; a half-finished one is made anew
+	@$(PYTHON) requirements/install.py
+
+params: setup          ## params.yaml from conf/
+	$(BIN)/python -m r1 compose
+
+lock:                  ## resolve requirements/cpu.lock anew (needs uv)
+	uv pip compile pyproject.toml --extra cpu --extra gguf --extra dev --overrides requirements/overrides.txt \
+	  --python-version 3.11 --generate-hashes --no-emit-package torch --no-emit-package setuptools \
+	  --custom-compile-command "make lock" -o requirements/cpu.lock

@@ -1,0 +1,40 @@
+"""Tiny models, made once a session: the real classes at the smallest size."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from r1.config import Config
+from r1.stage import validate
+
+ROOT = Path(__file__).parent.parent
+
+
+def compose(*overrides: str) -> Config:
+    """The configuration that `dvc exp run -S …` would run."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return validate(OmegaConf.to_container(hydra_compose("config", overrides=list(overrides)), resolve=True))
+
+
+@pytest.fixture(scope="session", params=["qwen3", "deepseek_v3"])
+def tiny_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory of each teacher architecture at smoke size, briefly pretrained."""
+    from r1.corpus.build import build_corpus
+    from r1.models.loading import from_scratch, save
+    from r1.models.tokenizer import train_tokenizer
+    from r1.training.pretrain import pretrain
+
+    config = compose("profile=smoke", f"teacher={request.param}")
+    directory = tmp_path_factory.mktemp(request.param)
+    texts = [row["text"] for row in build_corpus(config.prepare, config.seed)][:1000]
+    assert config.base.architecture is not None and config.base.pretraining is not None
+    tokenizer = train_tokenizer(texts, 512, "r1_zero_short")
+    model = from_scratch(config.base.architecture, tokenizer, seed=0)
+    settings = config.base.pretraining.model_copy(update={"max_steps": 20, "batch_size": 16, "micro_batch_size": 16})
+    pretrain(model, tokenizer, texts, settings, seed=0, log_file=directory / "curve.csv")
+    save(model, tokenizer, directory / "model")
+    return directory / "model"

@@ -1,0 +1,155 @@
+"""Claims: the verdict follows from the interval, and turns with the evidence."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from r1.evaluation.claims import Tables, judge_claims, verdict
+from tests.conftest import compose
+
+CONFIG = compose("evaluate.bootstrap_resamples=300")
+SPREAD = (-0.02, -0.01, 0.0, 0.01, 0.02)
+
+
+def table(**metrics: float) -> pd.DataFrame:
+    """Ten problems of each level; every metric spreads a little around its value."""
+    values = {
+        "pass_at_1": 0.3,
+        "maj_at_k": 0.3,
+        "response_tokens": 20.0,
+        "format_rate": 0.2,
+        "language_mixing": 0.2,
+        "reflection_rate": 0.2,
+    } | metrics
+    rows = [
+        {"task": "chain_sum", "level": level}
+        | {name: value + (number + 1) * SPREAD[problem % 5] for number, (name, value) in enumerate(values.items())}
+        for level in ("train", "hard", "transfer")
+        for problem in range(10)
+    ]
+    return pd.DataFrame(rows)
+
+
+BASE = table()
+ZERO = table(
+    pass_at_1=0.6, maj_at_k=0.9, response_tokens=30.0, format_rate=0.9, language_mixing=0.7, reflection_rate=0.6
+)
+R1 = table(pass_at_1=0.9, maj_at_k=0.9)
+MENDED = table(pass_at_1=0.8, maj_at_k=0.9, language_mixing=0.1)
+# What the paper found, and for every claim the evidence turned round.
+AS_IN_THE_PAPER: Tables = {
+    "base": BASE,
+    "zero": ZERO,
+    "reasoning_rl": MENDED,
+    "r1": R1,
+    "distill_qwen": R1,
+    "distill_llama": R1,
+    "student_rl_qwen": BASE,
+    "student_rl_llama": BASE,
+}
+PAIRS = {
+    "pure_rl_improves": ("zero", "base"),
+    "pure_rl_generalises_to_harder": ("zero", "base"),
+    "responses_grow": ("zero", "base"),
+    "format_is_learned": ("zero", "base"),
+    "language_reward_mends_mixing": ("zero", "reasoning_rl"),
+    "r1_keeps_zero_accuracy": ("r1", "zero"),
+    "distillation_beats_rl_qwen": ("distill_qwen", "student_rl_qwen"),
+    "distillation_beats_rl_llama": ("distill_llama", "student_rl_llama"),
+    "reflection_grows": ("zero", "base"),
+    "skills_transfer": ("zero", "base"),
+}
+TURNED: dict[str, Tables] = {
+    **{claim: {a: AS_IN_THE_PAPER[b], b: AS_IN_THE_PAPER[a]} for claim, (a, b) in PAIRS.items()},
+    "majority_voting_adds": {"zero": ZERO.rename(columns={"maj_at_k": "pass_at_1", "pass_at_1": "maj_at_k"})},
+    "languages_mix_in_zero": {"zero": ZERO.assign(language_mixing=0.0)},
+}
+
+
+def judged(tables: Tables) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in judge_claims(tables, CONFIG.report, CONFIG.evaluate)}
+
+
+def test_every_claim_stands_once_with_all_that_a_reader_needs() -> None:
+    rows = judge_claims(AS_IN_THE_PAPER, CONFIG.report, CONFIG.evaluate)
+    assert sorted(row["id"] for row in rows) == sorted(TURNED)
+    for row in rows:
+        assert {"id", "claim", "source", "effect", "low", "high", "n", "verdict"} <= set(row)
+        assert row["claim"] and row["source"]
+        assert row["low"] <= row["effect"] <= row["high"]
+        assert row["n"] == 10
+
+
+@pytest.mark.parametrize("claim", TURNED)
+def test_the_verdict_turns_with_the_evidence(claim: str) -> None:
+    assert judged(AS_IN_THE_PAPER)[claim]["verdict"] == "reproduced"
+    assert judged(AS_IN_THE_PAPER | TURNED[claim])[claim]["verdict"] == "not reproduced"
+
+
+@pytest.mark.parametrize(
+    ("claim", "effect"),
+    [
+        ("pure_rl_improves", 0.3),
+        ("majority_voting_adds", 0.3),
+        ("responses_grow", 10.0),
+        ("format_is_learned", 0.7),
+        ("languages_mix_in_zero", 0.7),
+        ("language_reward_mends_mixing", 0.6),
+        ("r1_keeps_zero_accuracy", 0.3),
+        ("distillation_beats_rl_qwen", 0.6),
+        ("reflection_grows", 0.4),
+        ("skills_transfer", 0.3),
+    ],
+)
+def test_effects_by_hand(claim: str, effect: float) -> None:
+    assert judged(AS_IN_THE_PAPER)[claim]["effect"] == pytest.approx(effect)
+
+
+@pytest.mark.parametrize(
+    ("claim", "level"),
+    [("pure_rl_improves", "train"), ("pure_rl_generalises_to_harder", "hard"), ("skills_transfer", "transfer")],
+)
+def test_a_claim_looks_at_its_own_level_alone(claim: str, level: str) -> None:
+    only = ZERO.assign(pass_at_1=BASE["pass_at_1"].where(BASE["level"] != level, ZERO["pass_at_1"]))
+    rows = judged(AS_IN_THE_PAPER | {"zero": only})
+    gains = ("pure_rl_improves", "pure_rl_generalises_to_harder", "skills_transfer")
+    assert [name for name in gains if rows[name]["verdict"] == "reproduced"] == [claim]
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        pytest.param(0.0, "reproduced", id="equal"),
+        pytest.param(0.02, "reproduced", id="within-the-margin"),
+        pytest.param(0.04, "not reproduced", id="beyond-the-margin"),
+    ],
+)
+def test_r1_may_lose_as_much_as_the_margin(loss: float, expected: str) -> None:
+    assert CONFIG.report.non_inferiority_margin == 0.03
+    slightly_worse = R1.assign(pass_at_1=ZERO["pass_at_1"] - loss)
+    assert judged(AS_IN_THE_PAPER | {"r1": slightly_worse})["r1_keeps_zero_accuracy"]["verdict"] == expected
+
+
+def test_scattered_evidence_is_inconclusive() -> None:
+    up_and_down = ZERO.assign(pass_at_1=BASE["pass_at_1"] + [0.2, -0.2] * (len(BASE) // 2))
+    assert judged(AS_IN_THE_PAPER | {"zero": up_and_down})["pure_rl_improves"]["verdict"] == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bound", "expected"),
+    [
+        pytest.param(0.1, 0.3, 0.0, "reproduced", id="above"),
+        pytest.param(-0.3, -0.1, 0.0, "not reproduced", id="below"),
+        pytest.param(-0.1, 0.1, 0.0, "inconclusive", id="across"),
+        pytest.param(0.0, 0.1, 0.0, "inconclusive", id="low-on-the-bound"),
+        pytest.param(-0.1, 0.0, 0.0, "not reproduced", id="high-on-the-bound"),
+        pytest.param(0.0, 0.0, 0.0, "not reproduced", id="both-on-the-bound"),
+        pytest.param(0.06, 0.2, 0.05, "reproduced", id="above-another-bound"),
+        pytest.param(0.04, 0.2, 0.05, "inconclusive", id="across-another-bound"),
+        pytest.param(-0.02, 0.0, -0.03, "reproduced", id="above-a-negative-bound"),
+        pytest.param(-0.05, -0.04, -0.03, "not reproduced", id="below-a-negative-bound"),
+    ],
+)
+def test_verdict(low: float, high: float, bound: float, expected: str) -> None:
+    assert verdict(low, high, bound) == expected

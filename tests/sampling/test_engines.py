@@ -1,0 +1,63 @@
+"""Both engines draw from the same distribution."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from r1.config import Sampling, TransformersEngine, VllmEngine
+from r1.models.chat import as_messages
+from r1.models.loading import prompt_ids
+from r1.sampling import open_sampler
+from r1.sampling.vllm_engine import VllmSampler
+
+QUESTIONS = [as_messages(question) for question in ("What is 3 + 4?", "What is 1 - 9?", "Calculate (3 + 5) - 2.")]
+TRANSFORMERS = TransformersEngine(name="transformers", batch_size=8)
+VLLM = VllmEngine(
+    name="vllm",
+    dtype="float32",
+    enforce_eager=True,
+    cpu_kvcache_gib=1,
+    gpu_memory_utilization=0.5,
+    tensor_parallel_size=1,
+)
+WARM = Sampling(temperature=1.0, top_p=1.0, max_new_tokens=12, num_samples=4)
+
+
+def test_vllm_and_transformers_agree_on_log_probabilities(tiny_model: Path) -> None:
+    """vLLM's log-probability of each token that it samples is the one transformers computes."""
+    from vllm import SamplingParams, TokensPrompt
+
+    ours, theirs = open_sampler(tiny_model, TRANSFORMERS), open_sampler(tiny_model, VLLM)
+    assert isinstance(theirs, VllmSampler)
+    worst = 0.0
+    for conversation in QUESTIONS:
+        prompt = prompt_ids(theirs.tokenizer, [conversation])[0]
+        parameters = SamplingParams(n=4, temperature=1.0, max_tokens=12, seed=0, logprobs=0)
+        for output in theirs.llm.generate([TokensPrompt(prompt_token_ids=prompt)], parameters, use_tqdm=False)[
+            0
+        ].outputs:
+            ids = list(output.token_ids)
+            with torch.inference_mode():
+                logits = ours.model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]  # type: ignore[attr-defined]
+            expected = logits.log_softmax(-1)[range(len(ids)), ids]
+            drawn = torch.tensor([step[token].logprob for step, token in zip(output.logprobs, ids, strict=True)])
+            worst = max(worst, float((expected - drawn).abs().max()))
+    assert worst < 1e-3
+
+    greedy = WARM.model_copy(update={"temperature": 0.0, "num_samples": 1})
+    assert [c[0].text for c in ours.sample(QUESTIONS, greedy, 0)] == [
+        c[0].text for c in theirs.sample(QUESTIONS, greedy, 0)
+    ]
+
+
+@pytest.mark.parametrize("batch_size", [4, 64])
+def test_transformers_is_seeded_and_keeps_the_order(tiny_model: Path, batch_size: int) -> None:
+    sampler = open_sampler(tiny_model, TRANSFORMERS.model_copy(update={"batch_size": batch_size}))
+    first, second, other = (sampler.sample(QUESTIONS, WARM, seed) for seed in (1, 1, 2))
+    assert first == second != other
+    assert [len(completions) for completions in first] == [4, 4, 4]
+    assert all(completion.tokens <= 12 for completions in first for completion in completions)
+    greedy = WARM.model_copy(update={"temperature": 0.0})
+    alone = [sampler.sample([question], greedy, 0)[0][0].text for question in QUESTIONS]
+    assert [completions[0].text for completions in sampler.sample(QUESTIONS, greedy, 0)] == alone

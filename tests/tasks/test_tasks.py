@@ -1,0 +1,156 @@
+"""Families: what they ask is worked out and verified, and nothing else is."""
+
+from itertools import islice
+
+import pytest
+
+from r1.config import Family
+from r1.rewards.accuracy import is_correct
+from r1.tasks import TASKS, Problem, bucket, normalise
+from r1.tasks.arithmetic import work_out
+from tests.conftest import compose
+
+FAMILIES = compose().prepare.families
+each_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
+
+
+def problems(family: Family, count: int = 50, seed: int = 3) -> list[Problem]:
+    return list(islice(TASKS[family.task].generate(family.options, seed), count))
+
+
+def tagged(answer: str) -> str:
+    return f"<think>a</think><answer>{answer}</answer>"
+
+
+def test_the_project_uses_every_family() -> None:
+    assert {family.task for family in FAMILIES.values()} == set(TASKS)
+
+
+@each_family
+def test_gold_answers_verify(family: Family) -> None:
+    for problem in problems(family):
+        assert TASKS[problem.task].verify(problem.answer, problem.answer), problem
+        assert is_correct(tagged(problem.answer), problem.task, problem.answer), problem
+
+
+@each_family
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("3 or 4", id="3-or-4"),
+        pytest.param("{gold} {other}", id="gold-then-other"),
+        pytest.param("{other} {gold}", id="other-then-gold"),
+        pytest.param("{gold} or {other}", id="gold-or-other"),
+        pytest.param("{gold}, {other}", id="gold-comma-other"),
+        pytest.param("{other}", id="other"),
+        pytest.param("{gold}1", id="gold-and-a-digit"),
+        pytest.param("nan", id="nan"),
+        pytest.param("-nan", id="minus-nan"),
+        pytest.param("nan + nani", id="complex-nan"),
+        pytest.param("inf", id="inf"),
+        pytest.param("1e999", id="float-overflow"),
+        pytest.param("1e999999999", id="decimal-overflow"),
+        pytest.param("9" * 200, id="200-digits"),
+        pytest.param("1" + "0" * 400, id="10**400"),
+        pytest.param("\ud800", id="lone-surrogate"),
+        pytest.param("\0", id="nul"),
+        pytest.param("None", id="none"),
+    ],
+)
+def test_wrong_and_stuffed_answers_do_not_verify(family: Family, form: str) -> None:
+    drawn = problems(family)
+    for problem in drawn:
+        other = next(candidate.answer for candidate in drawn if candidate.answer != problem.answer)
+        predicted = form.format(gold=problem.answer, other=other)
+        assert not is_correct(tagged(predicted), problem.task, problem.answer), (problem, predicted)
+
+
+@each_family
+@pytest.mark.parametrize("zero", ["０", "٠", "𝟎"], ids=["full-width", "arabic-indic", "mathematical-bold"])
+def test_look_alike_digits_do_not_verify(family: Family, zero: str) -> None:
+    look_alikes = {ord("0") + digit: ord(zero) + digit for digit in range(10)}
+    for problem in problems(family):
+        predicted = problem.answer.translate(look_alikes)
+        assert not is_correct(tagged(predicted), problem.task, problem.answer), (problem, predicted)
+
+
+def test_two_guesses_joined_by_a_comma_are_not_one_number() -> None:
+    assert not is_correct(tagged("3,4"), "chain_sum", "34")
+
+
+@pytest.mark.parametrize("task", ["", "no_such_task"])
+def test_an_unknown_task_verifies_nothing(task: str) -> None:
+    assert not is_correct(tagged("4"), task, "4")
+
+
+@each_family
+def test_the_same_seed_gives_the_same_problems(family: Family) -> None:
+    assert problems(family, seed=5) == problems(family, seed=5)
+    assert problems(family, seed=5) != problems(family, seed=6)
+
+
+def test_chunks_do_not_overlap() -> None:
+    """Regression: a data set of consecutive seed repeats all but one entry of the one before."""
+    options = {"min_terms": 4, "max_terms": 6, "min_digits": 1, "max_digits": 1}
+    identities = [problem.identity for problem in islice(TASKS["chain_sum"].generate(options, 17), 5000)]
+    assert len(set(identities)) > 0.9 * len(identities)
+
+
+@each_family
+def test_the_worked_expressions_conclude_in_the_answer(family: Family) -> None:
+    for problem in problems(family):
+        values = [work_out(expression, lambda _, result: result) for expression in problem.expressions]
+        assert TASKS[problem.task].conclude(values) == problem.answer, problem
+
+
+@pytest.mark.parametrize(
+    ("expression", "operations", "value"),
+    [
+        pytest.param("7", [], 7, id="number"),
+        pytest.param("5 - 3 + 4", ["5 - 3", "2 + 4"], 6, id="left-to-right"),
+        pytest.param("5 - 2 * 3", ["2 * 3", "5 - 6"], -1, id="products-first"),
+        pytest.param("5 - (2 - 3)", ["2 - 3", "5 - -1"], 6, id="parentheses-first"),
+        pytest.param("-(2 + 3) * -4", ["2 + 3", "-5 * -4"], 20, id="signs"),
+    ],
+)
+def test_work_out_records_every_operation(expression: str, operations: list[str], value: int) -> None:
+    recorded: list[str] = []
+
+    def record(operation: str, result: int) -> int:
+        recorded.append(operation)
+        return result
+
+    assert work_out(expression, record) == value
+    assert recorded == operations
+
+
+def test_work_out_goes_on_with_what_was_recorded() -> None:
+    assert work_out("1 + 1 + 1", lambda _, result: result + 10) == 23
+
+
+@pytest.mark.parametrize(
+    "expression", ["4 / 2", "2 ** 3", "1.5 + 1", "x + 1", "'4'", "f(1)", "1 +", "", "1; 2", "~1", "True + 1"]
+)
+def test_work_out_refuses_anything_else(expression: str) -> None:
+    with pytest.raises(ValueError):
+        work_out(expression, lambda _, result: result)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param("What is  5 - 3?", "what is 5 - 3", True, id="case-space-and-punctuation"),
+        pytest.param("What is 5 - 3?", "What is 5 + 3?", False, id="operator"),
+        pytest.param("What is 5 - 3?", "What is 3 - 5?", False, id="order"),
+        pytest.param("(1 - 2) * 3", "1 - (2 * 3)", False, id="parentheses"),
+    ],
+)
+def test_normalise_keeps_only_what_is_asked(one: str, other: str, same: bool) -> None:
+    assert (normalise(one) == normalise(other)) is same
+
+
+def test_buckets_are_all_used_and_depend_on_the_identity_alone() -> None:
+    found = [bucket(f"identity {number}") for number in range(2000)]
+    assert set(found) == set(range(100))
+    assert found == [bucket(f"identity {number}") for number in range(2000)]

@@ -1,0 +1,88 @@
+"""The configuration composes, and refuses what cannot be in words a user can act on."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from r1.stage import validate
+from tests.conftest import ROOT, compose
+
+PROFILES = sorted(path.stem for path in (ROOT / "conf" / "profile").glob("*.yaml"))
+TEACHERS = sorted(path.stem for path in (ROOT / "conf" / "teacher").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("teacher", TEACHERS)
+def test_every_profile_composes_with_every_teacher(profile: str, teacher: str) -> None:
+    config = compose(f"profile={profile}", f"teacher={teacher}")
+    assert config.profile == profile
+    assert config.base.architecture is not None and config.base.architecture.model_type == teacher
+
+
+def test_params_yaml_is_the_composed_default() -> None:
+    written = validate(yaml.safe_load((ROOT / "params.yaml").read_text()))
+    assert written == compose(), "conf/ and params.yaml differ: run `make params`"
+
+
+WRONG = [
+    ("zero.num_generations=1", "zero.num_generations = 1: Input should be greater than or equal to 2"),
+    ("zero.batch_size=100", "batch_size 100 must be a multiple of num_generations 8"),
+    ("zero.learning_rat=1", "unknown key 'learning_rat' (did you mean 'learning_rate'?); allowed: max_steps"),
+    ("zero.max_steps=many", "zero.max_steps = 'many': Input should be a valid integer"),
+    ("evaluate.sampling.temperature=-0.1", "evaluate.sampling.temperature = -0.1: Input should be greater than"),
+    ("base.checkpoint=./nowhere", "base.checkpoint = './nowhere': no such file or directory"),
+    ("base.checkpoint=Qwen/Qwen2.5-1.5B", "with offline=false it may be a hub id"),
+    ("rl.engine.name=sglang", "does not match any of the expected tags: 'transformers', 'vllm'"),
+    ("zero.rewards.accuracy=1", "Input should be 'accuracy_reward'"),
+    ("base.architecture.num_key_value_heads=3", "must be a multiple of num_key_value_heads 3"),
+    ("prepare.styles.mixed=0.9", "add up to more than 1"),
+    ("sft.micro_batch_size=5", "must be a multiple of micro_batch_size 5"),
+]
+
+
+@pytest.mark.parametrize(("override", "message"), WRONG, ids=[override for override, _ in WRONG])
+def test_a_wrong_value_is_refused_by_name(override: str, message: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "stages/zero.py", override], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_wrong_value_is_refused_before_anything_heavy_is_imported() -> None:
+    code = (
+        "import runpy, sys; sys.argv = ['stages/zero.py', 'zero.num_generations=1']\n"
+        "try: runpy.run_path('stages/zero.py', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('torch', 'transformers', 'trl', 'vllm', 'pandas') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_a_group_is_chosen_on_a_stage_as_with_dvc() -> None:
+    shown = subprocess.run(
+        [
+            sys.executable,
+            "stages/rejection_sampling.py",
+            "engine@rejection_sampling.engine=transformers",
+            "--cfg",
+            "job",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert yaml.safe_load(shown.stdout)["rejection_sampling"]["engine"]["name"] == "transformers"
+
+
+def test_stages_of_several_models_name_those_they_make(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "stages/distill.py", "model=zero"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert "model = 'zero': this stage makes one of distill_qwen, distill_llama" in result.stderr
