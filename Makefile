@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: repro test lint setup params lock
+.PHONY: repro test lint setup params readme lock
 
 repro: setup           ## the whole recipe with the committed configuration
 	. $(BIN)/activate && dvc repro
@@ -18,6 +18,9 @@ setup:                 ## .venv from the lock; a half-finished one is made anew
 
 params: setup          ## params.yaml from conf/
 	$(BIN)/python -m r1 compose
+
+readme: setup          ## the README's results from data/metrics
+	$(BIN)/python -m r1 readme
 
 lock:                  ## resolve requirements/cpu.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra cpu --extra gguf --extra dev --overrides requirements/overrides.txt \

@@ -49,6 +49,18 @@ def write_json(path: Path, value: Any) -> None:
     aside.replace(path)
 
 
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        BrokenArtifact: if the file is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BrokenArtifact(f"{path} cannot be read ({error}): run `dvc repro` to make it") from error
+
+
 def content_hash(path: Path) -> str:
     """SHA-256 of a file, or of a directory's names and contents without its manifest.
 
@@ -72,10 +84,7 @@ def read_manifest(artifact: Path) -> dict[str, Any]:
     Raises:
         BrokenArtifact: if the artifact or its manifest is missing or unreadable.
     """
-    try:
-        manifest: dict[str, Any] = json.loads((artifact / MANIFEST).read_text())
-    except (OSError, ValueError) as error:
-        raise BrokenArtifact(f"{artifact} is not a whole artifact ({error}): run `dvc repro` to make it") from error
+    manifest: dict[str, Any] = read_json(artifact / MANIFEST)
     return manifest
 
 

@@ -13,12 +13,11 @@ from r1.stage import Run, stage
 
 @stage("profile", "evaluate", "report")
 def main(run: Run) -> None:
-    import json
     from pathlib import Path
 
     import pandas as pd
 
-    from r1.artifacts import write_aside, write_json
+    from r1.artifacts import read_json, write_aside, write_json
     from r1.data import as_rows
     from r1.evaluation.claims import judge_claims
     from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves
@@ -30,7 +29,7 @@ def main(run: Run) -> None:
     write_json(Path("data/metrics/claims.json"), claims)
 
     logs = {path.stem: pd.read_csv(path) for path in sorted(Path("data/plots").glob("*.csv"))}
-    summaries = {model: json.loads(Path(f"data/metrics/evaluate/{model}.json").read_text()) for model in models}
+    summaries = {model: read_json(Path(f"data/metrics/evaluate/{model}.json")) for model in models}
     task, level = next((task, level) for task, levels in summaries["base"].items() for level in levels)
     accuracy = {model: summary[task][level]["pass_at_1"] for model, summary in summaries.items()}
 
@@ -57,9 +56,7 @@ def main(run: Run) -> None:
         summaries=summaries,
         samples={model: as_rows(table) for model, table in samples.items()},
         stages={
-            path.stem: json.loads(path.read_text())
-            for path in sorted(Path("data/metrics").glob("*.json"))
-            if path.stem != "claims"
+            path.stem: read_json(path) for path in sorted(Path("data/metrics").glob("*.json")) if path.stem != "claims"
         },
         figures=figures,
     )

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from r1.artifacts import read_json
+from r1.config import ModelName
 from r1.evaluation.statistics import Estimate
 
 PAPER_PASS_AT_1 = {
@@ -46,16 +49,39 @@ class Contents:
 def render(contents: Contents, directory: Path) -> None:
     """Write index.html and report.md. Whatever a model wrote is escaped in the HTML."""
     for template, target in (("report.html.j2", "index.html"), ("report.md.j2", "report.md")):
-        environment = Environment(
-            loader=FileSystemLoader(Path(__file__).parent),
-            autoescape=template.endswith(".html.j2"),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters.update(FILTERS)
-        text = environment.get_template(template).render(contents=contents, paper=PAPER_PASS_AT_1, headline=HEADLINE)
-        (directory / target).write_text(text)
+        (directory / target).write_text(_fill(template, contents=contents))
+
+
+def readme_results(root: Path) -> str:
+    """The README's section of results, from the metrics under a project's root.
+
+    Raises:
+        BrokenArtifact: if a metric is missing.
+    """
+    metrics = root / "data" / "metrics"
+    params = yaml.safe_load((root / "params.yaml").read_text())["evaluate"]["sampling"]
+    stages = {path.stem: read_json(path) for path in sorted(metrics.glob("*.json"))}
+    return _fill(
+        "readme.md.j2",
+        k=params["num_samples"],
+        temperature=params["temperature"],
+        claims=read_json(metrics / "claims.json"),
+        summaries={model: read_json(metrics / "evaluate" / f"{model}.json") for model in get_args(ModelName)},
+        rejection=read_json(metrics / "rejection_sampling.json"),
+        stages=stages,
+    )
+
+
+def _fill(template: str, **values: Any) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=template.endswith(".html.j2"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    return environment.get_template(template).render(paper=PAPER_PASS_AT_1, headline=HEADLINE, **values)
 
 
 def show_estimate(estimate: Estimate, metric: str) -> str:
