@@ -4,6 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from r1.config import Sampling, VllmEngine
 from r1.models.loading import load_tokenizer, prompt_ids
 from r1.sampling.interface import Completion, Conversation
@@ -34,8 +36,16 @@ class VllmSampler:
         )
 
     def sample(self, conversations: Sequence[Conversation], sampling: Sampling, seed: int) -> list[list[Completion]]:
-        """See Sampler. Every conversation has its own seed, so batching does not change what is drawn."""
+        """See Sampler.
+
+        On GPUs every conversation has its own seed. On CPU vLLM cannot seed requests
+        (a chunked prefill fails with "CPU Generator does not use offset"), but the
+        engine draws from this process's generator, which is seeded instead.
+        """
         from vllm import SamplingParams, TokensPrompt
+        from vllm.platforms import current_platform
+
+        torch.manual_seed(seed)
 
         prompts = prompt_ids(self.tokenizer, conversations)
         outputs = self.llm.generate(
@@ -46,7 +56,7 @@ class VllmSampler:
                     temperature=sampling.temperature,
                     top_p=sampling.top_p,
                     max_tokens=sampling.max_new_tokens,
-                    seed=seed + number,
+                    seed=None if current_platform.is_cpu() else seed + number,
                 )
                 for number in range(len(prompts))
             ],

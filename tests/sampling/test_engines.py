@@ -51,6 +51,15 @@ def test_vllm_and_transformers_agree_on_log_probabilities(tiny_model: Path) -> N
     ]
 
 
+def test_vllm_is_seeded_and_takes_more_than_one_batch_of_prompts(tiny_model: Path) -> None:
+    """Regression: seeding each request failed on CPU as soon as a prompt was prefilled in chunks."""
+    sampler = open_sampler(tiny_model, VLLM)
+    many = [as_messages(f"What is {n} + {m}?") for n in range(40) for m in range(8)]
+    first, second, other = (sampler.sample(many, WARM, seed) for seed in (1, 1, 2))
+    assert first == second != other
+    assert [len(completions) for completions in first] == [4] * len(many)
+
+
 @pytest.mark.parametrize("batch_size", [4, 64])
 def test_transformers_is_seeded_and_keeps_the_order(tiny_model: Path, batch_size: int) -> None:
     sampler = open_sampler(tiny_model, TRANSFORMERS.model_copy(update={"batch_size": batch_size}))
