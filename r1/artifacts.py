@@ -36,16 +36,25 @@ def write_aside(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
-    if target.exists():
-        shutil.rmtree(target)
-    aside.rename(target)
+    if target.exists():  # moved away whole first: a kill in between leaves none, never half of one
+        old = target.with_name(f".{target.name}.old.tmp")
+        target.rename(old)
+        aside.rename(target)
+        shutil.rmtree(old)
+    else:
+        aside.rename(target)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically, keys in the order given."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, its folder too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    aside.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    aside.write_text(text)
     aside.replace(path)
 
 
@@ -84,7 +93,10 @@ def read_manifest(artifact: Path) -> dict[str, Any]:
     Raises:
         BrokenArtifact: if the artifact or its manifest is missing or unreadable.
     """
-    manifest: dict[str, Any] = read_json(artifact / MANIFEST)
+    try:
+        manifest: dict[str, Any] = read_json(artifact / MANIFEST)
+    except BrokenArtifact as error:
+        raise BrokenArtifact(f"{artifact} is not a whole artifact ({error})") from error
     return manifest
 
 

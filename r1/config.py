@@ -5,6 +5,7 @@ fails in well under two seconds, before any model loads. Values live in conf/;
 params.yaml is their composition, which DVC tracks and every stage reads.
 """
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFlo
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
-RewardName = Literal[
+RuleRewardName = Literal[
     "accuracy_reward",
     "format_reward",
     "tag_count_reward",
@@ -23,8 +24,8 @@ RewardName = Literal[
     "repetition_penalty_reward",
     "soft_overlong_punishment",
     "language_consistency_reward",
-    "preference_reward",
 ]
+RewardName = RuleRewardName | Literal["preference_reward"]
 BaseName = Literal["base", "base_qwen", "base_llama"]
 ModelName = Literal[
     "base",
@@ -173,6 +174,8 @@ class Base(Section):
     def _one_source(self) -> Self:
         if self.checkpoint is None and (self.architecture is None or self.pretraining is None):
             raise ValueError("needs a checkpoint, or architecture and pretraining to make one from scratch")
+        if self.checkpoint is None and self.chat_template is None:
+            raise ValueError("chat_template: a base from scratch needs one, null keeps a checkpoint's own")
         return self
 
 
@@ -200,6 +203,15 @@ class VllmEngine(Section):
 Engine = Annotated[TransformersEngine | VllmEngine, Field(discriminator="name")]
 
 
+class TransformersRollout(Section):
+    """RL rollouts by transformers' generate, in the trainer."""
+
+    name: Literal["transformers"]
+
+
+Rollout = Annotated[TransformersRollout | VllmEngine, Field(discriminator="name")]
+
+
 class Sampling(Section):
     """How completions are drawn."""
 
@@ -219,7 +231,7 @@ class Family(Section):
     """
 
     task: Literal["chain_sum", "basic_arithmetic", "complex_arithmetic"]
-    level: str
+    level: Literal["train", "hard", "transfer"]
     options: dict[str, Any]
     documents: int = Field(ge=0)
     cold_start: int = Field(ge=0)
@@ -283,7 +295,6 @@ class Algorithm(Section):
     scale_rewards: Literal["group", "batch", "none"]
     beta: NonNegativeFloat
     epsilon: PositiveFloat
-    num_iterations: PositiveInt
     ref_model_sync_steps: PositiveInt
 
 
@@ -300,7 +311,7 @@ class Rl(Section):
     """What every RL stage shares."""
 
     algorithm: Algorithm
-    engine: Engine
+    rollout: Rollout
     reward_options: RewardOptions
     max_steps_without_variance: PositiveInt
 
@@ -316,7 +327,7 @@ class RlStage(Section):
     num_generations: int = Field(ge=2)
     max_completion_length: PositiveInt
     temperature: PositiveFloat
-    rewards: dict[RewardName, float]
+    rewards: Mapping[RuleRewardName, float]
 
     @model_validator(mode="after")
     def _batch_fits(self) -> Self:
@@ -337,6 +348,7 @@ class RlStage(Section):
 class FinalRl(RlStage):
     """RL over all scenarios: general prompts come in for the last share of the steps, at this share of the prompts."""
 
+    rewards: Mapping[RewardName, float]  # type: ignore[assignment]  # preference models exist only here
     general_last: Probability
     general_share: Probability
 
@@ -362,6 +374,7 @@ class ColdStartData(Section):
     engine: Engine
     sampling: Sampling
     few_shot: int = Field(ge=1, le=2)
+    max_kept_per_prompt: PositiveInt
     max_examples: PositiveInt
     max_paragraph_words: PositiveInt
 

@@ -9,14 +9,13 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 
 
-def track(items: Iterable[Item], description: str, unit: str, total: int | None = None) -> Iterator[Item]:
+def track(items: Iterable[Item], description: str, unit: str) -> Iterator[Item]:
     """Iterate with count, throughput and remaining time on standard error."""
     terminal = sys.stderr.isatty()
     yield from tqdm(
         items,
         desc=description,
         unit=unit,
-        total=total,
         mininterval=0.2 if terminal else 15,
         bar_format=None if terminal else "{desc}: {n_fmt}/{total_fmt}, {rate_fmt}, {remaining} left\n",
     )

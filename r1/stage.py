@@ -5,11 +5,13 @@ stage run by hand agree; overrides on the command line come on top.
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -41,13 +43,16 @@ class Run:
     script: Path
 
     @contextmanager
-    def artifact(self, target: str, inputs: list[str], counts: dict[str, Any]) -> Iterator[Path]:
+    def artifact(
+        self, target: str, inputs: list[str], counts: dict[str, Any], metrics: str | None = None
+    ) -> Iterator[Path]:
         """A directory that becomes the artifact `target` when the block ends well, with a manifest.
 
         Args:
             target: path from the project's root.
             inputs: paths of the artifacts and files it was made from.
             counts: what it holds; may be filled within the block.
+            metrics: where its metrics are, if not in data/metrics/<name>.json.
         """
         hashes = {path: content_hash(Path(path)) for path in inputs}
         with write_aside(Path(target)) as directory:
@@ -62,6 +67,7 @@ class Run:
                     "inputs": hashes,
                     "code": code_hash(self.script),
                     "counts": counts,
+                    "metrics": metrics or f"data/metrics/{self.name}.json",
                     "content": content_hash(directory),
                 },
             )
@@ -111,8 +117,11 @@ def stage(*reads: str, makes: tuple[str, ...] = ()) -> Callable[[Callable[[Run],
                     )
                 )
 
-            sys.argv[1:] = [*(_additive(argument) for argument in sys.argv[1:]), *_hydra_arguments()]
-            hydra.main(version_base="1.3", config_path=os.getcwd(), config_name="params")(task)()
+            flags, overrides, groups = _sort_arguments(sys.argv[1:])
+            sys.argv[1:] = [*_HYDRA, *overrides, *flags]
+            with TemporaryDirectory() as directory:
+                OmegaConf.save(_with_groups(groups), Path(directory, "params.yaml"))
+                hydra.main(version_base="1.3", config_path=directory, config_name="params")(task)()
 
         main.reads = reads  # type: ignore[attr-defined]
         return main
@@ -155,20 +164,45 @@ def _plain(value: Any) -> Any:
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
-def _additive(argument: str) -> str:
-    """Let an override name a group (`rl/algorithm=ppo`) or a key as in `dvc exp run -S`.
+def _sort_arguments(arguments: list[str]) -> tuple[list[str], list[str], dict[str, str]]:
+    """Hydra's flags, overrides of keys, and choices of groups (`rl/algorithm=…`, `engine@evaluate.engine=…`).
 
-    params.yaml has no defaults list, so a group's choice is merged over it; and
-    unknown keys are let through to our own schema, which says what is allowed.
+    Unknown keys are let through (`++`) to our own schema, which says what is allowed.
     """
-    key, separator, _ = argument.partition("=")
-    if not separator or key[:1] in "+~-" or key.startswith("hydra"):
-        return argument
-    return f"+{argument}" if Path("conf", key).is_dir() else f"++{argument}"
+    flags, overrides, groups = [], [], {}
+    for argument in arguments:
+        key, separator, value = argument.partition("=")
+        if argument.startswith("-") or not (separator or argument.startswith("~")):
+            flags.append(argument)
+        elif Path("conf", key.partition("@")[0]).is_dir():
+            groups[key] = value
+        else:
+            overrides.append(argument if key[:1] in "+~" or key.startswith("hydra") else f"++{argument}")
+    return flags, overrides, groups
 
 
-def _hydra_arguments() -> list[str]:
-    return [*_HYDRA, f"hydra.searchpath=[file://{os.getcwd()}/conf]"]
+def _with_groups(groups: dict[str, str]) -> DictConfig:
+    """params.yaml with another choice for some groups: the group's place is replaced, a profile is merged.
+
+    Hydra itself could only merge a choice over params.yaml, which has no
+    defaults list, and would leave the keys of the former choice behind.
+    """
+    if not Path("params.yaml").is_file():
+        raise SystemExit("error: params.yaml is missing: `make params` writes it")
+    composed = cast(DictConfig, OmegaConf.load("params.yaml"))
+    for key, choice in groups.items():
+        group, _, package = key.partition("@")
+        path = Path("conf", group, f"{choice}.yaml")
+        if not path.is_file():
+            options = ", ".join(sorted(option.stem for option in path.parent.glob("*.yaml")))
+            raise SystemExit(f"error: configuration\n  {key} = {choice!r}: allowed: {options}")
+        header = re.match(r"# @package (\S+)", path.read_text())
+        package = package or (header[1] if header else group.replace("/", "."))
+        if package == "_global_":
+            composed = cast(DictConfig, OmegaConf.merge(composed, OmegaConf.load(path)))
+        else:
+            OmegaConf.update(composed, package, OmegaConf.load(path), merge=False)
+    return composed
 
 
 def _prepare_environment(config: Config) -> None:

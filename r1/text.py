@@ -16,7 +16,7 @@ _TAGS_IN_ORDER = ["<think>", "</think>", "<answer>", "</answer>"]
 _IMAGINARY = re.compile(r"(?<=\d)i\b")
 _ANSWER_LEAD = re.compile(r"^(?:so\s+)?(?:the\s+)?(?:final\s+)?answer(?:\s+is|:)\s*|^答案是\s*", re.IGNORECASE)
 _REFLECTION = re.compile(
-    r"\b(?:wait|check|recheck|re-check|verify|however|mistake|reconsider|let me (?:re|see|double))\b|等等|检查|验算",
+    r"\b(?:wait|check|recheck|re-check|verify|however|mistake|reconsider|let me (?:re\w+|see|double))\b|等等|检查|验算",
     re.IGNORECASE,
 )
 
@@ -91,7 +91,7 @@ def count_reflections(text: str) -> int:
     return len(_REFLECTION.findall(text))
 
 
-def unreadable_because(text: str, language: str = "en", max_paragraph_words: int = 60) -> str | None:
+def unreadable_because(text: str, language: str = "en", max_paragraph_words: int = 40) -> str | None:
     """Why a response is hard to read, or None: the filters of R1's rejection sampling (paper section 2.3.3).
 
     Args:

@@ -11,6 +11,9 @@ from r1.stage import Run, stage
 
 @stage("{model}", makes=("base", "base_qwen", "base_llama"))
 def main(run: Run) -> None:
+    from pathlib import Path
+
+    from r1.artifacts import write_text
     from r1.data import read_rows
     from r1.models.chat import TEMPLATES
     from r1.models.loading import from_scratch, load_checkpoint, save
@@ -22,8 +25,9 @@ def main(run: Run) -> None:
         model, tokenizer = load_checkpoint(settings.checkpoint)
         if settings.chat_template is not None:
             tokenizer.chat_template = TEMPLATES[settings.chat_template]
-        metrics, inputs = {}, []
-        run.curve.write_text("step,loss\n")  # nothing was trained
+        local = Path(settings.checkpoint).expanduser()
+        metrics, inputs = {}, [str(local)] if local.exists() else []
+        write_text(run.curve, "step,loss\n")  # nothing was trained
     else:
         texts = [row["text"] for row in read_rows("data/corpus/corpus.parquet")]
         tokenizer = train_tokenizer(texts, settings.pretraining.vocab_size, settings.chat_template)

@@ -28,18 +28,26 @@ def main(run: Run) -> None:
         "base": [with_few_shot(problem["prompt"], settings.few_shot) for problem in problems],
     }
 
-    candidates, started = [], time.perf_counter()
+    sampled, started = [], time.perf_counter()
     for model, asked in conversations.items():
         sampler = open_sampler(Path(f"data/models/{model}"), settings.engine)
         drawn = sampler.sample(asked, settings.sampling, seed)
-        candidates += [
-            Candidate(problem, completion, model)
-            for problem, completions in zip(problems, drawn, strict=True)
-            for completion in completions
-        ]
+        sampled.append(
+            [
+                [Candidate(problem, completion, model) for completion in completions]
+                for problem, completions in zip(problems, drawn, strict=True)
+            ]
+        )
     seconds = time.perf_counter() - started
+    # Problem by problem, the two sources in turn, so that neither crowds out the other.
+    candidates = [
+        candidate
+        for of_problem in zip(*sampled, strict=True)
+        for pair in zip(*of_problem, strict=True)
+        for candidate in pair
+    ]
 
-    reasons = select(candidates, settings.max_paragraph_words, max_kept_per_prompt=2, max_kept=settings.max_examples)
+    reasons = select(candidates, settings.max_paragraph_words, settings.max_kept_per_prompt, settings.max_examples)
     examples = [
         {"prompt": candidate.problem["prompt"], "completion": rewrite(candidate.completion.text)}
         for candidate, reason in zip(candidates, reasons, strict=True)

@@ -29,13 +29,14 @@ def main(run: Run) -> None:
     general = sample_general(sampler, read_rows(sources[1]), judges, settings, seed)
     problems = per_problem(samples)
 
+    metrics = f"data/metrics/evaluate/{run.name}.json"
     inputs = [model, *(str(judge) for judge in judges.values()), *sources]
     counts = {"problems": len(problems), "samples": len(samples), "general": len(general)}
-    with run.artifact(f"data/evaluations/{run.name}", inputs, counts) as directory:
+    with run.artifact(f"data/evaluations/{run.name}", inputs, counts, metrics) as directory:
         samples.to_parquet(directory / "samples.parquet", index=False)
         problems.to_parquet(directory / "problems.parquet", index=False)
         general.to_parquet(directory / "general.parquet", index=False)
-    write_json(Path(f"data/metrics/evaluate/{run.name}.json"), summarise(problems, general, settings))
+    write_json(Path(metrics), summarise(problems, general, settings))
 
 
 if __name__ == "__main__":

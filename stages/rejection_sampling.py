@@ -31,16 +31,18 @@ def main(run: Run) -> None:
         for problem, completions in zip(problems, drawn, strict=True)
         for completion in completions
     ]
-    reasons = select(candidates, settings.max_paragraph_words, settings.max_kept_per_prompt)
+    general_rows = read_rows("data/general/sft.parquet")
+    # No more reasoning examples than there are general ones to go with them.
+    most = int(len(general_rows) / settings.general_ratio) if settings.general_ratio else None
+    reasons = select(candidates, settings.max_paragraph_words, settings.max_kept_per_prompt, most)
     reasoning = [
         {"prompt": candidate.problem["prompt"], "completion": candidate.completion.text, "kind": "reasoning"}
         for candidate, reason in zip(candidates, reasons, strict=True)
         if reason == "kept"
     ]
-    general = [
-        {"prompt": row["prompt"], "completion": row["chosen"], "kind": "general"}
-        for row in read_rows("data/general/sft.parquet")
-    ][: round(len(reasoning) * settings.general_ratio)]
+    general = [{"prompt": row["prompt"], "completion": row["chosen"], "kind": "general"} for row in general_rows][
+        : round(len(reasoning) * settings.general_ratio)
+    ]
 
     accepted = acceptance(reasons)
     counts = {"reasoning": len(reasoning), "general": len(general), **accepted}

@@ -10,6 +10,11 @@ from typing import get_args
 from r1.config import ModelName
 from r1.stage import Run, stage
 
+TRAINED = (
+    "base", "base_qwen", "base_llama", "zero", "cold_start", "reasoning_rl", "sft", "final_rl",
+    "distill_qwen", "distill_llama", "student_rl_qwen", "student_rl_llama",
+)  # fmt: skip
+
 
 @stage("profile", "evaluate", "report")
 def main(run: Run) -> None:
@@ -17,7 +22,7 @@ def main(run: Run) -> None:
 
     import pandas as pd
 
-    from r1.artifacts import read_json, write_aside, write_json
+    from r1.artifacts import read_json, write_json
     from r1.data import as_rows
     from r1.evaluation.claims import judge_claims
     from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves
@@ -25,10 +30,12 @@ def main(run: Run) -> None:
 
     models = get_args(ModelName)
     tables = {model: pd.read_parquet(f"data/evaluations/{model}/problems.parquet") for model in models}
-    claims = judge_claims(tables, run.config.report, run.config.evaluate)
+    stages = {name: read_json(Path(f"data/metrics/{name}.json")) for name in TRAINED}
+    flops = {name: metrics["flops"] for name, metrics in stages.items() if "flops" in metrics}
+    claims = judge_claims(tables, flops, run.config.report, run.config.evaluate)
     write_json(Path("data/metrics/claims.json"), claims)
 
-    logs = {path.stem: pd.read_csv(path) for path in sorted(Path("data/plots").glob("*.csv"))}
+    logs = {name: pd.read_csv(f"data/plots/{name}.csv") for name in TRAINED}
     summaries = {model: read_json(Path(f"data/metrics/evaluate/{model}.json")) for model in models}
     task, level = next((task, level) for task, levels in summaries["base"].items() for level in levels)
     accuracy = {model: summary[task][level]["pass_at_1"] for model, summary in summaries.items()}
@@ -52,15 +59,15 @@ def main(run: Run) -> None:
     }
     contents = Contents(
         profile=run.config.profile,
+        confidence=run.config.evaluate.confidence,
         claims=claims,
         summaries=summaries,
         samples={model: as_rows(table) for model, table in samples.items()},
-        stages={
-            path.stem: read_json(path) for path in sorted(Path("data/metrics").glob("*.json")) if path.stem != "claims"
-        },
+        stages=stages,
         figures=figures,
     )
-    with write_aside(Path("data/report")) as directory:
+    inputs = [f"data/evaluations/{model}" for model in models]
+    with run.artifact("data/report", inputs, {"claims": len(claims)}, metrics="data/metrics/claims.json") as directory:
         render(contents, directory)
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,3 +161,25 @@ def test_the_code_hash_changes_with_the_script(tmp_path: Path) -> None:
         script.write_text(text)
         hashes.append(code_hash(script))
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+@pytest.mark.parametrize("moment", ["writing", "before-the-old-is-removed"])
+def test_a_killed_writer_leaves_a_whole_artifact_or_none(moment: str, tmp_path: Path) -> None:
+    target = tmp_path / "zero"
+    with write_aside(target) as directory:
+        (directory / "weights").write_text("old")
+    code = (
+        "import os, pathlib, signal\n"
+        "from r1.artifacts import write_aside\n"
+        "die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"with write_aside(pathlib.Path({str(target)!r})) as directory:\n"
+        "    (directory / 'weights').write_text('half')\n"
+        f"    if {moment!r} == 'writing': die()\n"
+        "    import shutil; shutil.rmtree = die\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -9
+    assert (target / "weights").read_text() == ("old" if moment == "writing" else "half")
+    assert [path.name for path in target.iterdir()] == ["weights"]
+    with write_aside(target) as directory:  # the next run clears what the killed one left
+        (directory / "weights").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["zero"]

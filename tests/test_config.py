@@ -35,9 +35,13 @@ WRONG = [
     ("evaluate.sampling.temperature=-0.1", "evaluate.sampling.temperature = -0.1: Input should be greater than"),
     ("base.checkpoint=./nowhere", "base.checkpoint = './nowhere': no such file or directory"),
     ("base.checkpoint=Qwen/Qwen2.5-1.5B", "with offline=false it may be a hub id"),
-    ("rl.engine.name=sglang", "does not match any of the expected tags: 'transformers', 'vllm'"),
+    ("rl.rollout.name=sglang", "does not match any of the expected tags: 'transformers', 'vllm'"),
     ("zero.rewards.accuracy=1", "Input should be 'accuracy_reward'"),
     ("base.architecture.num_key_value_heads=3", "must be a multiple of num_key_value_heads 3"),
+    ("zero.rewards.preference_reward=1", "Input should be 'accuracy_reward'"),
+    ("prepare.families.chain_sum.level=medium", "Input should be 'train', 'hard' or 'transfer'"),
+    ("base.chat_template=null", "a base from scratch needs one"),
+    ("teacher=gpt", "teacher = 'gpt': allowed: deepseek_v3, qwen3"),
     ("prepare.styles.mixed=0.9", "add up to more than 1"),
     ("sft.micro_batch_size=5", "must be a multiple of micro_batch_size 5"),
 ]
@@ -64,21 +68,31 @@ def test_a_wrong_value_is_refused_before_anything_heavy_is_imported() -> None:
     assert result.stdout.strip() == "[]"
 
 
-def test_a_group_is_chosen_on_a_stage_as_with_dvc() -> None:
+CHOICES = [
+    ("engine@rejection_sampling.engine=transformers", "rejection_sampling.engine.name", "transformers"),
+    ("engine@evaluate.engine=vllm", "evaluate.engine.name", "vllm"),
+    ("rollout=vllm", "rl.rollout.name", "vllm"),
+    ("teacher=deepseek_v3", "base.architecture.model_type", "deepseek_v3"),
+    ("rl/algorithm=grpo", "rl.algorithm.name", "grpo"),
+    ("profile=smoke", "zero.max_steps", 2),
+]
+
+
+@pytest.mark.parametrize(("choice", "key", "value"), CHOICES, ids=[choice for choice, _, _ in CHOICES])
+def test_a_group_is_chosen_on_a_stage_as_with_dvc(choice: str, key: str, value: str | int) -> None:
     shown = subprocess.run(
-        [
-            sys.executable,
-            "stages/rejection_sampling.py",
-            "engine@rejection_sampling.engine=transformers",
-            "--cfg",
-            "job",
-        ],
+        [sys.executable, "stages/zero.py", choice, "seed=3", "--cfg", "job"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert yaml.safe_load(shown.stdout)["rejection_sampling"]["engine"]["name"] == "transformers"
+    values = yaml.safe_load(shown.stdout)
+    validate(values)
+    assert values["seed"] == 3
+    for part in key.split("."):
+        values = values[part]
+    assert values == value
 
 
 def test_stages_of_several_models_name_those_they_make(tmp_path: Path) -> None:

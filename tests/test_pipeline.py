@@ -38,6 +38,8 @@ def test_code_deps_are_what_the_stage_imports(name: str) -> None:
     }
     docstrings_only = {file for file in declared if file.endswith("__init__.py")}
     imported = set(source_closure(ROOT / "stages" / f"{name}.py"))
+    templates = {str(path.relative_to(ROOT)) for path in (ROOT / "r1").rglob("*.html.j2")}
+    assert name != "report" or templates <= set(STAGES[name]["deps"])
     assert imported <= declared, "imported but not declared"
     assert declared - docstrings_only <= imported, "declared but not imported"
     assert f"stages/{name}.py" in STAGES[name]["deps"]
@@ -160,15 +162,3 @@ def test_final_rl_learning_rate_reruns_final_rl_and_what_follows(smoke: Path) ->
         assert ran == ["final_rl", "evaluate@r1", "report"]
     finally:
         params.write_text(before)
-
-
-def test_a_killed_or_failing_stage_leaves_no_artifact(smoke: Path) -> None:
-    """A stage that dies does not touch the artifact that was there."""
-    before = content_hash(smoke / "data/models/zero")
-    result = subprocess.run(
-        [sys.executable, "stages/zero.py", "zero.max_steps=200"],
-        cwd=smoke, capture_output=True, text=True, check=False, timeout=None,
-        preexec_fn=lambda: __import__("resource").setrlimit(__import__("resource").RLIMIT_CPU, (12, 12)),
-    )  # fmt: skip
-    assert result.returncode < 0
-    assert content_hash(smoke / "data/models/zero") == before

@@ -7,8 +7,9 @@ from typing import Any
 from r1.config import Prepare
 from r1.corpus.documents import write_response
 from r1.models.chat import turn
-from r1.prompts.general import draw
+from r1.prompts.general import all_prompts
 from r1.prompts.splits import GENERAL_BUCKETS, draw_problems
+from r1.tasks import bucket
 
 
 def build_corpus(settings: Prepare, seed: int) -> list[dict[str, Any]]:
@@ -34,7 +35,7 @@ def _problems(settings: Prepare, seed: int, rng: random.Random) -> Iterator[tupl
 
 def _general(settings: Prepare, seed: int, rng: random.Random) -> Iterator[tuple[str, str, str, str]]:
     """Half of this world's authors answer general prompts well, half do not."""
-    prompts = draw(GENERAL_BUCKETS["corpus"], 10**6, seed)
+    prompts = [prompt for prompt in all_prompts() if bucket(prompt.identity) in GENERAL_BUCKETS["corpus"]]
     for _ in range(settings.general.documents):
         prompt = rng.choice(prompts)
         style = rng.choice(["chosen", "rejected"])

@@ -11,8 +11,9 @@ What is in here bounds what RL can find, so here it is in full:
 - the answer comes as a last line ("The answer is 9."), or, in a share of the
   documents, in the form `<think>…</think>` `<answer>…</answer>`.
 
-No style is made more accurate than another on purpose: the share of slips is one
-number, and a check repairs what it notices in both languages alike.
+No language is made more accurate than another: the share of slips per step is one
+number, and a check repairs what it notices in both alike. Direct answers never slip,
+and are hard to give: nothing was worked out.
 """
 
 import random

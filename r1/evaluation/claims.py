@@ -8,7 +8,7 @@ of it does, inconclusive otherwise. Models are compared on the same problems,
 problem by problem. No correction is made for testing several claims.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,6 +31,8 @@ class Claim:
     Attributes:
         effect: per-problem values, [problems], from the models' tables.
         bound: what the mean effect must exceed.
+        fair: False if the comparison's own condition does not hold; the verdict
+            is then inconclusive.
     """
 
     id: str
@@ -38,10 +40,16 @@ class Claim:
     source: str
     effect: Callable[[Tables], pd.Series]
     bound: float = 0.0
+    fair: bool = True
 
 
-def all_claims(settings: Report) -> list[Claim]:
-    """The claims, with the margins of the configuration."""
+def all_claims(settings: Report, flops: Mapping[str, float]) -> list[Claim]:
+    """The claims, with the margins of the configuration.
+
+    Args:
+        settings: margins.
+        flops: training compute by model; the students' RL must not have had less than their distillation.
+    """
     return [
         Claim(
             "pure_rl_improves",
@@ -81,10 +89,22 @@ def all_claims(settings: Report) -> list[Claim]:
             bound=settings.mixing_bound,
         ),
         Claim(
+            "mixing_grows_in_zero",
+            "Pure RL makes the mixing worse than the base's own (language mixing, zero over base).",
+            f"{R1} section 2.2.4: drawback of R1-Zero",
+            _gain("zero", "base", "language_mixing"),
+        ),
+        Claim(
             "language_reward_mends_mixing",
-            "Cold start and RL with the language-consistency reward mend the mixing (zero over reasoning_rl).",
+            "Cold start and RL with the language-consistency reward together mend the mixing (zero over reasoning_rl).",
             f"{R1} section 2.3.2",
             _gain("zero", "reasoning_rl", "language_mixing"),
+        ),
+        Claim(
+            "rl_keeps_mending_after_cold_start",
+            "Of that, RL with the language reward mends what cold start left (cold_start over reasoning_rl).",
+            f"{R1} section 2.3.2",
+            _gain("cold_start", "reasoning_rl", "language_mixing"),
         ),
         Claim(
             "r1_keeps_zero_accuracy",
@@ -99,6 +119,7 @@ def all_claims(settings: Report) -> list[Claim]:
                 f"Distilling R1 into the small {student.capitalize()} beats RL on it at no less compute (pass@1).",
                 f"{R1} section 4.1: 72.6 % against 47.0 % on AIME 2024",
                 _gain(f"distill_{student}", f"student_rl_{student}", "pass_at_1"),
+                fair=flops[f"student_rl_{student}"] >= flops[f"distill_{student}"],
             )
             for student in ("qwen", "llama")
         ),
@@ -117,10 +138,12 @@ def all_claims(settings: Report) -> list[Claim]:
     ]
 
 
-def judge_claims(tables: Tables, report: Report, evaluate: Evaluate) -> list[dict[str, Any]]:
+def judge_claims(
+    tables: Tables, flops: Mapping[str, float], report: Report, evaluate: Evaluate
+) -> list[dict[str, Any]]:
     """Every claim with effect, interval, number of problems and verdict."""
     tested = []
-    for claim in all_claims(report):
+    for claim in all_claims(report, flops):
         result = estimate(claim.effect(tables), evaluate.bootstrap_resamples, evaluate.confidence)
         tested.append(
             {
@@ -132,14 +155,20 @@ def judge_claims(tables: Tables, report: Report, evaluate: Evaluate) -> list[dic
                 "high": result["high"],
                 "n": result["n"],
                 "bound": claim.bound,
-                "verdict": verdict(result["low"], result["high"], claim.bound),
+                "verdict": verdict(result["low"], result["high"], claim.bound) if claim.fair else "inconclusive",
             }
         )
     return tested
 
 
 def verdict(low: float, high: float, bound: float) -> Verdict:
-    """What an interval says of the claim that the effect exceeds the bound."""
+    """What an interval says of the claim that the effect exceeds the bound.
+
+    An interval without width means that every problem had the same value: the
+    bootstrap then knows nothing of how sure we are.
+    """
+    if low == high:
+        return "inconclusive"
     if low > bound:
         return "reproduced"
     return "not reproduced" if high <= bound else "inconclusive"

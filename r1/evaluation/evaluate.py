@@ -58,8 +58,8 @@ def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
     for _, group in samples.groupby("problem", sort=True):
         n, correct = len(group), int(group["correct"].sum())
         first = group.iloc[0]
-        voted = majority([None if pd.isna(answer) else str(answer) for answer in group["predicted"]])
-        right = group.loc[group["correct"], "predicted"]
+        voted = majority([None if pd.isna(answer) else _canonical(answer) for answer in group["predicted"]])
+        right = group.loc[group["correct"], "predicted"].map(_canonical)
         rows.append(
             {
                 "task": first["task"],
@@ -78,6 +78,11 @@ def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _canonical(answer: str) -> str:
+    """Answers that differ in white space or a leading plus vote together."""
+    return "".join(answer.split()).removeprefix("+")
+
+
 def sample_general(
     sampler: Sampler, prompts: list[dict[str, Any]], judges: dict[str, Path], settings: Evaluate, seed: int
 ) -> pd.DataFrame:
@@ -85,7 +90,8 @@ def sample_general(
 
     Returns:
         One row a prompt: prompt, kind, category, completion, win (1, 0.5 for a
-        tie, 0), refused.
+        tie, 0), refused. The judge is the reward model that the final RL optimises, so
+        of r1 this says how well RL did its job, not how good it is.
     """
     sampling = settings.sampling.model_copy(
         update={"num_samples": 1, "max_new_tokens": settings.general_max_new_tokens}
@@ -101,7 +107,7 @@ def sample_general(
         read = final_summary if kind == "helpful" else str
         ours = np.array(model.score(asked, [read(text) for text in table.loc[rows, "completion"]]))
         theirs = np.array(model.score(asked, table.loc[rows, "chosen"].tolist()))
-        table.loc[rows, "win"] = (ours > theirs) + 0.5 * np.isclose(ours, theirs)
+        table.loc[rows, "win"] = np.where(np.isclose(ours, theirs), 0.5, ours > theirs)
     return table
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
+from r1.errors import UserError
 from r1.tasks.problem import bucket, normalise
 
 Kind = Literal["helpful", "harmless"]
@@ -96,11 +97,17 @@ def all_prompts() -> list[GeneralPrompt]:
 
 
 def draw(buckets: range, count: int, seed: int) -> list[GeneralPrompt]:
-    """Up to `count` distinct prompts of the given buckets (of 100): helpful and harmless in turn while both last."""
+    """Distinct prompts of the given buckets (of 100): helpful and harmless in turn while both last.
+
+    Raises:
+        UserError: if there are not as many.
+    """
     prompts = [prompt for prompt in all_prompts() if bucket(prompt.identity) in buckets]
     random.Random(seed).shuffle(prompts)
     by_kind = [[prompt for prompt in prompts if prompt.kind == kind] for kind in ("helpful", "harmless")]
     in_turn = [prompt for pair in zip_longest(*by_kind) for prompt in pair if prompt is not None]
+    if len(in_turn) < count:
+        raise UserError(f"prepare.general: {count} prompts of one split asked for, this world has {len(in_turn)}")
     return in_turn[:count]
 
 

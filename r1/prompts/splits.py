@@ -48,7 +48,15 @@ def draw_problems(
 
     Raises:
         TooFewProblems: if the generator does not yield enough.
+        UserError: if an option is unknown or impossible.
     """
+    try:
+        return _draw(name, family, split, count, seed, distinct)
+    except ValueError as error:
+        raise UserError(f"prepare.families.{name}: {error}") from error
+
+
+def _draw(name: str, family: Family, split: Split, count: int, seed: int, distinct: bool) -> list[Problem]:
     drawn: list[Problem] = []
     seen: set[str] = set()
     for tried, problem in enumerate(TASKS[family.task].generate(family.options, seed)):

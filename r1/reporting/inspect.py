@@ -25,15 +25,11 @@ def inspect(name: str, samples: int) -> None:
     """
     console = Console()
     found = [path for path in _artifacts() if name in (path.name, read_manifest(path)["stage"])]
-    metrics = Path(f"data/metrics/{name}.json")
     if not found:
         known = sorted({path.name for path in _artifacts()} | {read_manifest(path)["stage"] for path in _artifacts()})
         raise UserError(f"nothing here is called {name!r}; run its stage first, or inspect one of: {', '.join(known)}")
     for artifact in found:
         _show(console, artifact, samples)
-    if metrics.is_file():
-        console.rule(f"{metrics}")
-        console.print_json(metrics.read_text())
 
 
 def _artifacts() -> Iterator[Path]:
@@ -54,6 +50,10 @@ def _show(console: Console, artifact: Path, samples: int) -> None:
     console.print_json(json.dumps(manifest["params"]))
     console.print("counts", style="bold")
     console.print_json(json.dumps(manifest["counts"]))
+    metrics = Path(manifest["metrics"])
+    if metrics.is_file():
+        console.print(str(metrics), style="bold")
+        console.print_json(metrics.read_text())
     tables = sorted(artifact.glob("*.parquet"), key=lambda path: (path.name not in _TOLD_FIRST, path.name))
     for table in tables:
         _rows(console, table, samples)

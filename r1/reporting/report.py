@@ -31,6 +31,7 @@ class Contents:
 
     Attributes:
         profile: the profile that ran.
+        confidence: level of the intervals.
         claims: as in claims.json.
         summaries: model -> task -> level -> metric -> estimate.
         samples: a few completions, model -> rows.
@@ -39,6 +40,7 @@ class Contents:
     """
 
     profile: str
+    confidence: float
     claims: list[dict[str, Any]]
     summaries: dict[str, Any]
     samples: dict[str, list[dict[str, Any]]]
@@ -59,12 +61,13 @@ def readme_results(root: Path) -> str:
         BrokenArtifact: if a metric is missing.
     """
     metrics = root / "data" / "metrics"
-    params = yaml.safe_load((root / "params.yaml").read_text())["evaluate"]["sampling"]
+    params = yaml.safe_load((root / "params.yaml").read_text())["evaluate"]
     stages = {path.stem: read_json(path) for path in sorted(metrics.glob("*.json"))}
     return _fill(
         "readme.md.j2",
-        k=params["num_samples"],
-        temperature=params["temperature"],
+        k=params["sampling"]["num_samples"],
+        temperature=params["sampling"]["temperature"],
+        confidence=params["confidence"],
         claims=read_json(metrics / "claims.json"),
         summaries={model: read_json(metrics / "evaluate" / f"{model}.json") for model in get_args(ModelName)},
         rejection=read_json(metrics / "rejection_sampling.json"),

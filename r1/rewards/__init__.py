@@ -1,6 +1,6 @@
 """Rewards by name, in TRL's signature; open-r1's names where it has them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from r1.config import RewardName, RewardOptions
@@ -40,7 +40,7 @@ REWARDS: dict[RewardName, Factory] = {
 
 
 def build_rewards(
-    weights: dict[RewardName, float], options: RewardOptions, max_length: int, **made: RewardFunction
+    weights: Mapping[Any, float], options: RewardOptions, max_length: int, **made: RewardFunction
 ) -> tuple[list[RewardFunction], list[float]]:
     """Reward functions and their weights, in the order of the configuration.
 

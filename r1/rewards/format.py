@@ -1,7 +1,7 @@
 """Is the response in R1's form? Rewards of shape, blind to what is said."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from r1.rewards.common import Completions, texts
@@ -21,20 +21,16 @@ def format_reward(*, completions: Completions, task: Sequence[str] | None = None
     Rewarded: `<think>2 + 2 = 4.</think><answer>4</answer>`.
     Not: `<think><think>2 + 2</think></think><answer>4</answer>`.
     """
-    names = task if task is not None else ["?"] * len(completions)
-    return [
-        float(parse_response(text).well_formed) if name else None
-        for text, name in zip(texts(completions), names, strict=True)
-    ]
+    return _of_reasoning(completions, task, lambda text: float(parse_response(text).well_formed))
 
 
-def tag_count_reward(*, completions: Completions, **_: Any) -> list[float | None]:
+def tag_count_reward(*, completions: Completions, task: Sequence[str] | None = None, **_: Any) -> list[float | None]:
     """A quarter for each of the four tags that stands exactly once (open-r1's partial credit for the form).
 
     Rewarded with 1: `<think>a</think><answer>4</answer>`; with 0.5: `<think>a</think>4`.
     """
     tags = ("<think>", "</think>", "<answer>", "</answer>")
-    return [sum(text.count(tag) == 1 for tag in tags) / len(tags) for text in texts(completions)]
+    return _of_reasoning(completions, task, lambda text: sum(text.count(tag) == 1 for tag in tags) / len(tags))
 
 
 def get_reasoning_steps_reward(target: int) -> Any:
@@ -43,11 +39,14 @@ def get_reasoning_steps_reward(target: int) -> Any:
     Rewarded with 1 at target 2: lines that start "First …", "Then …". With 0: "4".
     """
 
-    def reasoning_steps_reward(*, completions: Completions, **_: Any) -> list[float | None]:
-        return [
-            min(1.0, len(set(_lines_with_steps(parse_response(text).reasoning))) / target)
-            for text in texts(completions)
-        ]
+    def reasoning_steps_reward(
+        *, completions: Completions, task: Sequence[str] | None = None, **_: Any
+    ) -> list[float | None]:
+        return _of_reasoning(
+            completions,
+            task,
+            lambda text: min(1.0, len(set(_lines_with_steps(parse_response(text).reasoning))) / target),
+        )
 
     return reasoning_steps_reward
 
@@ -55,3 +54,11 @@ def get_reasoning_steps_reward(target: int) -> Any:
 def _lines_with_steps(reasoning: str) -> list[str]:
     """Lines that open like a step; equal lines count once, so that repeating one does not pay."""
     return [line.strip() for line in reasoning.splitlines() if _STEP.match(line)]
+
+
+def _of_reasoning(
+    completions: Completions, task: Sequence[str] | None, reward: Callable[[str], float]
+) -> list[float | None]:
+    """The reward of each completion; None for general prompts (task ""), which are answered without the form."""
+    names = task if task is not None else ["?"] * len(completions)
+    return [reward(text) if name else None for text, name in zip(texts(completions), names, strict=True)]

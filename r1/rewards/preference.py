@@ -22,6 +22,8 @@ class RewardModel:
         self.model = AutoModelForSequenceClassification.from_pretrained(
             directory, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
         ).eval()
+        if torch.cuda.is_available():
+            self.model.to("cuda")
 
     @torch.inference_mode()
     def score(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:

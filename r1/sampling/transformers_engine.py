@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import GenerationConfig
 
 from r1.config import Sampling, TransformersEngine
 from r1.models.loading import load_model, load_tokenizer, prompt_ids
@@ -20,6 +21,7 @@ class TransformersSampler:
     def __init__(self, model: Path, engine: TransformersEngine) -> None:
         self.tokenizer = load_tokenizer(model)
         self.model = load_model(model).eval()
+        self.model.generation_config = GenerationConfig()  # what is drawn comes from our configuration alone
         if torch.cuda.is_available():
             self.model.to("cuda")
         self.batch_size = engine.batch_size

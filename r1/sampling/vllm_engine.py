@@ -38,9 +38,10 @@ class VllmSampler:
     def sample(self, conversations: Sequence[Conversation], sampling: Sampling, seed: int) -> list[list[Completion]]:
         """See Sampler.
 
-        On GPUs every conversation has its own seed. On CPU vLLM cannot seed requests
-        (a chunked prefill fails with "CPU Generator does not use offset"), but the
-        engine draws from this process's generator, which is seeded instead.
+        On GPUs every completion has its own seed (vLLM adds a sample's number to its
+        request's). On CPU vLLM cannot seed requests (a chunked prefill fails with
+        "CPU Generator does not use offset"), but the engine draws from this
+        process's generator, which is seeded instead.
         """
         from vllm import SamplingParams, TokensPrompt
         from vllm.platforms import current_platform
@@ -56,7 +57,7 @@ class VllmSampler:
                     temperature=sampling.temperature,
                     top_p=sampling.top_p,
                     max_tokens=sampling.max_new_tokens,
-                    seed=None if current_platform.is_cpu() else seed + number,
+                    seed=None if current_platform.is_cpu() else seed + number * sampling.num_samples,
                 )
                 for number in range(len(prompts))
             ],

@@ -1,8 +1,17 @@
 """What is asked, and how an answer is verified: one small file per family."""
 
-from r1.tasks import basic_arithmetic, chain_sum, complex_arithmetic
+from collections.abc import Callable
+
+from r1.tasks import basic_arithmetic, chain_sum, complex_arithmetic, mathematics
 from r1.tasks.problem import Problem, Task, bucket, normalise
 
 TASKS: dict[str, Task] = {module.NAME: module for module in (chain_sum, basic_arithmetic, complex_arithmetic)}
+"""Families that generate problems, by name."""
 
-__all__ = ["TASKS", "Problem", "Task", "bucket", "normalise"]
+VERIFIERS: dict[str, Callable[[str, str], bool]] = {
+    **{name: task.verify for name, task in TASKS.items()},
+    mathematics.NAME: mathematics.verify,
+}
+"""Verifiers by task: predicted and gold answer to right or wrong."""
+
+__all__ = ["TASKS", "VERIFIERS", "Problem", "Task", "bucket", "normalise"]

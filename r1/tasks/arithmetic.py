@@ -60,11 +60,14 @@ def entries(name: str, options: dict[str, Any], seed: int, chunk: int = 2000) ->
     """Entries of a reasoning-gym family without end, in chunks that do not overlap.
 
     Raises:
-        AssertionError: by reasoning-gym, if an option is out of its range.
-        TypeError: if the family has no option of that name.
+        ValueError: if the family has no option of that name, or its value is impossible.
     """
     while True:
-        yield from reasoning_gym.create_dataset(name, size=chunk, seed=seed, **options)
+        try:
+            dataset = reasoning_gym.create_dataset(name, size=chunk, seed=seed, **options)
+        except (AssertionError, TypeError) as error:
+            raise ValueError(f"options {options} of reasoning-gym's {name}: {error}") from error
+        yield from dataset
         seed += chunk  # entry i of a data set is seeded with seed + i: consecutive seeds would repeat it
 
 

@@ -1,6 +1,6 @@
-"""Expressions with products and parentheses: a family that RL never trains on (transfer).
+"""Signed expressions with parentheses: a family that RL never trains on (transfer).
 
-Source: reasoning-gym `basic_arithmetic`. Instance: "Calculate 5 - (2 * 3)." -> "-1".
+Source: reasoning-gym `basic_arithmetic`. Instance: "Calculate (5 - -2) - 3." -> "4".
 """
 
 from collections.abc import Iterator

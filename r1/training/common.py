@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from r1.artifacts import write_text
 from r1.config import Optimization
 from r1.errors import UserError
 
@@ -102,8 +103,7 @@ class Recorder(TrainerCallback):
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._seconds = time.perf_counter() - self._started
-        self.log_file.parent.mkdir(parents=True, exist_ok=True)
-        pd.DataFrame(self.rows).to_csv(self.log_file, index=False)
+        write_text(self.log_file, pd.DataFrame(self.rows).to_csv(index=False))
 
     def tail_mean(self, key: str) -> float:
         """Mean of a logged value over the last tenth of the steps."""

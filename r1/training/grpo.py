@@ -9,6 +9,7 @@ optimizer step a generation round.
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from transformers import (
 )
 from trl import GRPOConfig, GRPOTrainer
 
-from r1.config import Engine, Rl, RlStage, VllmEngine
+from r1.config import Rl, RlStage, Rollout, VllmEngine
 from r1.data import read_rows
 from r1.errors import UserError
 from r1.models.chat import as_messages
@@ -90,7 +91,9 @@ class SamplingGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         self._log_metric("reflection_rate", sum(count_reflections(text) > 0 for text in responses) / len(responses))
         step = self.state.global_step + 1
         if step == 1 or step % self.keep_every == 0:
-            for index in range(min(len(responses), 2 * self.num_generations)):
+            # The first group and the last: in the final RL the last is a general prompt's.
+            group = self.num_generations
+            for index in dict.fromkeys([*range(group), *range(len(responses) - group, len(responses))]):
                 self.kept.append(
                     {
                         "step": step,
@@ -142,7 +145,7 @@ def train_grpo(
     tokenizer, algorithm = load_tokenizer(policy), rl.algorithm
     functions, weights = rewards
     config = GRPOConfig(
-        **{**device_arguments(seed), **_engine_arguments(rl.engine)},
+        **{**device_arguments(seed), **_rollout_arguments(rl.rollout)},
         learning_rate=stage.learning_rate,
         lr_scheduler_type="constant_with_warmup",
         warmup_steps=stage.warmup_steps,
@@ -158,7 +161,6 @@ def train_grpo(
         scale_rewards=algorithm.scale_rewards,
         beta=algorithm.beta,
         epsilon=algorithm.epsilon,
-        num_iterations=algorithm.num_iterations,
         sync_ref_model=algorithm.beta > 0,
         ref_model_mixup_alpha=1.0,
         ref_model_sync_steps=algorithm.ref_model_sync_steps,
@@ -191,19 +193,24 @@ def train_grpo(
     )
 
 
-def _engine_arguments(engine: Engine) -> dict[str, Any]:
+def _rollout_arguments(rollout: Rollout) -> dict[str, Any]:
     """GRPOConfig's part about generation: transformers in the trainer, or vLLM colocated with it."""
-    if not isinstance(engine, VllmEngine):
+    if not isinstance(rollout, VllmEngine):
         return {}
     for name, value in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 1), ("MASTER_PORT", 29511)):
         os.environ.setdefault(name, str(value))
     os.environ.setdefault("MASTER_ADDR", "localhost")
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(engine.cpu_kvcache_gib))
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(rollout.cpu_kvcache_gib))
+    from trl.generation import vllm_generation
+    from vllm import LLM
+
+    # TRL hands vLLM neither; left alone it would sample a float32 policy in bfloat16.
+    vllm_generation.LLM = partial(LLM, dtype=rollout.dtype, enforce_eager=rollout.enforce_eager)
     return {
         "use_vllm": True,
         "vllm_mode": "colocate",
-        "vllm_gpu_memory_utilization": engine.gpu_memory_utilization,
-        "vllm_tensor_parallel_size": engine.tensor_parallel_size,
+        "vllm_gpu_memory_utilization": rollout.gpu_memory_utilization,
+        "vllm_tensor_parallel_size": rollout.tensor_parallel_size,
     }
 
 

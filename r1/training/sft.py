@@ -69,8 +69,6 @@ def finetune(
 
 def supervised(run: Run, base: str, examples: str, settings: SftStage) -> None:
     """Fine-tune a base on the examples.parquet of an artifact; writes data/models/<run.name>."""
-    from r1.training.sft import finetune
-
     rows = read_rows(f"{examples}/examples.parquet")
     model, tokenizer, metrics = finetune(Path(base), rows, settings, run.config.seed, run.curve)
     with run.artifact(f"data/models/{run.name}", [base, examples], counts={"examples": len(rows)}) as directory:

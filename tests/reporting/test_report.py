@@ -27,6 +27,7 @@ def contents(text: str = SCRIPT) -> Contents:
     claim = {"id": "responses_grow", "claim": text, "source": text, "effect": 3.0, "low": 1.0, "high": 5.0, "n": 4}
     return Contents(
         profile="smoke",
+        confidence=0.95,
         claims=[claim | {"bound": 0.0, "verdict": "not reproduced"}],
         summaries={"base": summary(), "zero": summary()},
         samples={"zero": [{"prompt": text, "answer": text, "correct": True, "completion": text}]},

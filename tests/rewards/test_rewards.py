@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from r1.config import RewardName
+from r1.config import RuleRewardName
 from r1.rewards import REWARDS, build_rewards
 from r1.rewards.accuracy import accuracy_reward
 from r1.rewards.preference import final_summary
@@ -16,7 +16,7 @@ LENGTH = 20
 each_reward = pytest.mark.parametrize("name", REWARDS)
 
 
-def pay(name: RewardName, completions: list[Any], **columns: Any) -> list[float | None]:
+def pay(name: RuleRewardName, completions: list[Any], **columns: Any) -> list[float | None]:
     """What a reward gives, with TRL's columns; by default one prompt, task chain_sum, gold 4, five tokens."""
     functions, _ = build_rewards({name: 1.0}, OPTIONS, LENGTH)
     count = len(completions)
@@ -42,11 +42,11 @@ def said(text: str) -> list[dict[str, str]]:
 
 
 def test_the_registry_holds_every_reward_that_the_configuration_may_name() -> None:
-    assert {*REWARDS, "preference_reward"} == set(get_args(RewardName))
+    assert set(REWARDS) == set(get_args(RuleRewardName))
 
 
 def test_build_rewards_keeps_the_order_and_leaves_out_weight_zero() -> None:
-    weights: dict[RewardName, float] = {"format_reward": 0.5, "tag_count_reward": 0.0, "accuracy_reward": 2.0}
+    weights: dict[RuleRewardName, float] = {"format_reward": 0.5, "tag_count_reward": 0.0, "accuracy_reward": 2.0}
     functions, kept = build_rewards(weights, OPTIONS, LENGTH)
     assert [function.__name__ for function in functions] == ["format_reward", "accuracy_reward"]
     assert kept == [0.5, 2.0]
@@ -184,7 +184,7 @@ def test_math_goes_through_math_verify(predicted: str, gold: str, value: float) 
 
 
 @pytest.mark.parametrize("name", ["accuracy_reward", "format_reward", "len_reward", "cosine_scaled_reward"])
-def test_general_prompts_are_left_to_others(name: RewardName) -> None:
+def test_general_prompts_are_left_to_others(name: RuleRewardName) -> None:
     values = pay(name, [tagged("4"), tagged("4")], task=["", "chain_sum"], answer=["", "4"])
     assert values[0] is None and values[1] is not None
 
@@ -220,7 +220,7 @@ JUNK: dict[str, Any] = {
 
 @each_reward
 @pytest.mark.parametrize("task", ["chain_sum", "complex_arithmetic", "math", "no_such_task", ""])
-def test_junk_never_raises_and_is_given_one_value_each(name: RewardName, task: str) -> None:
+def test_junk_never_raises_and_is_given_one_value_each(name: RuleRewardName, task: str) -> None:
     junk = list(JUNK.values())
     ids = [[], [1], *[[1, 2, 3] * 7] * (len(junk) - 2)]
     values = pay(name, junk, completion_ids=ids, task=[task] * len(junk), answer=["4"] * len(junk))
@@ -230,18 +230,18 @@ def test_junk_never_raises_and_is_given_one_value_each(name: RewardName, task: s
 
 
 @each_reward
-def test_no_completions_give_no_values(name: RewardName) -> None:
+def test_no_completions_give_no_values(name: RuleRewardName) -> None:
     assert pay(name, []) == []
 
 
 @each_reward
-def test_conversations_are_read_like_strings(name: RewardName) -> None:
+def test_conversations_are_read_like_strings(name: RuleRewardName) -> None:
     written = [tagged("4"), "First 1 + 3 = 4.\n先算。\n4", "5"]
     assert pay(name, [said(text) for text in written]) == pay(name, written)
 
 
 # reward -> (completion, tokens) that earns more and that earns less
-MORE_AND_LESS: dict[RewardName, tuple[tuple[str, list[int]], tuple[str, list[int]]]] = {
+MORE_AND_LESS: dict[RuleRewardName, tuple[tuple[str, list[int]], tuple[str, list[int]]]] = {
     "accuracy_reward": ((tagged("4"), [1]), (tagged("5"), [1])),
     "format_reward": ((tagged("5"), [1]), ("4", [1])),
     "tag_count_reward": (("<think>a</think>4", [1]), ("4", [1])),
@@ -255,7 +255,7 @@ MORE_AND_LESS: dict[RewardName, tuple[tuple[str, list[int]], tuple[str, list[int
 
 
 @each_reward
-def test_no_reward_is_constant(name: RewardName) -> None:
+def test_no_reward_is_constant(name: RuleRewardName) -> None:
     more, less = MORE_AND_LESS[name]
     values = pay(name, [more[0], less[0]], completion_ids=[more[1], less[1]])
     assert values[0] is not None and values[1] is not None
