@@ -14,10 +14,10 @@ def main(run: Run) -> None:
     from pathlib import Path
 
     from r1.artifacts import write_text
+    from r1.corpus.tokenizer import train_tokenizer
     from r1.data import read_rows
     from r1.models.chat import TEMPLATES
     from r1.models.loading import from_scratch, load_checkpoint, save
-    from r1.models.tokenizer import train_tokenizer
     from r1.training.pretrain import pretrain
 
     settings, seed = getattr(run.config, run.name), run.config.seed

@@ -17,8 +17,8 @@ def main(run: Run) -> None:
     from datasets import Dataset
 
     from r1.data import read_rows
+    from r1.preference import PreferenceReward
     from r1.rewards import build_rewards
-    from r1.rewards.preference import PreferenceReward
     from r1.training.grpo import train_grpo, write_policy
     from r1.training.schedule import all_scenarios
 

@@ -24,8 +24,8 @@ def compose(*overrides: str) -> Config:
 def tiny_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model directory of each teacher architecture at smoke size, briefly pretrained."""
     from r1.corpus.build import build_corpus
+    from r1.corpus.tokenizer import train_tokenizer
     from r1.models.loading import from_scratch, save
-    from r1.models.tokenizer import train_tokenizer
     from r1.training.pretrain import pretrain
 
     config = compose("profile=smoke", f"teacher={request.param}")

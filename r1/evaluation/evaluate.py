@@ -9,9 +9,9 @@ import pandas as pd
 from r1.config import Evaluate
 from r1.evaluation.statistics import Estimate, estimate, majority, pass_at_k
 from r1.models.chat import as_messages
+from r1.preference import RewardModel, final_summary
 from r1.prompts.general import refuses
 from r1.rewards.accuracy import is_correct
-from r1.rewards.preference import RewardModel, final_summary
 from r1.sampling import Sampler
 from r1.text import count_reflections, is_mixed, parse_response, unreadable_because
 

@@ -7,7 +7,6 @@ from typing import TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 
 class Estimate(TypedDict):
@@ -37,15 +36,11 @@ def estimate(per_problem: ArrayLike, resamples: int, confidence: float) -> Estim
     mean = float(values.mean())
     if values.size == 1 or np.ptp(values) == 0:
         return {"mean": mean, "low": mean, "high": mean, "n": int(values.size)}
-    interval = stats.bootstrap(
-        (values,),
-        np.mean,
-        n_resamples=resamples,
-        confidence_level=confidence,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return {"mean": mean, "low": float(interval.low), "high": float(interval.high), "n": int(values.size)}
+    # scipy.stats.bootstrap gives the same interval, and half a second of import to every evaluation.
+    drawn = np.random.default_rng(0).integers(values.size, size=(resamples, values.size))
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(values[drawn].mean(axis=1), [tail, 1 - tail])
+    return {"mean": mean, "low": float(low), "high": float(high), "n": int(values.size)}
 
 
 def pass_at_k(n: int, correct: int, k: int) -> float:

@@ -1,1 +1,1 @@
-"""Bases, tokenizers, chat templates: how models are made, loaded and saved."""
+"""Architectures and chat templates: how models are made, loaded and saved."""

@@ -8,8 +8,8 @@ import pytest
 from r1.config import Family, Styles
 from r1.corpus.build import build_corpus
 from r1.corpus.documents import write_response
+from r1.corpus.tokenizer import train_tokenizer
 from r1.models.chat import as_messages, turn
-from r1.models.tokenizer import train_tokenizer
 from r1.rewards.accuracy import is_correct
 from r1.tasks import TASKS, Problem
 from r1.text import count_reflections, language_shares, parse_response

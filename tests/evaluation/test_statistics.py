@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from r1.evaluation.evaluate import per_problem
 from r1.evaluation.statistics import estimate, majority, pass_at_k
@@ -117,3 +118,13 @@ def test_per_problem_by_hand() -> None:
         }
     )
     pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+
+
+def test_interval_is_the_percentile_bootstrap_of_scipy() -> None:
+    values = np.random.default_rng(3).random(80)
+    ours = estimate(values, 4000, 0.95)
+    theirs = stats.bootstrap(
+        (values,), np.mean, n_resamples=4000, confidence_level=0.95, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert ours["low"] == pytest.approx(theirs.low, abs=0.005)
+    assert ours["high"] == pytest.approx(theirs.high, abs=0.005)
