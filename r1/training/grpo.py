@@ -1,4 +1,4 @@
-"""Group relative policy optimization, by TRL: one thin subclass that keeps samples and watches the rewards.
+"""Group relative policy optimization, by TRL.
 
 Objective (paper equations 1 to 3): advantages are rewards normalised within the
 group of one prompt's completions; the ratio to the sampling policy is clipped;
@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+import trl.import_utils as import_utils
 from datasets import Dataset
 from transformers import (
     PreTrainedModel,
@@ -25,7 +26,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig
 
 from r1.config import Rl, RlStage, Rollout, VllmEngine
 from r1.data import read_rows
@@ -33,9 +34,8 @@ from r1.errors import UserError
 from r1.models.chat import as_messages
 from r1.models.loading import load_model, load_tokenizer, save
 from r1.rewards import build_rewards
-from r1.rewards.common import RewardFunction, texts
+from r1.rewards.common import RewardFunction
 from r1.stage import Run
-from r1.text import count_reflections, is_mixed
 from r1.training.common import Recorder, device_arguments, flops
 
 PROMPTS = "data/prompts/rl.parquet"
@@ -72,38 +72,6 @@ class VarianceGuard(TrainerCallback):
                     f"{message}; the prompts are all too easy or all too hard, or a reward is broken"
                 )
             print(f"warning: {message}", flush=True)
-
-
-class SamplingGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
-    """GRPOTrainer that keeps a few groups with their rewards, and logs language mixing and reflection."""
-
-    def __init__(self, *args: Any, keep_every: int, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.keep_every = keep_every
-        self.kept: list[dict[str, Any]] = []
-
-    def _calculate_rewards(
-        self, inputs: list[dict[str, Any]], prompts: list[Any], completions: list[Any], completion_ids_list: list[Any]
-    ) -> torch.Tensor:
-        rewards: torch.Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
-        responses = texts(completions)
-        self._log_metric("language_mixing", sum(map(is_mixed, responses)) / len(responses))
-        self._log_metric("reflection_rate", sum(count_reflections(text) > 0 for text in responses) / len(responses))
-        step = self.state.global_step + 1
-        if step == 1 or step % self.keep_every == 0:
-            # The first group and the last: in the final RL the last is a general prompt's.
-            group = self.num_generations
-            for index in dict.fromkeys([*range(group), *range(len(responses) - group, len(responses))]):
-                self.kept.append(
-                    {
-                        "step": step,
-                        "prompt": prompts[index][-1]["content"],
-                        "completion": responses[index],
-                        "answer": inputs[index]["answer"],
-                        **dict(zip(self.reward_func_names, rewards[index].tolist(), strict=True)),
-                    }
-                )
-        return rewards
 
 
 @dataclass(frozen=True)
@@ -165,6 +133,8 @@ def train_grpo(
         ref_model_mixup_alpha=1.0,
         ref_model_sync_steps=algorithm.ref_model_sync_steps,
     )
+    from r1.training.grpo_trainer import SamplingGRPOTrainer
+
     record = Recorder(log_file)
     trainer = SamplingGRPOTrainer(
         model=load_model(policy),
@@ -196,6 +166,8 @@ def train_grpo(
 def _rollout_arguments(rollout: Rollout) -> dict[str, Any]:
     """GRPOConfig's part about generation: transformers in the trainer, or vLLM colocated with it."""
     if not isinstance(rollout, VllmEngine):
+        # TRL's trainer imports vLLM wherever it is installed, which takes seconds; nothing here needs it.
+        import_utils.is_vllm_available = lambda *_, **__: False
         return {}
     for name, value in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 1), ("MASTER_PORT", 29511)):
         os.environ.setdefault(name, str(value))
@@ -203,6 +175,14 @@ def _rollout_arguments(rollout: Rollout) -> dict[str, Any]:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(rollout.cpu_kvcache_gib))
     from trl.generation import vllm_generation
     from vllm import LLM
+    from vllm.model_executor.layers import utils
+    from vllm.platforms import current_platform
+
+    if current_platform.is_cpu():
+        # vLLM packs a CPU's weights and drops the originals, so that the policy's new ones could not be loaded.
+        utils.dispatch_cpu_unquantized_gemm = lambda layer, remove_weight: setattr(
+            layer, "cpu_linear", torch.nn.functional.linear
+        )
 
     # TRL hands vLLM neither; left alone it would sample a float32 policy in bfloat16.
     vllm_generation.LLM = partial(LLM, dtype=rollout.dtype, enforce_eager=rollout.enforce_eager)

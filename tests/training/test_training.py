@@ -27,7 +27,7 @@ def silence(*, completions: list[Any], **_: Any) -> list[float]:
     return [0.0] * len(completions)
 
 
-def run_grpo(model: Path, reward: Any, tmp_path: Path, patience: int = 10) -> Any:
+def run_grpo(model: Path, reward: Any, tmp_path: Path, patience: int = 10, rollout: Any = SMOKE.rl.rollout) -> Any:
     prompts = Dataset.from_list(
         [
             {"prompt": as_messages(f"What is {n} + 1?"), "task": "chain_sum", "answer": str(n + 1), "kind": ""}
@@ -35,7 +35,7 @@ def run_grpo(model: Path, reward: Any, tmp_path: Path, patience: int = 10) -> An
         ]
     )
     stage = SMOKE.zero.model_copy(update={"max_steps": 3, "batch_size": 16, "micro_batch_size": 8})
-    rl = SMOKE.rl.model_copy(update={"max_steps_without_variance": patience})
+    rl = SMOKE.rl.model_copy(update={"max_steps_without_variance": patience, "rollout": rollout})
     return train_grpo(model, prompts, stage, rl, ([reward], [1.0]), 0, tmp_path / "curve.csv")
 
 
@@ -100,3 +100,12 @@ def test_general_prompts_come_only_at_the_end() -> None:
     assert len(prompts) == 8 * 8
     kinds = [[row["kind"] != "" for row in prompts[step * 8 : step * 8 + 8]] for step in range(8)]
     assert [sum(step) for step in kinds] == [0, 0, 0, 0, 0, 0, 4, 4]
+
+
+def test_rollouts_by_vllm_come_from_the_policy_being_trained(tiny_model: Path, tmp_path: Path) -> None:
+    """TRL's colocated vLLM samples from the current weights: its log-probabilities stay the trainer's, step by step."""
+    rollout = compose("rollout=vllm").rl.rollout
+    run_grpo(tiny_model, brevity, tmp_path, rollout=rollout)
+    log = pd.read_csv(tmp_path / "curve.csv")
+    assert len(log) == 3
+    assert (log["sampling/sampling_logp_difference/max"] < 1e-3).all()
