@@ -182,27 +182,32 @@ def _sort_arguments(arguments: list[str]) -> tuple[list[str], list[str], dict[st
 
 
 def _with_groups(groups: dict[str, str]) -> DictConfig:
-    """params.yaml with another choice for some groups: the group's place is replaced, a profile is merged.
+    """params.yaml with another choice for some groups; with another profile, conf/ composed anew.
 
     Hydra itself could only merge a choice over params.yaml, which has no
     defaults list, and would leave the keys of the former choice behind.
     """
     if not Path("params.yaml").is_file():
         raise SystemExit("error: params.yaml is missing: `make params` writes it")
+    files = {key: _group_file(key, choice) for key, choice in groups.items()}
+    if "profile" in groups:
+        with hydra.initialize_config_dir(os.path.abspath("conf"), version_base="1.3"):
+            return hydra.compose("config", overrides=[f"{key}={choice}" for key, choice in groups.items()])
     composed = cast(DictConfig, OmegaConf.load("params.yaml"))
-    for key, choice in groups.items():
+    for key, path in files.items():
         group, _, package = key.partition("@")
-        path = Path("conf", group, f"{choice}.yaml")
-        if not path.is_file():
-            options = ", ".join(sorted(option.stem for option in path.parent.glob("*.yaml")))
-            raise SystemExit(f"error: configuration\n  {key} = {choice!r}: allowed: {options}")
         header = re.match(r"# @package (\S+)", path.read_text())
-        package = package or (header[1] if header else group.replace("/", "."))
-        if package == "_global_":
-            composed = cast(DictConfig, OmegaConf.merge(composed, OmegaConf.load(path)))
-        else:
-            OmegaConf.update(composed, package, OmegaConf.load(path), merge=False)
+        place = package or (header[1] if header else group.replace("/", "."))
+        OmegaConf.update(composed, place, OmegaConf.load(path), merge=False)
     return composed
+
+
+def _group_file(key: str, choice: str) -> Path:
+    path = Path("conf", key.partition("@")[0], f"{choice}.yaml")
+    if not path.is_file():
+        options = ", ".join(sorted(option.stem for option in path.parent.glob("*.yaml")))
+        raise SystemExit(f"error: configuration\n  {key} = {choice!r}: allowed: {options}")
+    return path
 
 
 def _prepare_environment(config: Config) -> None:
