@@ -1,5 +1,7 @@
 """Tiny models, made once a session: the real classes at the smallest size."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,12 @@ def compose(*overrides: str) -> Config:
 
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return validate(OmegaConf.to_container(hydra_compose("config", overrides=list(overrides)), resolve=True))
+
+
+def run_alone(code: str) -> None:
+    """Run Python code in a process of its own; its errors are this test's."""
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-3000:]
 
 
 @pytest.fixture(scope="session", params=["qwen3", "deepseek_v3"])

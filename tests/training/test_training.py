@@ -14,7 +14,7 @@ from r1.training.grpo import NoRewardVariance, VarianceGuard, train_grpo
 from r1.training.pretrain import pack
 from r1.training.schedule import all_scenarios
 from r1.training.sft import finetune
-from tests.conftest import compose
+from tests.conftest import compose, run_alone
 
 SMOKE = compose("profile=smoke")
 
@@ -70,7 +70,7 @@ def test_a_broken_loss_stops_the_run(loss: float, tmp_path: Path) -> None:
 
 def test_sft_learns_its_examples_and_changes_the_template(tiny_model: Path, tmp_path: Path) -> None:
     examples = [{"prompt": f"What is {n} + 0?", "completion": f"<answer>{n}</answer>"} for n in range(8)]
-    settings = SMOKE.sft.model_copy(update={"epochs": 8, "learning_rate": 3e-3})
+    settings = SMOKE.sft.model_copy(update={"epochs": 24, "learning_rate": 3e-3})
     _, tokenizer, metrics = finetune(tiny_model, examples, settings, 0, tmp_path / "curve.csv")
     losses = pd.read_csv(tmp_path / "curve.csv")["loss"]
     assert losses.iloc[-1] < 0.7 * losses.iloc[0]
@@ -102,10 +102,19 @@ def test_general_prompts_come_only_at_the_end() -> None:
     assert [sum(step) for step in kinds] == [0, 0, 0, 0, 0, 0, 4, 4]
 
 
-def test_rollouts_by_vllm_come_from_the_policy_being_trained(tiny_model: Path, tmp_path: Path) -> None:
+def rollouts_by_vllm_come_from_the_policy(tiny_model: Path, tmp_path: Path) -> None:
     """TRL's colocated vLLM samples from the current weights: its log-probabilities stay the trainer's, step by step."""
     rollout = compose("rollout=vllm").rl.rollout
     run_grpo(tiny_model, brevity, tmp_path, rollout=rollout)
     log = pd.read_csv(tmp_path / "curve.csv")
     assert len(log) == 3
-    assert (log["sampling/sampling_logp_difference/max"] < 1e-3).all()
+    assert (log["sampling/sampling_logp_difference/max"] < 1e-3).all(), log["sampling/sampling_logp_difference/max"]
+
+
+def test_rollouts_by_vllm(tiny_model: Path, tmp_path: Path) -> None:
+    if tiny_model.parent.name.startswith("deepseek"):
+        pytest.skip("colocated rollouts are supported for the dense teacher")
+    run_alone(
+        "from tests.training.test_training import *; "
+        f"rollouts_by_vllm_come_from_the_policy(Path({str(tiny_model)!r}), Path({str(tmp_path)!r}))"
+    )
