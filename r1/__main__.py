@@ -57,7 +57,7 @@ def _readme() -> None:
     readme = Path("README.md")
     before, _, rest = readme.read_text().partition(START)
     after = rest.partition(END)[2]
-    readme.write_text(f"{before}{START}\n{readme_results(Path.cwd())}{END}{after}")
+    readme.write_text(f"{before}{START}\n{readme_results(Path.cwd())}\n{END}{after}")
 
 
 if __name__ == "__main__":
