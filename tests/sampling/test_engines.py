@@ -22,8 +22,6 @@ VLLM = VllmEngine(
     gpu_memory_utilization=0.5,
     tensor_parallel_size=1,
 )
-# Nats. vLLM's CPU kernels of latent attention and experts compute less exactly (0.016 measured, untrained weights).
-TOLERANCE = {"qwen3": 1e-3, "deepseek_v3": 5e-2}
 WARM = Sampling(temperature=1.0, top_p=1.0, max_new_tokens=12, num_samples=4)
 
 
@@ -46,7 +44,7 @@ def agree_on_log_probabilities(tiny_model: Path) -> None:
             expected = logits.log_softmax(-1)[range(len(ids)), ids]
             drawn = torch.tensor([step[token].logprob for step, token in zip(output.logprobs, ids, strict=True)])
             worst = max(worst, float((expected - drawn).abs().max()))
-    assert worst < TOLERANCE[tiny_model.parent.name.removesuffix("0")], worst
+    assert worst < 1e-3, worst
 
     greedy = WARM.model_copy(update={"temperature": 0.0, "num_samples": 1})
     assert [c[0].text for c in ours.sample(QUESTIONS, greedy, 0)] == [
@@ -66,6 +64,8 @@ def vllm_is_seeded_and_takes_many_prompts(tiny_model: Path) -> None:
 @pytest.mark.parametrize("check", ["agree_on_log_probabilities", "vllm_is_seeded_and_takes_many_prompts"])
 def test_vllm(check: str, tiny_model: Path) -> None:
     """In a process of its own: vLLM's engines share global state."""
+    if tiny_model.parent.name.startswith("deepseek"):
+        pytest.skip("vLLM's CPU build computes latent attention wrongly; the configuration refuses the pair")
     run_alone(f"from tests.sampling.test_engines import *; {check}(Path({str(tiny_model)!r}))")
 
 
