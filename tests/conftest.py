@@ -11,7 +11,6 @@ from r1.config import Config
 from r1.stage import validate
 
 ROOT = Path(__file__).parent.parent
-TRANSFORMERS = "engine@rejection_sampling.engine=transformers"
 
 
 def compose(*overrides: str) -> Config:
@@ -37,7 +36,7 @@ def tiny_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     from r1.models.loading import from_scratch, save
     from r1.training.pretrain import pretrain
 
-    config = compose("profile=smoke", f"teacher={request.param}", TRANSFORMERS)
+    config = compose("profile=smoke", f"teacher={request.param}")
     directory = tmp_path_factory.mktemp(request.param)
     texts = [row["text"] for row in build_corpus(config.prepare, config.seed)][:1000]
     assert config.base.architecture is not None and config.base.pretraining is not None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from transformers import AutoConfig
 
 from r1.config import Sampling, VllmEngine
 from r1.models.loading import load_tokenizer, prompt_ids
@@ -22,7 +23,13 @@ class VllmSampler:
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         from vllm import LLM
+        from vllm.model_executor.layers.rotary_embedding.base import RotaryEmbedding
+        from vllm.platforms import current_platform
 
+        if current_platform.is_cpu() and AutoConfig.from_pretrained(model).model_type == "deepseek_v3":
+            # vLLM 0.31's CPU kernel rotates latent attention's queries wrongly: log-probabilities are off by nats.
+            # Its own PyTorch version of the same rotation is right.
+            RotaryEmbedding.forward_cpu = RotaryEmbedding.forward_native
         self.tokenizer = load_tokenizer(model)
         self.llm = LLM(
             model=str(model),

@@ -64,8 +64,6 @@ def vllm_is_seeded_and_takes_many_prompts(tiny_model: Path) -> None:
 @pytest.mark.parametrize("check", ["agree_on_log_probabilities", "vllm_is_seeded_and_takes_many_prompts"])
 def test_vllm(check: str, tiny_model: Path) -> None:
     """In a process of its own: vLLM's engines share global state."""
-    if tiny_model.parent.name.startswith("deepseek"):
-        pytest.skip("vLLM's CPU build computes latent attention wrongly; the configuration refuses the pair")
     run_alone(f"from tests.sampling.test_engines import *; {check}(Path({str(tiny_model)!r}))")
 
 
