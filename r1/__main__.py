@@ -8,7 +8,7 @@ python -m r1 readme                  write the README's results from the metrics
 import argparse
 from pathlib import Path
 
-from r1.errors import UserError
+from r1.errors import reported
 
 START, END = "<!-- results -->", "<!-- /results -->"
 """What the README's section of results stands between."""
@@ -27,7 +27,7 @@ def main() -> None:
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     commands.add_parser("readme", help="write the README's results from the metrics")
     arguments = parser.parse_args()
-    try:
+    with reported():
         if arguments.command == "compose":
             _compose(arguments.overrides)
         elif arguments.command == "readme":
@@ -36,8 +36,6 @@ def main() -> None:
             from r1.reporting.inspect import inspect
 
             inspect(arguments.name, arguments.samples)
-    except UserError as error:
-        raise SystemExit(f"error: {error}") from None
 
 
 def _compose(overrides: list[str]) -> None:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from r1.artifacts import MANIFEST, code_hash, content_hash, write_aside, write_json
 from r1.config import Config
-from r1.errors import ConfigurationError, UserError
+from r1.errors import ConfigurationError, UserError, reported
 
 _HYDRA = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
 
@@ -96,13 +96,8 @@ def stage(*reads: str, makes: tuple[str, ...] = ()) -> Callable[[Callable[[Run],
             script = Path(sys.argv[0]).resolve()
             os.chdir(script.parent.parent)
 
+            @reported()
             def task(composed: DictConfig) -> None:
-                try:
-                    work(composed)
-                except UserError as error:
-                    raise SystemExit(f"error: {error}") from None
-
-            def work(composed: DictConfig) -> None:
                 config = validate(OmegaConf.to_container(composed, resolve=True))
                 name = _made(config, makes) or script.stem
                 sections = [section.format(model=name) for section in reads]
@@ -119,7 +114,7 @@ def stage(*reads: str, makes: tuple[str, ...] = ()) -> Callable[[Callable[[Run],
 
             flags, overrides, groups = _sort_arguments(sys.argv[1:])
             sys.argv[1:] = [*_HYDRA, *overrides, *flags]
-            with TemporaryDirectory() as directory:
+            with reported(), TemporaryDirectory() as directory:
                 OmegaConf.save(_with_groups(groups), Path(directory, "params.yaml"))
                 hydra.main(version_base="1.3", config_path=directory, config_name="params")(task)()
 
@@ -138,8 +133,7 @@ def validate(values: Any) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        lines = [_explain(detail) for detail in error.errors()]
-        raise ConfigurationError("configuration\n" + "\n".join(f"  {line}" for line in lines)) from None
+        raise ConfigurationError(*(_explain(detail) for detail in error.errors())) from None
 
 
 def _explain(detail: Any) -> str:
@@ -154,9 +148,7 @@ def _made(config: Config, makes: tuple[str, ...]) -> str | None:
     if not makes:
         return None
     if config.model not in makes:
-        raise ConfigurationError(
-            f"configuration\n  model = {config.model!r}: this stage makes one of {', '.join(makes)}"
-        )
+        raise ConfigurationError(f"model = {config.model!r}: this stage makes one of {', '.join(makes)}")
     return config.model
 
 
@@ -188,7 +180,7 @@ def _with_groups(groups: dict[str, str]) -> DictConfig:
     defaults list, and would leave the keys of the former choice behind.
     """
     if not Path("params.yaml").is_file():
-        raise SystemExit("error: params.yaml is missing: `make params` writes it")
+        raise UserError("params.yaml is missing: `make params` writes it")
     files = {key: _group_file(key, choice) for key, choice in groups.items()}
     if "profile" in groups:
         with hydra.initialize_config_dir(os.path.abspath("conf"), version_base="1.3"):
@@ -206,7 +198,7 @@ def _group_file(key: str, choice: str) -> Path:
     path = Path("conf", key.partition("@")[0], f"{choice}.yaml")
     if not path.is_file():
         options = ", ".join(sorted(option.stem for option in path.parent.glob("*.yaml")))
-        raise SystemExit(f"error: configuration\n  {key} = {choice!r}: allowed: {options}")
+        raise ConfigurationError(f"{key} = {choice!r}: allowed: {options}")
     return path
 
 
