@@ -287,15 +287,114 @@ class Prepare(Section):
     general: General
 
 
-class Algorithm(Section):
-    """The RL algorithm, in TRL's names (GRPOConfig)."""
+class PolicyOptimization(Section):
+    """What every RL algorithm has; names are TRL's where it has one.
 
-    name: Literal["grpo"]
-    loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo"]
-    scale_rewards: Literal["group", "batch", "none"]
+    Attributes:
+        beta: weight of the KL to the reference policy; 0 needs no reference.
+        epsilon, epsilon_high: the ratio to the sampling policy is clipped to [1 - epsilon, 1 + epsilon_high].
+        ref_model_sync_steps: optimizer steps after which the policy replaces the reference.
+        mini_batches: optimizer steps per generation round; 1 is strictly on-policy.
+        num_iterations: passes over a round's rollouts (inner epochs).
+        extra_rewards: added to every stage's own rewards, such as Kimi's `len_reward`.
+    """
+
     beta: NonNegativeFloat
     epsilon: PositiveFloat
+    epsilon_high: PositiveFloat
     ref_model_sync_steps: PositiveInt
+    mini_batches: PositiveInt
+    num_iterations: PositiveInt
+    extra_rewards: Mapping[RuleRewardName, float]
+
+
+class GroupRelative(PolicyOptimization):
+    """GRPO and its kin: the advantage is a reward relative to its group's.
+
+    Attributes:
+        loss_type: how token losses are averaged: per completion (grpo), over a constant (dr_grpo), over
+            all tokens of the batch (dapo).
+        scale_rewards: what the centred reward is divided by: the group's deviation, the batch's, nothing.
+        importance_sampling_level: one ratio a token, or one a sequence (gspo).
+        max_resampling_rounds: rounds in which groups without variance are replaced by fresh prompts' (dapo);
+            0 keeps them.
+    """
+
+    name: Literal["grpo", "dr_grpo", "dapo", "gspo"]
+    loss_type: Literal["grpo", "dr_grpo", "dapo"]
+    scale_rewards: Literal["group", "batch", "none"]
+    importance_sampling_level: Literal["token", "sequence"]
+    max_resampling_rounds: int = Field(ge=0)
+
+
+class LeaveOneOut(PolicyOptimization):
+    """RLOO: the baseline is the mean reward of the group's other completions."""
+
+    name: Literal["rloo"]
+    normalize_advantages: bool
+
+
+class ReinforcePlusPlus(PolicyOptimization):
+    """REINFORCE++: returns with the KL in the reward, whitened over the batch; no critic, no groups."""
+
+    name: Literal["reinforce_pp"]
+    gamma: Share
+
+
+class Ppo(PolicyOptimization):
+    """PPO with a critic on a backbone of its own.
+
+    Attributes:
+        gamma, lam: discount and lambda of GAE.
+        value_clip: a value may move this far from what it was at sampling before its loss is cut.
+        critic_learning_rate: its peak; the critic warms up with the policy's schedule.
+        critic_warmup_steps: first optimizer steps, in which only the critic learns.
+    """
+
+    name: Literal["ppo"]
+    gamma: Share
+    lam: Share
+    value_clip: PositiveFloat
+    critic_learning_rate: PositiveFloat
+    critic_warmup_steps: int = Field(ge=0)
+
+
+Algorithm = Annotated[
+    GroupRelative | LeaveOneOut | ReinforcePlusPlus | Ppo,
+    Field(discriminator="name"),
+]
+
+
+class AllPrompts(Section):
+    """RL trains on every prompt, in random order."""
+
+    name: Literal["all"]
+
+
+class ByPassRate(Section):
+    """RL trains on the prompts that its starting policy sometimes solves, measured before training.
+
+    Attributes:
+        num_samples: completions per prompt that the pass rate is measured on.
+        min_pass_rate, max_pass_rate: bounds of what is kept, inclusive.
+        curriculum: True orders prompts from the easiest to the hardest, False at random.
+    """
+
+    name: Literal["filtered", "curriculum"]
+    engine: Engine
+    num_samples: PositiveInt
+    min_pass_rate: Probability
+    max_pass_rate: Probability
+    curriculum: bool
+
+    @model_validator(mode="after")
+    def _bounds_ordered(self) -> Self:
+        if self.min_pass_rate > self.max_pass_rate:
+            raise ValueError(f"min_pass_rate {self.min_pass_rate} exceeds max_pass_rate {self.max_pass_rate}")
+        return self
+
+
+Difficulty = Annotated[AllPrompts | ByPassRate, Field(discriminator="name")]
 
 
 class RewardOptions(Section):
@@ -308,16 +407,21 @@ class RewardOptions(Section):
 
 
 class Rl(Section):
-    """What every RL stage shares."""
+    """What every RL stage shares; a killed run goes on from its last checkpoint, one every `checkpoint_steps`."""
 
     algorithm: Algorithm
+    difficulty: Difficulty
     rollout: Rollout
     reward_options: RewardOptions
     max_steps_without_variance: PositiveInt
+    checkpoint_steps: PositiveInt
 
 
 class RlStage(Section):
-    """One RL run; batch_size counts rollouts per optimizer step, num_generations the group; constant learning rate."""
+    """One RL run; batch_size counts rollouts per optimizer step, num_generations the group; constant learning rate.
+
+    max_steps * batch_size is also its budget of rollouts, which dynamic sampling spends in fewer steps.
+    """
 
     max_steps: PositiveInt
     learning_rate: PositiveFloat
@@ -406,6 +510,16 @@ class Report(Section):
     non_inferiority_margin: Probability
 
 
+class Ablation(Section):
+    """The comparison of RL algorithms, experiments/algorithms: R1-Zero's RL, for fewer steps.
+
+    equivalence_margin: pass@1 by which two algorithms may differ and still count as equal.
+    """
+
+    max_steps: PositiveInt
+    equivalence_margin: Probability
+
+
 class Config(Section):
     """The whole recipe, in R1's order."""
 
@@ -432,6 +546,7 @@ class Config(Section):
     student_rl_llama: RlStage
     evaluate: Evaluate
     report: Report
+    ablation: Ablation
 
     @model_validator(mode="after")
     def _checkpoints_exist(self) -> Self:

@@ -4,8 +4,11 @@ params.yaml is the primary configuration, so `dvc repro`, `dvc exp run -S …` a
 stage run by hand agree; overrides on the command line come on top.
 """
 
+import hashlib
+import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +26,7 @@ from r1.artifacts import MANIFEST, code_hash, content_hash, write_aside, write_j
 from r1.config import Config
 from r1.errors import ConfigurationError, UserError, reported
 
+CHECKPOINTS = Path("data/.checkpoints")
 _HYDRA = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
 
 
@@ -71,6 +75,20 @@ class Run:
                     "content": content_hash(directory),
                 },
             )
+
+    def checkpoints(self, inputs: list[str]) -> Path:
+        """A folder for the checkpoints of this very run: same seed, params, code and inputs.
+
+        A run that was killed finds its own there; those of other runs of this name are deleted.
+        """
+        made_from = {path: content_hash(Path(path)) for path in inputs}
+        identity = json.dumps([self.config.seed, self.params, made_from, code_hash(self.script)], sort_keys=True)
+        folder = CHECKPOINTS / self.name / hashlib.sha256(identity.encode()).hexdigest()[:16]
+        for other in folder.parent.glob("*"):
+            if other != folder:
+                shutil.rmtree(other)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def metrics(self, values: dict[str, Any]) -> None:
         """Write data/metrics/<name>.json; the place for times and throughput."""

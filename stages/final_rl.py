@@ -14,33 +14,38 @@ from r1.stage import Run, stage
 def main(run: Run) -> None:
     from pathlib import Path
 
-    from datasets import Dataset
-
     from r1.data import read_rows
     from r1.preference import PreferenceReward
     from r1.rewards import build_rewards
-    from r1.training.grpo import train_grpo, write_policy
+    from r1.training.difficulty import choose
+    from r1.training.rl import rollout_budget, train_rl, write_policy
     from r1.training.schedule import all_scenarios
 
     settings, rl, policy = run.config.final_rl, run.config.rl, "data/models/sft"
     sources = ["data/prompts/rl.parquet", "data/general/rl.parquet"]
     judges = ["data/reward_models/helpful", "data/reward_models/harmless"]
+    inputs = [policy, *judges, *sources]
+    checkpoints = run.checkpoints(inputs)
     reasoning, general = (read_rows(source) for source in sources)
-    prompts = all_scenarios(reasoning, general, settings, run.config.seed)
+    chosen, counts = choose(reasoning, Path(policy), rl.difficulty, settings, run.config.seed)
     preference = PreferenceReward(*(Path(judge) for judge in judges))
-    result = train_grpo(
+    result = train_rl(
         Path(policy),
-        Dataset.from_list(prompts),
+        all_scenarios(chosen, general, settings, rollout_budget(settings, rl.algorithm), run.config.seed),
         settings,
         rl,
         build_rewards(
-            settings.rewards, rl.reward_options, settings.max_completion_length, preference_reward=preference
+            {**settings.rewards, **rl.algorithm.extra_rewards},
+            rl.reward_options,
+            settings.max_completion_length,
+            preference_reward=preference,
         ),
         run.config.seed,
         run.curve,
-        shuffle=False,
+        checkpoints,
     )
-    write_policy(run, "data/models/r1", result, inputs=[policy, *judges, *sources])
+    result.metrics["prompts"] = counts
+    write_policy(run, "data/models/r1", result, inputs, checkpoints)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from r1.stage import Run, stage
 
 @stage("rl", "reasoning_rl")
 def main(run: Run) -> None:
-    from r1.training.grpo import rule_based_rl
+    from r1.training.rl import rule_based_rl
 
     rule_based_rl(run, policy="data/models/cold_start", settings=run.config.reasoning_rl)
 

@@ -11,7 +11,7 @@ from r1.stage import Run, stage
 
 @stage("rl", "{model}", makes=("student_rl_qwen", "student_rl_llama"))
 def main(run: Run) -> None:
-    from r1.training.grpo import rule_based_rl
+    from r1.training.rl import rule_based_rl
 
     student = run.name.removeprefix("student_rl_")
     rule_based_rl(run, policy=f"data/models/base_{student}", settings=getattr(run.config, run.name))

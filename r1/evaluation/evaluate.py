@@ -12,7 +12,7 @@ from r1.models.chat import as_messages
 from r1.preference import RewardModel, final_summary
 from r1.prompts.general import refuses
 from r1.rewards.accuracy import is_correct
-from r1.sampling import Sampler
+from r1.sampling import Completion, Sampler
 from r1.text import count_reflections, is_mixed, parse_response, unreadable_because
 
 Summary = dict[str, dict[str, dict[str, Estimate]]]
@@ -32,20 +32,27 @@ def sample_problems(sampler: Sampler, problems: list[dict[str, Any]], settings: 
             {
                 "problem": number,
                 **{key: problem[key] for key in ("prompt", "task", "level", "answer")},
-                "completion": completion.text,
-                "predicted": parse_response(completion.text).answer,
-                "correct": is_correct(completion.text, problem["task"], problem["answer"]),
-                "tokens": completion.tokens,
-                "truncated": completion.truncated,
-                "well_formed": parse_response(completion.text).well_formed,
-                "mixed": is_mixed(completion.text),
-                "reflections": count_reflections(completion.text),
-                "unreadable": unreadable_because(completion.text) or "",
+                **_read(completion, problem),
             }
             for number, (problem, completions) in enumerate(zip(problems, drawn, strict=True))
             for completion in completions
         ]
     )
+
+
+def _read(completion: Completion, problem: dict[str, Any]) -> dict[str, Any]:
+    text, response = completion.text, parse_response(completion.text)
+    return {
+        "completion": text,
+        "predicted": response.answer,
+        "correct": is_correct(text, problem["task"], problem["answer"]),
+        "tokens": completion.tokens,
+        "truncated": completion.truncated,
+        "well_formed": response.well_formed,
+        "mixed": is_mixed(text),
+        "reflections": count_reflections(text),
+        "unreadable": unreadable_because(text) or "",
+    }
 
 
 def per_problem(samples: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -58,9 +59,49 @@ def curves(runs: dict[str, pd.DataFrame], panels: tuple[Panel, ...], smooth: int
         axis.set_title(panel.title, fontsize=9)
         axis.set_xlabel("step")
     figure.tight_layout()
-    handles = [Line2D([], [], color=f"C{number}", label=name) for number, name in enumerate(runs)]
-    figure.legend(handles=handles, fontsize=7, ncols=len(runs), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    _legend(figure, list(runs))
     return _svg(figure)
+
+
+def bands(runs: dict[str, list[pd.DataFrame]], panels: tuple[Panel, ...], x: str, smooth: int = 1) -> str:
+    """Learning curves of runs with several seeds, a panel a column: the mean, and a band from lowest to highest.
+
+    Args:
+        runs: run name -> one log a seed.
+        panels: what to draw; a run without the column is left out of its panel.
+        x: the column to draw over; seeds need not have the same values of it.
+        smooth: rows of the centred moving average.
+    """
+    columns = min(3, len(panels))
+    lines = -(-len(panels) // columns)
+    figure, axes = plt.subplots(lines, columns, figsize=(3.6 * columns, 2.5 * lines), squeeze=False)
+    for axis, panel in zip(axes.flat, panels, strict=False):
+        for number, logs in enumerate(runs.values()):
+            known = [log for log in logs if panel.column in log and not log[panel.column].isna().all()]
+            if not known:
+                continue
+            grid = np.unique(np.concatenate([log[x] for log in known]))
+            grid = grid[grid <= min(log[x].max() for log in known)]
+            smoothed = [
+                np.interp(
+                    grid,
+                    log[x].astype(float),
+                    log[panel.column].astype(float).rolling(smooth, center=True, min_periods=1).mean(),
+                )
+                for log in known
+            ]
+            axis.plot(grid, np.mean(smoothed, axis=0), color=f"C{number}", linewidth=1.2)
+            axis.fill_between(grid, np.min(smoothed, axis=0), np.max(smoothed, axis=0), color=f"C{number}", alpha=0.15)
+        axis.set_title(panel.title, fontsize=9)
+        axis.set_xlabel(x)
+    figure.tight_layout()
+    _legend(figure, list(runs))
+    return _svg(figure)
+
+
+def _legend(figure: Figure, names: list[str]) -> None:
+    handles = [Line2D([], [], color=f"C{number}", label=name) for number, name in enumerate(names)]
+    figure.legend(handles=handles, fontsize=7, ncols=len(names), loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
 
 def bars(values: dict[str, tuple[float, float, float]], title: str) -> str:

@@ -51,7 +51,7 @@ class Contents:
 def render(contents: Contents, directory: Path) -> None:
     """Write index.html and report.md. Whatever a model wrote is escaped in the HTML."""
     for template, target in (("report.html.j2", "index.html"), ("report.md.j2", "report.md")):
-        (directory / target).write_text(_fill(template, contents=contents))
+        (directory / target).write_text(fill(template, contents=contents))
 
 
 def readme_results(root: Path) -> str:
@@ -63,7 +63,7 @@ def readme_results(root: Path) -> str:
     metrics = root / "data" / "metrics"
     params = yaml.safe_load((root / "params.yaml").read_text())["evaluate"]
     stages = {path.stem: read_json(path) for path in sorted(metrics.glob("*.json"))}
-    return _fill(
+    return fill(
         "readme.md.j2",
         k=params["sampling"]["num_samples"],
         temperature=params["sampling"]["temperature"],
@@ -75,7 +75,8 @@ def readme_results(root: Path) -> str:
     )
 
 
-def _fill(template: str, **values: Any) -> str:
+def fill(template: str, **values: Any) -> str:
+    """A template beside this file, filled in; values are escaped where it is HTML."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=template.endswith(".html.j2"),

@@ -12,16 +12,20 @@ from r1.models.loading import load_tokenizer, prompt_ids
 from r1.sampling.interface import Completion, Conversation
 
 
+def set_environment(engine: VllmEngine) -> None:
+    """What vLLM reads when it is imported. In-process it starts in seconds instead of most of a minute on CPU."""
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(engine.cpu_kvcache_gib))
+    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+
+
 class VllmSampler:
     """One vLLM engine; continuous batching over all conversations at once."""
 
     name = "vllm"
 
     def __init__(self, model: Path, engine: VllmEngine) -> None:
-        # Read by vLLM at import. In-process starts in seconds instead of most of a minute on CPU.
-        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(engine.cpu_kvcache_gib))
-        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+        set_environment(engine)
         from vllm import LLM
         from vllm.model_executor.layers.rotary_embedding.base import RotaryEmbedding
         from vllm.platforms import current_platform

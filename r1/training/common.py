@@ -20,7 +20,7 @@ _TIMES = ("runtime", "per_second", "flos", "step_time", "epoch", "num_input_toke
 def device_arguments(seed: int) -> dict[str, Any]:
     """Trainer arguments that follow from the machine and from how we log and save.
 
-    Nothing is saved by the trainer: the stage writes the finished artifact.
+    Nothing is saved by the trainer, unless told otherwise: the stage writes the finished artifact.
     """
     cuda = torch.cuda.is_available()
     return {
@@ -60,16 +60,45 @@ class Recorder(TrainerCallback):
     """Keeps the learning curve, writes it as CSV, stops on a broken loss, and reports progress.
 
     On a terminal transformers shows its bar; elsewhere a line is printed about ten times a run.
+    RL trainers also leave here what they sampled and where a step's time went.
+
+    Attributes:
+        rows: the curve, a row a step; no times in it, so that equal runs log equal files.
+        phases: seconds and tokens per second of each step by phase, RL only.
+        samples: some completions with their rewards, RL only.
+        rollouts: completions sampled so far, RL only.
     """
 
-    def __init__(self, log_file: Path) -> None:
-        self.log_file = log_file
+    def __init__(self, log_file: Path, budget: int | None = None, round_steps: int = 1) -> None:
+        """Args: the curve's file; rollouts after which training ends; optimizer steps of a generation round."""
+        self.log_file, self.budget, self.round_steps = log_file, budget, round_steps
         self.rows: list[dict[str, float]] = []
+        self.phases: list[dict[str, float]] = []
+        self.samples: list[dict[str, Any]] = []
+        self.rollouts = 0
         self._started = 0.0
+        self._first_step = 0
+        self._seconds_before = 0.0
         self._seconds = 0.0
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint needs of this, as JSON."""
+        seconds = self._seconds_before + time.perf_counter() - self._started
+        kept = {key: getattr(self, key) for key in ("rows", "phases", "samples", "rollouts")}
+        return {**kept, "seconds": seconds}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._seconds_before = state.pop("seconds")
+        vars(self).update(state)
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._started = time.perf_counter()
+        self._first_step = state.global_step
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self.budget and self.rollouts >= self.budget and state.global_step % self.round_steps == 0:
+            control.should_training_stop = True
 
     def on_log(
         self,
@@ -87,22 +116,56 @@ class Recorder(TrainerCallback):
             )
         if "loss" not in row:
             return
+        if self.rollouts:
+            row["rollouts"] = self.rollouts
         self.rows.append({"step": state.global_step, **row})
         every = max(1, state.max_steps // 10)
         if args.disable_tqdm and state.global_step % every == 0:
-            seconds = time.perf_counter() - self._started
-            left = seconds / state.global_step * (state.max_steps - state.global_step)
-            shown = ", ".join(
-                f"{key} {row[key]:.3f}" for key in ("loss", "reward", "completions/mean_length") if key in row
-            )
-            print(
-                f"step {state.global_step}/{state.max_steps}: {shown}; "
-                f"{state.global_step / seconds:.2f} steps/s, {left:.0f} s left",
-                flush=True,
-            )
+            self._print_progress(state, row)
+
+    def _print_progress(self, state: TrainerState, row: dict[str, float]) -> None:
+        seconds = time.perf_counter() - self._started
+        speed = (state.global_step - self._first_step) / seconds
+        shown = [f"{key} {row[key]:.3f}" for key in ("loss", "reward", "completions/mean_length") if key in row]
+        if self.phases:
+            shown += [
+                f"{phase} {self.phases[-1][f'{phase}_tokens_per_second']:.0f} tokens/s"
+                for phase in ("generate", "score", "train")
+            ]
+        left = (state.max_steps - state.global_step) / speed
+        print(
+            f"step {state.global_step}/{state.max_steps}: {', '.join(shown)}; {speed:.2f} steps/s, {left:.0f} s left",
+            flush=True,
+        )
+
+    def add_phases(self, step: int, seconds: dict[str, float], tokens: dict[str, int]) -> None:
+        """Keep where the time of the steps since the last call went; a phase that did not run has 0 tokens/s."""
+        row: dict[str, float] = {"step": step}
+        for phase, spent in seconds.items():
+            row[f"{phase}_seconds"] = spent
+            row[f"{phase}_tokens"] = tokens[phase]
+            row[f"{phase}_tokens_per_second"] = tokens[phase] / spent if tokens[phase] and spent > 0 else 0.0
+        self.phases.append(row)
+
+    def wants_samples(self, step: int, mini_batches: int, max_steps: int) -> bool:
+        """True in the first generation round, and once in each quarter of the run, at its end.
+
+        Args:
+            step: the optimizer step that the round is for, from 1.
+            mini_batches: optimizer steps of a round.
+            max_steps: of the run.
+        """
+
+        def quarter(of: int) -> int:
+            return min(4, (of + mini_batches - 1) * 4 // max_steps)
+
+        if not self.samples:
+            return True
+        last = int(self.samples[-1]["step"])
+        return step > last and quarter(step) > quarter(last)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self._seconds = time.perf_counter() - self._started
+        self._seconds = self._seconds_before + time.perf_counter() - self._started
         write_text(self.log_file, pd.DataFrame(self.rows).to_csv(index=False))
 
     def tail_mean(self, key: str) -> float:
@@ -118,6 +181,17 @@ class Recorder(TrainerCallback):
             "tokens": tokens,
             "seconds": self._seconds,
             "tokens_per_second": tokens / self._seconds,
+        }
+
+    def phase_summary(self) -> dict[str, dict[str, float]]:
+        """Seconds per step and tokens per second of each phase, over the run."""
+        table = pd.DataFrame(self.phases)
+        return {
+            phase: {
+                "seconds_per_step": float(table[f"{phase}_seconds"].sum() / len(self.rows)),
+                "tokens_per_second": float(table[f"{phase}_tokens"].sum() / table[f"{phase}_seconds"].sum()),
+            }
+            for phase in ("generate", "score", "train")
         }
 
 

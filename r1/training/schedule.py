@@ -3,12 +3,12 @@
 import random
 from typing import Any
 
-from r1.config import FinalRl
+from r1.config import ByPassRate, Difficulty, FinalRl
 from r1.models.chat import as_messages
 
 
 def all_scenarios(
-    reasoning: list[dict[str, Any]], general: list[dict[str, Any]], settings: FinalRl, seed: int
+    reasoning: list[dict[str, Any]], general: list[dict[str, Any]], settings: FinalRl, rollouts: int, seed: int
 ) -> list[dict[str, Any]]:
     """Prompts of the final RL in the order they are trained on.
 
@@ -16,19 +16,44 @@ def all_scenarios(
     share `general_share` of each step is general. The preference signal comes
     late because too much of it invites reward hacking (paper section 2.3.4).
 
+    Args:
+        reasoning: rows of the RL prompts.
+        general: rows of the general prompts.
+        settings: shares.
+        rollouts: that the run samples, whole batches of them.
+        seed: of the shuffling.
+
     Returns:
-        max_steps * batch_size / num_generations rows of `prompt`, `task`, `answer`, `kind`.
+        rollouts / num_generations rows of `prompt`, `task`, `answer`, `kind`.
     """
     rng = random.Random(seed)
-    per_step = settings.batch_size // settings.num_generations
-    first_general = settings.max_steps - round(settings.max_steps * settings.general_last)
+    per_step, steps = settings.batch_size // settings.num_generations, rollouts // settings.batch_size
+    first_general = steps - round(steps * settings.general_last)
     streams = {"reasoning": _endless(reasoning, rng), "general": _endless(general, rng)}
     prompts: list[dict[str, Any]] = []
-    for step in range(settings.max_steps):
+    for step in range(steps):
         of_general = round(per_step * settings.general_share) if step >= first_general else 0
         for stream, count in (("reasoning", per_step - of_general), ("general", of_general)):
             prompts += [_as_prompt(next(streams[stream])) for _ in range(count)]
     return prompts
+
+
+def in_order(rows: list[dict[str, Any]], count: int, difficulty: Difficulty, seed: int) -> list[dict[str, Any]]:
+    """Reasoning prompts in the order they are trained on.
+
+    Laid out for the whole run, so that a run resumed in a later epoch sees what
+    an undisturbed one would.
+
+    Args:
+        rows: of the RL prompts; a curriculum's come from the easiest to the hardest.
+        count: prompts that the run needs; rows repeat, each once before any again.
+        difficulty: a curriculum stretches the rows over the run, all else shuffles them.
+        seed: of the shuffling.
+    """
+    if isinstance(difficulty, ByPassRate) and difficulty.curriculum:
+        return [_as_prompt(rows[index * len(rows) // count]) for index in range(count)]
+    stream = _endless(rows, random.Random(seed))
+    return [_as_prompt(next(stream)) for _ in range(count)]
 
 
 def _endless(rows: list[dict[str, Any]], rng: random.Random) -> Any:

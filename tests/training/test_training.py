@@ -1,65 +1,18 @@
-"""Training loops: they learn, keep samples, and stop with a diagnosis."""
+"""Supervised training and schedules: they learn, lose no token, and stop with a diagnosis."""
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pandas as pd
 import pytest
-from datasets import Dataset
 
-from r1.models.chat import as_messages
 from r1.training.common import BrokenLoss, Recorder
-from r1.training.grpo import NoRewardVariance, VarianceGuard, train_grpo
 from r1.training.pretrain import pack
-from r1.training.schedule import all_scenarios
+from r1.training.schedule import all_scenarios, in_order
 from r1.training.sft import finetune
-from tests.conftest import compose, run_alone
+from tests.conftest import compose
 
 SMOKE = compose("profile=smoke")
-
-
-def brevity(*, completions: list[Any], completion_ids: list[list[int]], **_: Any) -> list[float]:
-    return [-float(len(ids)) for ids in completion_ids]
-
-
-def silence(*, completions: list[Any], **_: Any) -> list[float]:
-    return [0.0] * len(completions)
-
-
-def run_grpo(model: Path, reward: Any, tmp_path: Path, patience: int = 10, rollout: Any = SMOKE.rl.rollout) -> Any:
-    prompts = Dataset.from_list(
-        [
-            {"prompt": as_messages(f"What is {n} + 1?"), "task": "chain_sum", "answer": str(n + 1), "kind": ""}
-            for n in range(8)
-        ]
-    )
-    stage = SMOKE.zero.model_copy(update={"max_steps": 3, "batch_size": 16, "micro_batch_size": 8})
-    rl = SMOKE.rl.model_copy(update={"max_steps_without_variance": patience, "rollout": rollout})
-    return train_grpo(model, prompts, stage, rl, ([reward], [1.0]), 0, tmp_path / "curve.csv")
-
-
-def test_grpo_trains_logs_and_keeps_samples_with_rewards(tiny_model: Path, tmp_path: Path) -> None:
-    result = run_grpo(tiny_model, brevity, tmp_path)
-    assert {"step", "prompt", "completion", "answer", "brevity"} <= set(result.samples)
-    assert (result.samples["brevity"] < 0).all()
-    log = pd.read_csv(tmp_path / "curve.csv")
-    assert {"reward", "kl", "entropy", "completions/mean_length", "language_mixing", "reflection_rate"} <= set(log)
-    assert result.metrics["rollouts"] == 48 and result.metrics["flops"] > 0
-
-
-def test_grpo_stops_when_no_reward_varies(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(NoRewardVariance, match="no group has any reward variance"):
-        run_grpo(tiny_model, silence, tmp_path, patience=2)
-    assert "warning: step 1: no group has any reward variance" in capsys.readouterr().out
-
-
-def test_variance_guard_forgives_once_there_is_some() -> None:
-    guard, state = VarianceGuard(patience=2), SimpleNamespace(global_step=1)
-    for share in (1.0, 0.5, 1.0):
-        guard.on_log(None, state, None, {"frac_reward_zero_std": share})  # type: ignore[arg-type]
-    with pytest.raises(NoRewardVariance):
-        guard.on_log(None, state, None, {"frac_reward_zero_std": 1.0})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
@@ -96,25 +49,17 @@ def test_general_prompts_come_only_at_the_end() -> None:
     )
     reasoning = [{"prompt": f"p{n}", "task": "chain_sum", "answer": "1"} for n in range(5)]
     general = [{"prompt": f"g{n}", "kind": "helpful"} for n in range(3)]
-    prompts = all_scenarios(reasoning, general, settings, seed=0)
+    prompts = all_scenarios(reasoning, general, settings, rollouts=8 * 32, seed=0)
     assert len(prompts) == 8 * 8
     kinds = [[row["kind"] != "" for row in prompts[step * 8 : step * 8 + 8]] for step in range(8)]
     assert [sum(step) for step in kinds] == [0, 0, 0, 0, 0, 0, 4, 4]
 
 
-def rollouts_by_vllm_come_from_the_policy(tiny_model: Path, tmp_path: Path) -> None:
-    """TRL's colocated vLLM samples from the current weights: its log-probabilities stay the trainer's, step by step."""
-    rollout = compose("rollout=vllm").rl.rollout
-    run_grpo(tiny_model, brevity, tmp_path, rollout=rollout)
-    log = pd.read_csv(tmp_path / "curve.csv")
-    assert len(log) == 3
-    assert (log["sampling/sampling_logp_difference/max"] < 1e-3).all(), log["sampling/sampling_logp_difference/max"]
-
-
-def test_rollouts_by_vllm(tiny_model: Path, tmp_path: Path) -> None:
-    if tiny_model.parent.name.startswith("deepseek"):
-        pytest.skip("colocated rollouts are supported for the dense teacher")
-    run_alone(
-        "from tests.training.test_training import *; "
-        f"rollouts_by_vllm_come_from_the_policy(Path({str(tiny_model)!r}), Path({str(tmp_path)!r}))"
-    )
+def test_prompts_of_a_run_are_laid_out_whole_epochs_at_a_time() -> None:
+    rows = [{"prompt": f"p{n}", "task": "chain_sum", "answer": "1"} for n in range(5)]
+    everything, curriculum = (compose(f"rl/difficulty={name}").rl.difficulty for name in ("all", "curriculum"))
+    asked = [row["prompt"][-1]["content"] for row in in_order(rows, 12, everything, seed=0)]
+    assert sorted(asked[:5]) == sorted(asked[5:10]) == sorted(row["prompt"] for row in rows)
+    assert asked != [row["prompt"][-1]["content"] for row in in_order(rows, 12, everything, seed=1)]
+    climbing = [row["prompt"][-1]["content"] for row in in_order(rows, 10, curriculum, seed=0)]
+    assert climbing == [f"p{n}" for n in range(5) for _ in range(2)]

@@ -1,0 +1,99 @@
+"""What the runs of the comparison of RL algorithms say: claims with intervals and verdicts."""
+
+from typing import Any
+
+import pandas as pd
+
+from r1.config import Ablation, Evaluate
+from r1.evaluation.claims import verdict
+from r1.evaluation.equivalence import Difference, differences, equivalent
+from r1.evaluation.statistics import Estimate, estimate
+
+Runs = dict[str, dict[int, pd.DataFrame]]
+"""variant -> seed -> per-problem table, the same problems in the same order."""
+
+REFERENCE = "grpo"
+ALPHA = 0.05
+
+
+def over_problems(tables: dict[int, pd.DataFrame], metric: str, settings: Evaluate) -> Estimate:
+    """A metric's mean over problems, each averaged over the seeds first."""
+    mean = sum(table[metric] for table in tables.values()) / len(tables)
+    return estimate(mean, settings.bootstrap_resamples, settings.confidence)
+
+
+def gain_over(tables: dict[int, pd.DataFrame], base: pd.DataFrame, settings: Evaluate) -> Estimate:
+    """pass@1 over the base's, problem by problem."""
+    mean = sum(table["pass_at_1"] for table in tables.values()) / len(tables)
+    return estimate(mean - base["pass_at_1"], settings.bootstrap_resamples, settings.confidence)
+
+
+def from_reference(runs: Runs) -> dict[str, Difference]:
+    """Each variant's pass@1 less GRPO's, with intervals over seeds for two one-sided tests at 5 %."""
+    pairs = differences(_pass_by_seed(runs), confidence=1 - 2 * ALPHA)
+    return {second: pair for (first, second), pair in pairs.items() if first == REFERENCE}
+
+
+def judge(runs: Runs, base: pd.DataFrame, settings: Ablation, evaluate: Evaluate) -> list[dict[str, Any]]:
+    """The claims, as in claims.json: id, claim, source, effect, low, high, n, bound, verdict.
+
+    Args:
+        runs: variants of GRPO with another choice of prompts are named `grpo_<choice>`; GRPO comes first.
+        base: the base's per-problem table.
+        settings: the margin.
+        evaluate: intervals.
+    """
+    algorithms = {name: tables for name, tables in runs.items() if not name.startswith(f"{REFERENCE}_")}
+    pairs = differences(_pass_by_seed(algorithms), confidence=1 - 2 * ALPHA)
+    (first, second), widest = max(pairs.items(), key=lambda item: abs(item[1]["difference"]))
+    seeds = len(runs[REFERENCE])
+    claims = [
+        {
+            "id": "algorithm_choice_matters_little",
+            "claim": f"The choice of a simple RL algorithm matters little: all {len(algorithms)} end within "
+            f"{settings.equivalence_margin:.0%} pass@1 of each other (widest pair: {second} over {first}).",
+            "source": "arXiv 2502.02523",
+            **_effect(widest, seeds, settings.equivalence_margin),
+            "verdict": equivalent(pairs, settings.equivalence_margin),
+        }
+    ]
+    for name, tables in algorithms.items():
+        gain = gain_over(tables, base, evaluate)
+        claims.append(
+            {
+                "id": f"{name}_learns",
+                "claim": f"{name} raises pass@1 over the base's.",
+                "source": "arXiv 2501.12948 section 2.2",
+                "effect": gain["mean"],
+                **{key: gain[key] for key in ("low", "high", "n")},
+                "bound": 0.0,
+                "verdict": verdict(gain["low"], gain["high"], 0.0),
+            }
+        )
+    for name, difference in from_reference(runs).items():
+        if name in algorithms:
+            continue
+        claims.append(
+            {
+                "id": f"{name}_helps",
+                "claim": f"RL on prompts chosen by pass rate ({name.removeprefix(REFERENCE + '_')}) ends higher.",
+                "source": "arXiv 2501.12599 section 2.1",
+                **_effect(difference, seeds, 0.0),
+                "verdict": verdict(difference["low"], difference["high"], 0.0),
+            }
+        )
+    return claims
+
+
+def _pass_by_seed(runs: Runs) -> dict[str, list[float]]:
+    return {name: [float(table["pass_at_1"].mean()) for table in tables.values()] for name, tables in runs.items()}
+
+
+def _effect(difference: Difference, seeds: int, bound: float) -> dict[str, Any]:
+    return {
+        "effect": difference["difference"],
+        "low": difference["low"],
+        "high": difference["high"],
+        "n": seeds,
+        "bound": bound,
+    }

@@ -1,0 +1,108 @@
+"""The comparison of RL algorithms as Markdown and as one self-contained HTML page."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from r1.config import Evaluate
+from r1.evaluation.ablation import REFERENCE, Runs, from_reference, over_problems
+from r1.reporting.figures import Panel, bands
+from r1.reporting.report import fill, show_estimate
+
+PANELS = (
+    Panel("reward", "reward"),
+    Panel("rewards/accuracy_reward/mean", "accuracy reward"),
+    Panel("completions/mean_length", "completion length (tokens)"),
+    Panel("entropy", "entropy (nats per token)"),
+    Panel("kl", "KL to the reference policy"),
+    Panel("frac_reward_zero_std", "groups without variance (share)"),
+)
+HEADER = (
+    "algorithm", "pass@1 %", "lowest and highest seed %", f"over {REFERENCE}, points (90 %)", "response tokens",
+    "language mixing %", "optimizer steps", "rollouts", "prompts used",
+)  # fmt: skip
+PHASES = ("generate", "score", "train")
+TIME_HEADER = ("algorithm", *(f"{phase} s/step" for phase in PHASES), "s/step", f"times {REFERENCE}'s")
+NOTE = (
+    "pass@1, tokens and mixing: {confidence:.0%} bootstrap intervals over problems, seeds averaged. "
+    "Differences: 90 % t-intervals over seeds, their spread pooled over the algorithms; an interval within "
+    "the margin is equivalence at the 5 % level."
+)
+
+
+def render_ablation(
+    runs: Runs,
+    base: pd.DataFrame,
+    curves: dict[str, list[pd.DataFrame]],
+    metrics: dict[str, list[dict[str, Any]]],
+    claims: list[dict[str, Any]],
+    settings: Evaluate,
+    directory: Path,
+) -> None:
+    """Write index.html and report.md.
+
+    Args:
+        runs: per-problem tables by variant and seed.
+        base: the base's per-problem table.
+        curves: learning curves by variant, one a seed.
+        metrics: the runs' metrics by variant, one a seed.
+        claims: as judged.
+        settings: intervals.
+        directory: to write into.
+    """
+    apart = from_reference(runs)
+    rows = [["base", *_estimates({0: base}, settings), *[""] * 3]]
+    rows[0][2:2] = ["", ""]
+    for name, tables in runs.items():
+        passed = [100 * table["pass_at_1"].mean() for table in tables.values()]
+        pass_at_1, *behaviour = _estimates(tables, settings)
+        spread = f"{min(passed):.1f} to {max(passed):.1f}"
+        difference = apart.get(name)
+        shown = (
+            "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * difference[key] for key in ("difference", "low", "high")))
+            if difference
+            else ""
+        )
+        counts = [_mean(metrics[name], key) for key in ("steps", "rollouts")]
+        used = sum(run["prompts"]["chosen"] for run in metrics[name]) / len(metrics[name])
+        rows.append([name, pass_at_1, spread, shown, *behaviour, *counts, f"{used:.0f}"])
+    figure = bands({name: logs for name, logs in curves.items()}, PANELS, x="rollouts", smooth=3)
+    values = {
+        "claims": claims,
+        "header": HEADER,
+        "rows": rows,
+        "time_header": TIME_HEADER,
+        "time_rows": _times(metrics),
+        "note": NOTE.format(confidence=settings.confidence),
+        "figure": figure,
+        "rollouts": _mean(metrics[REFERENCE], "rollouts"),
+        "seeds": len(runs[REFERENCE]),
+        "problems": len(base),
+    }
+    for template, target in (("ablation.html.j2", "index.html"), ("ablation.md.j2", "report.md")):
+        (directory / target).write_text(fill(template, **values))
+
+
+def _estimates(tables: dict[int, pd.DataFrame], settings: Evaluate) -> list[str]:
+    return [
+        show_estimate(over_problems(tables, metric, settings), metric)
+        for metric in ("pass_at_1", "response_tokens", "language_mixing")
+    ]
+
+
+def _mean(metrics: list[dict[str, Any]], key: str) -> str:
+    return f"{sum(run[key] for run in metrics) / len(metrics):.0f}"
+
+
+def _times(metrics: dict[str, list[dict[str, Any]]]) -> list[list[str]]:
+    """Seconds per optimizer step by phase, over all seeds; in the same session, so that their ratio means something."""
+    spent = {
+        name: [sum(run["phases"][phase]["seconds_per_step"] for run in runs) / len(runs) for phase in PHASES]
+        for name, runs in metrics.items()
+    }
+    reference = sum(spent[REFERENCE])
+    return [
+        [name, *(f"{value:.2f}" for value in phases), f"{sum(phases):.2f}", f"{sum(phases) / reference:.2f}"]
+        for name, phases in spent.items()
+    ]

@@ -1,0 +1,279 @@
+"""Reinforcement learning of a policy by any of the algorithms, on TRL's trainers.
+
+The default is GRPO as in the paper (equations 1 to 3): advantages are rewards
+normalised within the group of one prompt's completions; the ratio to the
+sampling policy is clipped; the KL to the reference policy is the k3 estimator;
+the policy replaces the reference every `ref_model_sync_steps` steps.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+import trl.import_utils as import_utils
+from datasets import Dataset
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from trl import GRPOConfig, RLOOConfig
+
+from r1.artifacts import write_text
+from r1.config import Algorithm, GroupRelative, LeaveOneOut, Ppo, Rl, RlStage, Rollout, VllmEngine
+from r1.data import read_rows
+from r1.errors import UserError
+from r1.models.loading import load_critic, load_model, load_tokenizer, save
+from r1.rewards import build_rewards
+from r1.rewards.common import RewardFunction
+from r1.sampling.vllm_engine import set_environment
+from r1.stage import Run
+from r1.training.common import Recorder, device_arguments, flops
+from r1.training.difficulty import choose
+from r1.training.schedule import in_order
+
+PROMPTS = "data/prompts/rl.parquet"
+
+
+class NoRewardVariance(UserError):
+    """No group had completions of different reward for too many steps: there is nothing to learn from."""
+
+
+class VarianceGuard(TrainerCallback):
+    """Warns when no group has any reward variance, and stops the run if that goes on."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self.steps = 0
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        share = (logs or {}).get("frac_reward_zero_std")
+        if share is None:
+            return
+        self.steps = self.steps + 1 if share == 1.0 else 0
+        if self.steps:
+            means = {key: value for key, value in (logs or {}).items() if key.startswith("rewards/")}
+            message = f"step {state.global_step}: no group has any reward variance ({self.steps} in a row): {means}"
+            if self.steps >= self.patience:
+                raise NoRewardVariance(
+                    f"{message}; the prompts are all too easy or all too hard, or a reward is broken"
+                )
+            print(f"warning: {message}", flush=True)
+
+
+@dataclass(frozen=True)
+class RlResult:
+    """What an RL run gives: the policy, some samples with rewards, and metrics."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    samples: pd.DataFrame
+    metrics: dict[str, Any]
+
+
+def train_rl(
+    policy: Path,
+    prompts: list[dict[str, Any]],
+    stage: RlStage,
+    rl: Rl,
+    rewards: tuple[list[RewardFunction], list[float]],
+    seed: int,
+    log_file: Path,
+    checkpoints: Path,
+) -> RlResult:
+    """Train a policy with the algorithm of the configuration.
+
+    Args:
+        policy: model directory to start from.
+        prompts: rows of `prompt` (conversation), `task`, `answer`, `kind`, in the order
+            they are trained on, as many as the run needs.
+        stage: this run's settings.
+        rl: what all runs share.
+        rewards: functions and weights.
+        seed: of sampling.
+        log_file: where the learning curve goes, CSV; the time of each phase goes to throughput/ beside it.
+        checkpoints: folder of this run's checkpoints; if it has one, the run goes on from there.
+
+    Raises:
+        NoRewardVariance: if rewards give no signal for `rl.max_steps_without_variance` steps.
+        BrokenLoss: if the loss is not finite.
+    """
+    tokenizer, algorithm = load_tokenizer(policy), rl.algorithm
+    functions, weights = rewards
+    arguments = {
+        **device_arguments(seed),
+        **_rollout_arguments(rl.rollout),
+        **_algorithm_arguments(algorithm, stage),
+        "reward_weights": weights,
+        "output_dir": str(checkpoints),
+        "save_strategy": "steps",
+        "save_steps": _whole_rounds(rl.checkpoint_steps, algorithm),
+        "save_total_limit": 2,  # the newest may be half written
+    }
+    from r1.training.trainers import TRAINERS, last_whole_checkpoint
+
+    record = Recorder(log_file, rollout_budget(stage, algorithm), _whole_rounds(1, algorithm))
+    trainer: Any = TRAINERS[type(algorithm)](
+        model=load_model(policy),
+        reward_funcs=functions,
+        args=(RLOOConfig if isinstance(algorithm, LeaveOneOut) else GRPOConfig)(**arguments),
+        train_dataset=Dataset.from_list(prompts),
+        processing_class=tokenizer,
+        callbacks=[record, VarianceGuard(rl.max_steps_without_variance)],
+        record=record,
+        algorithm=algorithm,
+        start=load_model(policy) if algorithm.beta == 0 else None,
+        **({"critic": load_critic(policy)} if isinstance(algorithm, Ppo) else {}),
+    )
+    trainer.remove_callback(PrinterCallback)
+    resumed = last_whole_checkpoint(checkpoints)
+    if resumed is not None:
+        print(f"going on from {resumed}", flush=True)
+    trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
+    write_text(log_file.parent / "throughput" / log_file.name, pd.DataFrame(record.phases).to_csv(index=False))
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    tokens = int(trainer.state.num_input_tokens_seen)
+    return RlResult(
+        model=model,
+        tokenizer=tokenizer,
+        samples=pd.DataFrame(record.samples),
+        metrics={
+            **record.summary(tokens),
+            "algorithm": algorithm.name,
+            "rollouts": record.rollouts,
+            "reward": record.tail_mean("reward"),
+            "flops": _flops(model, tokens, algorithm),
+            "phases": record.phase_summary(),
+        },
+    )
+
+
+def _algorithm_arguments(algorithm: Algorithm, stage: RlStage) -> dict[str, Any]:
+    """TRL's arguments of one algorithm; schedule, batches and generation are the same for all."""
+    accumulation = stage.batch_size // stage.micro_batch_size
+    common = {
+        "learning_rate": stage.learning_rate,
+        "lr_scheduler_type": "constant_with_warmup",
+        "warmup_steps": stage.warmup_steps,
+        "max_steps": stage.max_steps,
+        "per_device_train_batch_size": stage.micro_batch_size,
+        "gradient_accumulation_steps": accumulation,
+        "steps_per_generation": accumulation * algorithm.mini_batches,
+        "num_iterations": algorithm.num_iterations,
+        "num_generations": stage.num_generations,
+        "max_completion_length": stage.max_completion_length,
+        "temperature": stage.temperature,
+        "shuffle_dataset": False,  # the prompts come in the order they are to be trained on
+        "beta": algorithm.beta,
+        "epsilon": algorithm.epsilon,
+        "epsilon_high": algorithm.epsilon_high,
+        "sync_ref_model": algorithm.beta > 0,
+        "ref_model_mixup_alpha": 1.0,
+        "ref_model_sync_steps": algorithm.ref_model_sync_steps,
+    }
+    if isinstance(algorithm, LeaveOneOut):
+        return {**common, "normalize_advantages": algorithm.normalize_advantages}
+    if isinstance(algorithm, GroupRelative):
+        keys = ("loss_type", "scale_rewards", "importance_sampling_level")
+        # TRL's default weighs the KL by the ratio (DeepSeek-V3.2); the paper's equation 2 does not.
+        return {**common, **{key: getattr(algorithm, key) for key in keys}, "use_bias_correction_kl": False}
+    return {**common, "loss_type": "dapo"}  # mean over all tokens: PPO's and REINFORCE++'s
+
+
+def _whole_rounds(steps: int, algorithm: Algorithm) -> int:
+    """Optimizer steps, rounded up to whole generation rounds: a checkpoint within one would lose its rollouts."""
+    per_round = algorithm.mini_batches * algorithm.num_iterations
+    return -(-steps // per_round) * per_round
+
+
+def rollout_budget(stage: RlStage, algorithm: Algorithm) -> int:
+    """Rollouts that a run may sample, whole generation rounds of them."""
+    rounds = _whole_rounds(stage.max_steps, algorithm) // _whole_rounds(1, algorithm)
+    return rounds * algorithm.mini_batches * stage.batch_size
+
+
+def _flops(model: PreTrainedModel, tokens: int, algorithm: Algorithm) -> float:
+    """Of generation, reference and sampling log-probabilities, and training; PPO's critic counts as a second policy."""
+    rescored = algorithm.mini_batches * algorithm.num_iterations > 1 or not isinstance(algorithm, GroupRelative)
+    forwards = 1 + (algorithm.beta > 0) + rescored
+    critic = 1 if isinstance(algorithm, Ppo) else 0
+    trained = tokens * algorithm.num_iterations * (1 + critic)
+    return flops(model, forward_tokens=(forwards + critic) * tokens, trained_tokens=trained)
+
+
+def _rollout_arguments(rollout: Rollout) -> dict[str, Any]:
+    """GRPOConfig's part about generation: transformers in the trainer, or vLLM colocated with it."""
+    if not isinstance(rollout, VllmEngine):
+        # TRL's trainer imports vLLM wherever it is installed, which takes seconds; nothing here needs it.
+        import_utils.is_vllm_available = lambda *_, **__: False
+        return {}
+    for name, value in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 1), ("MASTER_PORT", 29511)):
+        os.environ.setdefault(name, str(value))
+    os.environ.setdefault("MASTER_ADDR", "localhost")
+    set_environment(rollout)
+    from trl.generation import vllm_generation
+    from vllm import LLM
+    from vllm.model_executor.layers import utils
+    from vllm.platforms import current_platform
+
+    if current_platform.is_cpu():
+        # vLLM packs a CPU's weights and drops the originals, so that the policy's new ones could not be loaded.
+        utils.dispatch_cpu_unquantized_gemm = lambda layer, remove_weight: setattr(
+            layer, "cpu_linear", torch.nn.functional.linear
+        )
+
+    # TRL hands vLLM neither; left alone it would sample a float32 policy in bfloat16.
+    vllm_generation.LLM = partial(LLM, dtype=rollout.dtype, enforce_eager=rollout.enforce_eager)
+    return {
+        "use_vllm": True,
+        "vllm_mode": "colocate",
+        "vllm_gpu_memory_utilization": rollout.gpu_memory_utilization,
+        "vllm_tensor_parallel_size": rollout.tensor_parallel_size,
+    }
+
+
+def write_policy(run: Run, target: str, result: RlResult, inputs: list[str], checkpoints: Path) -> None:
+    """Write a trained policy with its samples, and the run's metrics; its checkpoints are then of no more use."""
+    counts = {"steps": int(result.metrics["steps"]), "rollouts": int(result.metrics["rollouts"])}
+    with run.artifact(target, inputs, counts) as directory:
+        save(result.model, result.tokenizer, directory)
+        result.samples.to_parquet(directory / "samples.parquet", index=False)
+    run.metrics(result.metrics)
+    shutil.rmtree(checkpoints)
+
+
+def rule_based_rl(run: Run, policy: str, settings: RlStage) -> None:
+    """RL on the RL prompts with rule rewards; writes data/models/<run.name>."""
+    inputs = [policy, PROMPTS]
+    checkpoints = run.checkpoints(inputs)
+    result = train_on_rules(run, Path(policy), settings, run.curve, checkpoints)
+    write_policy(run, f"data/models/{run.name}", result, inputs, checkpoints)
+
+
+def train_on_rules(run: Run, policy: Path, settings: RlStage, log_file: Path, checkpoints: Path) -> RlResult:
+    """Choose the RL prompts by difficulty and train a policy on them with rule rewards."""
+    rl, seed = run.config.rl, run.config.seed
+    rows, chosen = choose(read_rows(PROMPTS), policy, rl.difficulty, settings, seed)
+    prompts = in_order(rows, rollout_budget(settings, rl.algorithm) // settings.num_generations, rl.difficulty, seed)
+    rewards = build_rewards(
+        {**settings.rewards, **rl.algorithm.extra_rewards}, rl.reward_options, settings.max_completion_length
+    )
+    result = train_rl(policy, prompts, settings, rl, rewards, seed, log_file, checkpoints)
+    result.metrics["prompts"] = chosen
+    return result
