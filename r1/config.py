@@ -377,7 +377,7 @@ class ByPassRate(Section):
     Attributes:
         num_samples: completions per prompt that the pass rate is measured on.
         min_pass_rate, max_pass_rate: bounds of what is kept, inclusive.
-        curriculum: True orders prompts from the easiest to the hardest, False at random.
+        name: a curriculum takes prompts from the easiest to the hardest, filtered ones come at random.
     """
 
     name: Literal["filtered", "curriculum"]
@@ -385,7 +385,6 @@ class ByPassRate(Section):
     num_samples: PositiveInt
     min_pass_rate: Probability
     max_pass_rate: Probability
-    curriculum: bool
 
     @model_validator(mode="after")
     def _bounds_ordered(self) -> Self:
@@ -511,12 +510,16 @@ class Report(Section):
 
 
 class Ablation(Section):
-    """The comparison of RL algorithms, experiments/algorithms: R1-Zero's RL, for fewer steps.
+    """The comparison of RL algorithms, experiments/algorithms: R1-Zero's RL for fewer rollouts, with mini-batches.
 
+    Several optimizer steps a round, since at one every ratio is 1 and no clip acts.
     equivalence_margin: pass@1 by which two algorithms may differ and still count as equal.
     """
 
     max_steps: PositiveInt
+    batch_size: PositiveInt
+    mini_batches: PositiveInt
+    learning_rate: PositiveFloat
     equivalence_margin: Probability
 
 

@@ -25,15 +25,24 @@ def main(run: Run) -> None:
     from r1.sampling import open_sampler
     from r1.training.rl import PROMPTS, train_on_rules
 
-    config, seed = run.config, run.config.seed
+    config, ablation, seed = run.config, run.config.ablation, run.config.seed
     base, problems = "data/models/base", "data/prompts/evaluate.parquet"
     difficulty = config.rl.difficulty.name
     variant = config.rl.algorithm.name + ("" if difficulty == "all" else f"_{difficulty}")
     cell = f"{variant}-{seed}"
-    settings = config.zero.model_copy(update={"max_steps": config.ablation.max_steps})
+    settings = config.zero.model_copy(
+        update={
+            "max_steps": ablation.max_steps,
+            "batch_size": ablation.batch_size,
+            "micro_batch_size": ablation.batch_size,
+            "learning_rate": ablation.learning_rate,
+        }
+    )
+    algorithm = config.rl.algorithm.model_copy(update={"mini_batches": ablation.mini_batches})
+    rl = config.rl.model_copy(update={"algorithm": algorithm})
     inputs = [base, PROMPTS, problems]
     checkpoints = replace(run, name=cell).checkpoints(inputs)
-    trained = train_on_rules(run, Path(base), settings, Path(f"data/ablation/curves/{cell}.csv"), checkpoints)
+    trained = train_on_rules(rl, Path(base), settings, seed, Path(f"data/ablation/curves/{cell}.csv"), checkpoints)
 
     asked = [row for row in read_rows(problems) if row["level"] == "train"]
     with TemporaryDirectory() as policy:

@@ -1,4 +1,4 @@
-"""Reasoning RL: GRPO from the cold start, with a language-consistency reward (paper section 2.3.2).
+"""Reasoning RL: from the cold start, with a language-consistency reward (paper section 2.3.2).
 
     python stages/reasoning_rl.py reasoning_rl.rewards.language_consistency_reward=0
 

@@ -17,7 +17,10 @@ from r1.artifacts import content_hash, source_closure
 from r1.config import ModelName
 from tests.conftest import ROOT
 
-STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+RECIPE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+ABLATION: dict[str, Any] = yaml.safe_load((ROOT / "experiments" / "algorithms" / "dvc.yaml").read_text())["stages"]
+STAGES = RECIPE | ABLATION
+SCRIPTS = {name: "ablation" if name == "difficulty" else name for name in STAGES}
 CLAIMS = {
     "pure_rl_improves", "majority_voting_adds", "responses_grow", "format_is_learned", "languages_mix_in_zero",
     "language_reward_mends_mixing", "r1_keeps_zero_accuracy", "distillation_beats_rl_qwen",
@@ -37,22 +40,21 @@ def test_code_deps_are_what_the_stage_imports(name: str) -> None:
         file for dep in STAGES[name]["deps"] if dep.startswith("r1") for file in expand(dep) if file.endswith(".py")
     }
     docstrings_only = {file for file in declared if file.endswith("__init__.py")}
-    imported = set(source_closure(ROOT / "stages" / f"{name}.py"))
+    imported = set(source_closure(ROOT / "stages" / f"{SCRIPTS[name]}.py"))
     templates = {f"r1/reporting/{template}" for template in ("page.html.j2", "report.html.j2", "report.md.j2")}
     assert name != "report" or templates <= set(STAGES[name]["deps"])
     assert imported <= declared, "imported but not declared"
     assert declared - docstrings_only <= imported, "declared but not imported"
-    assert f"stages/{name}.py" in STAGES[name]["deps"]
+    assert f"stages/{SCRIPTS[name]}.py" in STAGES[name]["deps"]
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_params_are_what_the_stage_may_read(name: str) -> None:
-    main = runpy.run_path(str(ROOT / "stages" / f"{name}.py"))["main"]
-    reads = ["seed", *(section.replace("{model}", "${item}") for section in main.reads)]
-    declared = [
-        "${item}" if "${item" in param else param for param in STAGES[name]["params"]
-    ]  # the matrix spells its item in several ways
-    assert sorted(reads) == sorted(declared)
+    main = runpy.run_path(str(ROOT / "stages" / f"{SCRIPTS[name]}.py"))["main"]
+    reads = {"seed", *(section.replace("{model}", "${item}") for section in main.reads)}
+    # The matrix spells its item in several ways.
+    declared = {"${item}" if "${item" in param else param.split(".")[0] for param in STAGES[name]["params"]}
+    assert reads == declared | ({"seed"} if "seed=" in STAGES[name]["cmd"] else set())
 
 
 def dvc(project: Path, *arguments: str) -> str:
@@ -162,3 +164,15 @@ def test_final_rl_learning_rate_reruns_final_rl_and_what_follows(smoke: Path) ->
         assert ran == ["final_rl", "evaluate@r1", "report"]
     finally:
         params.write_text(before)
+
+
+def test_algorithms_are_compared_as_the_recipe_is_run(smoke: Path) -> None:
+    for algorithm in ("grpo", "ppo"):
+        for seed in (1, 2):
+            command = ["stages/ablation.py", f"rl/algorithm={algorithm}", f"seed={seed}"]
+            subprocess.run([sys.executable, *command], cwd=smoke, check=True, capture_output=True)
+    subprocess.run([sys.executable, "stages/ablation_report.py"], cwd=smoke, check=True, capture_output=True)
+    claims = json.loads((smoke / "data/ablation/claims.json").read_text())
+    assert {claim["id"] for claim in claims} == {"algorithm_choice_matters_little", "grpo_learns", "ppo_learns"}
+    assert "| ppo |" in (smoke / "data/ablation/report/report.md").read_text()
+    assert not list((smoke / "data/.checkpoints").rglob("*.safetensors")), "of a finished run"

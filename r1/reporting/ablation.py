@@ -7,6 +7,7 @@ import pandas as pd
 
 from r1.config import Evaluate
 from r1.evaluation.ablation import REFERENCE, Runs, from_reference, over_problems
+from r1.evaluation.equivalence import Difference
 from r1.reporting.figures import Panel, bands
 from r1.reporting.report import fill, show_estimate
 
@@ -52,22 +53,25 @@ def render_ablation(
         directory: to write into.
     """
     apart = from_reference(runs)
-    rows = [["base", *_estimates({0: base}, settings), *[""] * 3]]
-    rows[0][2:2] = ["", ""]
+    pass_at_1, *behaviour = _estimates({0: base}, settings)
+    rows = [["base", pass_at_1, "", "", *behaviour, "", "", ""]]
     for name, tables in runs.items():
         passed = [100 * table["pass_at_1"].mean() for table in tables.values()]
         pass_at_1, *behaviour = _estimates(tables, settings)
-        spread = f"{min(passed):.1f} to {max(passed):.1f}"
-        difference = apart.get(name)
-        shown = (
-            "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * difference[key] for key in ("difference", "low", "high")))
-            if difference
-            else ""
-        )
-        counts = [_mean(metrics[name], key) for key in ("steps", "rollouts")]
         used = sum(run["prompts"]["chosen"] for run in metrics[name]) / len(metrics[name])
-        rows.append([name, pass_at_1, spread, shown, *behaviour, *counts, f"{used:.0f}"])
-    figure = bands({name: logs for name, logs in curves.items()}, PANELS, x="rollouts", smooth=3)
+        rows.append(
+            [
+                name,
+                pass_at_1,
+                f"{min(passed):.1f} to {max(passed):.1f}",
+                _show_difference(apart[name]) if name in apart else "",
+                *behaviour,
+                _mean(metrics[name], "steps"),
+                _mean(metrics[name], "rollouts"),
+                f"{used:.0f}",
+            ]
+        )
+    figure = bands(curves, PANELS, x="rollouts", smooth=3)
     values = {
         "claims": claims,
         "header": HEADER,
@@ -82,6 +86,11 @@ def render_ablation(
     }
     for template, target in (("ablation.html.j2", "index.html"), ("ablation.md.j2", "report.md")):
         (directory / target).write_text(fill(template, **values))
+
+
+def _show_difference(apart: Difference) -> str:
+    difference, low, high = 100 * apart["difference"], 100 * apart["low"], 100 * apart["high"]
+    return f"{difference:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def _estimates(tables: dict[int, pd.DataFrame], settings: Evaluate) -> list[str]:

@@ -76,15 +76,21 @@ class Recorder(TrainerCallback):
         self.phases: list[dict[str, float]] = []
         self.samples: list[dict[str, Any]] = []
         self.rollouts = 0
+        self.sampled_quarter = 0
         self._started = 0.0
         self._first_step = 0
         self._seconds_before = 0.0
         self._seconds = 0.0
 
+    @property
+    def spent(self) -> bool:
+        """True when the budget of rollouts is used up."""
+        return self.budget is not None and self.rollouts >= self.budget
+
     def state(self) -> dict[str, Any]:
         """What a checkpoint needs of this, as JSON."""
         seconds = self._seconds_before + time.perf_counter() - self._started
-        kept = {key: getattr(self, key) for key in ("rows", "phases", "samples", "rollouts")}
+        kept = {key: getattr(self, key) for key in ("rows", "phases", "samples", "rollouts", "sampled_quarter")}
         return {**kept, "seconds": seconds}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -97,8 +103,10 @@ class Recorder(TrainerCallback):
         self._first_step = state.global_step
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if self.budget and self.rollouts >= self.budget and state.global_step % self.round_steps == 0:
+        if self.spent and state.global_step % self.round_steps == 0:
             control.should_training_stop = True
+        if control.should_training_stop:
+            control.should_save = False  # a run resumed at its very end would take a step more
 
     def on_log(
         self,
@@ -147,30 +155,22 @@ class Recorder(TrainerCallback):
             row[f"{phase}_tokens_per_second"] = tokens[phase] / spent if tokens[phase] and spent > 0 else 0.0
         self.phases.append(row)
 
-    def wants_samples(self, step: int, mini_batches: int, max_steps: int) -> bool:
-        """True in the first generation round, and once in each quarter of the run, at its end.
-
-        Args:
-            step: the optimizer step that the round is for, from 1.
-            mini_batches: optimizer steps of a round.
-            max_steps: of the run.
-        """
-
-        def quarter(of: int) -> int:
-            return min(4, (of + mini_batches - 1) * 4 // max_steps)
-
-        if not self.samples:
-            return True
-        last = int(self.samples[-1]["step"])
-        return step > last and quarter(step) > quarter(last)
+    def wants_samples(self) -> bool:
+        """True in the first generation round, and once in each quarter of the budget, at its end."""
+        quarter = min(4, 4 * self.rollouts // (self.budget or self.rollouts))
+        wanted = not self.samples or quarter > self.sampled_quarter
+        if wanted:
+            self.sampled_quarter = quarter
+        return wanted
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._seconds = self._seconds_before + time.perf_counter() - self._started
         write_text(self.log_file, pd.DataFrame(self.rows).to_csv(index=False))
 
     def tail_mean(self, key: str) -> float:
-        """Mean of a logged value over the last tenth of the steps."""
-        tail = [row[key] for row in self.rows[-max(1, len(self.rows) // 10) :] if row.get(key) is not None]
+        """Mean of a logged value over the last tenth of the steps that logged it."""
+        known = [row[key] for row in self.rows if row.get(key) is not None]
+        tail = known[-max(1, len(known) // 10) :]
         return sum(tail) / len(tail)
 
     def summary(self, tokens: int) -> dict[str, float]:

@@ -126,6 +126,7 @@ def train_rl(
         "save_steps": _whole_rounds(rl.checkpoint_steps, algorithm),
         "save_total_limit": 2,  # the newest may be half written
     }
+    # Not before _rollout_arguments has told TRL whether to look for vLLM.
     from r1.training.trainers import TRAINERS, last_whole_checkpoint
 
     record = Recorder(log_file, rollout_budget(stage, algorithm), _whole_rounds(1, algorithm))
@@ -158,7 +159,7 @@ def train_rl(
             "algorithm": algorithm.name,
             "rollouts": record.rollouts,
             "reward": record.tail_mean("reward"),
-            "flops": _flops(model, tokens, algorithm),
+            "flops": _flops(model, tokens, sum(row["train_tokens"] for row in record.phases), algorithm),
             "phases": record.phase_summary(),
         },
     )
@@ -208,13 +209,21 @@ def rollout_budget(stage: RlStage, algorithm: Algorithm) -> int:
     return rounds * algorithm.mini_batches * stage.batch_size
 
 
-def _flops(model: PreTrainedModel, tokens: int, algorithm: Algorithm) -> float:
-    """Of generation, reference and sampling log-probabilities, and training; PPO's critic counts as a second policy."""
+def _flops(model: PreTrainedModel, sampled: int, trained: float, algorithm: Algorithm) -> float:
+    """Of generation, log-probabilities of reference and sampling policy, and training.
+
+    PPO's critic counts as a second policy.
+
+    Args:
+        model: the policy.
+        sampled: tokens of all rollouts with their prompts.
+        trained: tokens that went through the loss.
+        algorithm: says what is scored besides.
+    """
     rescored = algorithm.mini_batches * algorithm.num_iterations > 1 or not isinstance(algorithm, GroupRelative)
-    forwards = 1 + (algorithm.beta > 0) + rescored
-    critic = 1 if isinstance(algorithm, Ppo) else 0
-    trained = tokens * algorithm.num_iterations * (1 + critic)
-    return flops(model, forward_tokens=(forwards + critic) * tokens, trained_tokens=trained)
+    forwards = 2 + rescored  # the KL to reference or start is always measured
+    models = 2 if isinstance(algorithm, Ppo) else 1
+    return flops(model, forward_tokens=(forwards + models - 1) * sampled, trained_tokens=models * int(trained))
 
 
 def _rollout_arguments(rollout: Rollout) -> dict[str, Any]:
@@ -262,13 +271,12 @@ def rule_based_rl(run: Run, policy: str, settings: RlStage) -> None:
     """RL on the RL prompts with rule rewards; writes data/models/<run.name>."""
     inputs = [policy, PROMPTS]
     checkpoints = run.checkpoints(inputs)
-    result = train_on_rules(run, Path(policy), settings, run.curve, checkpoints)
+    result = train_on_rules(run.config.rl, Path(policy), settings, run.config.seed, run.curve, checkpoints)
     write_policy(run, f"data/models/{run.name}", result, inputs, checkpoints)
 
 
-def train_on_rules(run: Run, policy: Path, settings: RlStage, log_file: Path, checkpoints: Path) -> RlResult:
+def train_on_rules(rl: Rl, policy: Path, settings: RlStage, seed: int, log_file: Path, checkpoints: Path) -> RlResult:
     """Choose the RL prompts by difficulty and train a policy on them with rule rewards."""
-    rl, seed = run.config.rl, run.config.seed
     rows, chosen = choose(read_rows(PROMPTS), policy, rl.difficulty, settings, seed)
     prompts = in_order(rows, rollout_budget(settings, rl.algorithm) // settings.num_generations, rl.difficulty, seed)
     rewards = build_rewards(

@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from r1.config import ByPassRate, Difficulty, FinalRl
+from r1.config import Difficulty, FinalRl
 from r1.models.chat import as_messages
 
 
@@ -50,7 +50,7 @@ def in_order(rows: list[dict[str, Any]], count: int, difficulty: Difficulty, see
         difficulty: a curriculum stretches the rows over the run, all else shuffles them.
         seed: of the shuffling.
     """
-    if isinstance(difficulty, ByPassRate) and difficulty.curriculum:
+    if difficulty.name == "curriculum":
         return [_as_prompt(rows[index * len(rows) // count]) for index in range(count)]
     stream = _endless(rows, random.Random(seed))
     return [_as_prompt(next(stream)) for _ in range(count)]

@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 from trl import GRPOTrainer, RLOOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
+from r1.artifacts import write_text
 from r1.config import Algorithm, GroupRelative, LeaveOneOut, Ppo, ReinforcePlusPlus
 from r1.errors import UserError
 from r1.rewards.common import texts
@@ -78,11 +79,19 @@ class Watched:
         self._tokens["score"] += sum(map(len, prompts)) + sum(map(len, completions))
         return generated
 
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        """A round's rollouts, where one begins; what it takes beside generating is scoring."""
+        started, generated = time.perf_counter(), self._seconds["generate"]
+        inputs = super()._prepare_inputs(generation_batch)  # type: ignore[misc]
+        self._seconds["score"] += time.perf_counter() - started - (self._seconds["generate"] - generated)
+        return inputs
+
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        before = self._seconds["generate"]
-        started = time.perf_counter()
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)  # type: ignore[misc]
-        self._seconds["score"] += time.perf_counter() - started - (self._seconds["generate"] - before)
+        # TRL's share is of rewards with the KL in them (RLOO) or of the batch: never 1, whatever the groups are.
+        scores = self._scores(ignored=self.algorithm.extra_rewards)
+        flat = len(flat_groups(scores, self.num_generations)) * self.num_generations / len(scores)
+        self._metrics["train"]["frac_reward_zero_std"][-1] = flat
         return batch
 
     def _calculate_rewards(
@@ -95,7 +104,7 @@ class Watched:
         reflecting = sum(count_reflections(text) > 0 for text in responses)
         self._log_metric("reflection_rate", reflecting / len(responses))  # type: ignore[attr-defined]
         step = self.state.global_step + 1
-        if self.record.wants_samples(step, self.algorithm.mini_batches, self.state.max_steps):
+        if self.record.wants_samples():
             # The first group and the last: in the final RL the last is a general prompt's.
             group = self.num_generations
             for index in dict.fromkeys([*range(group), *range(len(responses) - group, len(responses))]):
@@ -125,9 +134,10 @@ class Watched:
     @torch.no_grad()
     def _log_kl_to_start(self, ours: Tensor, inputs: dict[str, Any]) -> None:
         """The k3 estimate that GRPO's loss would hold (paper equation 2), per token; logged as `kl`."""
-        ids, attention = whole(inputs)
+        ids, attention = prompt_and_completion(inputs)
         mask = inputs["completion_mask"]
-        starts = self._get_per_token_logps_and_entropies(self.start, ids, attention, mask.shape[1])[0]
+        with self._timed("score"):
+            starts = self._get_per_token_logps_and_entropies(self.start, ids, attention, mask.shape[1])[0]
         kl = torch.expm1(starts - ours) - (starts - ours)
         self._metrics["train"]["kl"].append(float((kl * mask).sum() / mask.sum()))
 
@@ -154,7 +164,7 @@ class Watched:
             weights = {key: value.contiguous().clone() for key, value in module.state_dict().items()}
             save_file(weights, directory / f"{name}.safetensors")
         # Written last: a checkpoint without it is not whole.
-        (directory / STATE).write_text(json.dumps(self.record.state()))
+        write_text(directory / STATE, json.dumps(self.record.state()))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
@@ -177,7 +187,7 @@ class Watched:
         return self._own(scores)
 
 
-def whole(batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+def prompt_and_completion(batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
     """Token ids and attention mask of prompt and completion, [batch, prompt + completion]."""
     ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
     return ids, torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
@@ -199,25 +209,25 @@ class GroupTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
 
         Variance is that of the stage's own rewards: one of length alone says nothing of a group of wrong answers.
         """
-        batch, group = super()._generate_and_score_completions(inputs), self.num_generations
+        group, rounds = self.num_generations, self.algorithm.max_resampling_rounds
+        if not rounds:
+            return super()._generate_and_score_completions(inputs)
+        if len(inputs) % group:
+            raise UserError(
+                f"rl.algorithm.max_resampling_rounds = {rounds}: a process' {len(inputs)} rollouts are no whole groups "
+                f"of {group}; make its batch a multiple of num_generations"
+            )
+        batch = super()._generate_and_score_completions(self._next_prompts(len(inputs) // group))
         scores = self._scores(ignored=self.algorithm.extra_rewards)
         logged = {name: len(values) for name, values in self._metrics["train"].items()}
-        if self.algorithm.max_resampling_rounds and len(scores) % group:
-            raise UserError(
-                f"rl.algorithm.max_resampling_rounds = {self.algorithm.max_resampling_rounds}: a process' "
-                f"{len(scores)} rollouts are no whole groups of {group}; make its batch a multiple of num_generations"
-            )
-        for _ in range(self.algorithm.max_resampling_rounds):
+        for _ in range(rounds):
             flat = flat_groups(scores, group)
-            counts = self.accelerator.gather(torch.tensor([len(flat)], device=self.accelerator.device))
-            if not counts.any():
+            wanted = self.accelerator.gather(torch.tensor([len(flat)], device=self.accelerator.device)).max()
+            if not wanted or self.record.spent:
                 break
-            drawn = torch.randint(len(self.train_dataset), (int(counts.max()),)).tolist()
-            fresh = super()._generate_and_score_completions(
-                [dict(self.train_dataset[index]) for index in drawn for _ in range(group)]
-            )
+            fresh = super()._generate_and_score_completions(self._next_prompts(int(wanted)))
             fresh_scores = self._scores(ignored=self.algorithm.extra_rewards)
-            varied = sorted(set(range(len(drawn))) - set(flat_groups(fresh_scores, group)))
+            varied = sorted(set(range(int(wanted))) - set(flat_groups(fresh_scores, group)))
             exchanged = list(zip(flat, varied, strict=False))
             out = [row for into, _ in exchanged for row in range(into * group, (into + 1) * group)]
             come = [row for _, taken in exchanged for row in range(taken * group, (taken + 1) * group)]
@@ -228,6 +238,16 @@ class GroupTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
             del values[logged.get(name, 0) :]
         batch["num_items_in_batch"] = self.accelerator.gather(batch["completion_mask"].sum()).sum()
         return batch
+
+    def _next_prompts(self, groups: int) -> list[dict[str, Any]]:
+        """The next prompts of the run, each `num_generations` times.
+
+        By rollouts and not by steps, so that a schedule (general prompts last, the hardest last) is kept
+        however many rollouts are spent on replacing.
+        """
+        start = self.record.rollouts // self.num_generations + self.accelerator.process_index * groups
+        rows = [self.train_dataset[(start + number) % len(self.train_dataset)] for number in range(groups)]
+        return [dict(row) for row in rows for _ in range(self.num_generations)]
 
 
 def flat_groups(scores: Tensor, group: int) -> list[int]:
@@ -301,7 +321,7 @@ class TokenTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
 
     @torch.no_grad()
     def _policy_log_probabilities(self, batch: dict[str, Any]) -> Tensor:
-        ids, attention = whole(batch)
+        ids, attention = prompt_and_completion(batch)
         logps, _, _ = self._get_per_token_logps_and_entropies(
             self.model, ids, attention, batch["completion_ids"].shape[1], self.args.per_device_train_batch_size
         )
@@ -337,7 +357,7 @@ class PpoTrainer(TokenTrainer):
 
     def _values(self, batch: dict[str, Any]) -> Tensor:
         """[batch, tokens], the critic's value of the state before each token."""
-        ids, attention = whole(batch)
+        ids, attention = prompt_and_completion(batch)
         values: Tensor = self.critic(input_ids=ids, attention_mask=attention).logits[..., 0]
         return values[:, -batch["completion_ids"].shape[1] - 1 : -1]
 
@@ -351,10 +371,8 @@ class PpoTrainer(TokenTrainer):
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         loss = super()._compute_loss(model, inputs)
-        mask = inputs["completion_mask"]
-        error = value_loss(
-            self._values(inputs), inputs["old_values"], inputs["returns"], mask, self.algorithm.value_clip
-        )
+        mask, clip = inputs["scored_mask"], self.algorithm.value_clip
+        error = value_loss(self._values(inputs), inputs["old_values"], inputs["returns"], mask, clip)
         self._metrics["train"]["critic/loss"].append(float(error.detach()))
         if self.state.global_step < self.algorithm.critic_warmup_steps:
             loss = 0.0 * loss

@@ -334,10 +334,10 @@ def penalized(scores: Array, divergence: Ragged, beta: float) -> Ragged:
 
 
 def whitened(advantages: Ragged, scores: Array) -> Ragged:
-    """Over all tokens of the batch, those that no reward applies to included; then 0 for the latter."""
-    tokens = np.concatenate(advantages)
+    """Over all tokens that a reward applies to; 0 for the others."""
+    tokens = np.concatenate([row for row, score in zip(advantages, scores, strict=True) if not np.isnan(score)])
     return [
-        (row - tokens.mean()) / tokens.std() * (not np.isnan(score))
+        (row - tokens.mean()) / tokens.std() if not np.isnan(score) else np.zeros_like(row)
         for row, score in zip(advantages, scores, strict=True)
     ]
 
@@ -361,8 +361,8 @@ def reference_loss(trainer: Any, batch: Batch) -> float:
     ratios = log_ratios(algorithm, logps, ragged(batch["old_per_token_logps"], mask))
     losses = [-surrogate(ratio, advantage) for ratio, advantage in zip(ratios, ragged(advantages, mask), strict=True)]
     if isinstance(algorithm, GroupRelative):
-        for loss, *terms in zip(losses, logps, ragged(batch["ref_per_token_logps"], mask), ratios, strict=True):
-            loss += algorithm.beta * k3_in_loss(trainer, *terms)
+        for loss, *terms in zip(losses, logps, ragged(batch["ref_per_token_logps"], mask), strict=True):
+            loss += algorithm.beta * k3(*terms)
     if algorithm.name in ("grpo", "gspo"):
         return float(np.mean([row.mean() for row in losses])) / ACCUMULATION
     if algorithm.name == "dr_grpo":
@@ -379,17 +379,13 @@ def k3(policy: Array, reference: Array) -> Array:
     return np.asarray(np.exp(reference - policy) - (reference - policy) - 1)
 
 
-def k3_in_loss(trainer: Any, policy: Array, reference: Array, log_ratio: Array) -> Array:
-    """TRL may weight it by the ratio (DeepSeek-V3.2, 2512.02556, section 3.1); GRPO's equation 1 does not."""
-    return k3(policy, reference) * (np.exp(log_ratio) if trainer.args.use_bias_correction_kl else 1.0)
-
-
 def reference_value_loss(trainer: Any, batch: Batch) -> float:
     mask, clip = batch["completion_mask"], trainer.algorithm.value_clip
     values = np.concatenate(critic_values(trainer.critic, batch))
-    old, returns = (flat(batch[key], mask) for key in ("old_values", "returns"))
+    old, returns, scored = (flat(batch[key], mask) for key in ("old_values", "returns", "scored_mask"))
     near = np.clip(values, old - clip, old + clip)
-    return float(0.5 * np.maximum((values - returns) ** 2, (near - returns) ** 2).mean()) / ACCUMULATION
+    errors = np.maximum((values - returns) ** 2, (near - returns) ** 2)
+    return float(0.5 * errors[scored == 1].mean()) / ACCUMULATION
 
 
 # --- advantages -------------------------------------------------------------
@@ -427,7 +423,10 @@ def test_advantages_and_reward_kl(make: Make, policy: Path, name: str, changes: 
     reference = log_probabilities(anchor(trainer), batch)
     divergence = [tokens - other for tokens, other in zip(logps, reference, strict=True)]
     if algorithm.beta:
-        check(name, "KL", trainer._metrics["train"]["kl"][-1], np.concatenate(divergence).mean())
+        whole_batch = divergence if name == "rloo" else [k3(*pair) for pair in zip(logps, reference, strict=True)]
+        check(name, "KL", trainer._metrics["train"]["kl"], [np.concatenate(whole_batch).mean()])
+    else:
+        assert not trainer._metrics["train"].get("kl")
     if isinstance(algorithm, LeaveOneOut):
         penalties = np.array([tokens.sum() for tokens in divergence])
         expected = leave_one_out(scores - algorithm.beta * penalties, algorithm.normalize_advantages)
@@ -446,7 +445,8 @@ def test_advantages_and_reward_kl(make: Make, policy: Path, name: str, changes: 
         returns = np.concatenate(raw) + np.concatenate(values)
         check(name, "advantage", flat(batch["old_values"], mask), np.concatenate(values))
         check(name, "advantage", flat(batch["returns"], mask), returns)
-        share = 1 - np.concatenate(raw).var() / returns.var()
+        of_scored = np.repeat(~np.isnan(scores), [len(tokens) for tokens in logps])
+        share = 1 - np.concatenate(raw)[of_scored].var() / returns[of_scored].var()
         check(name, "advantage", trainer._metrics["train"]["critic/explained_variance"][-1], share)
     else:
         raw = [discounted_sum(tokens, algorithm.gamma) for tokens in rewards]
@@ -473,8 +473,8 @@ def test_ppo_without_discount_or_critic_has_centred_returns(make: Make, policy: 
     check("ppo", "advantage", flat(batch["returns"], mask), returns)
     scored = [score != (None, None) for score in script.rounds[0][1]]
     taught = np.repeat(scored, [len(tokens) for tokens in logps])
-    found = flat(batch["advantages"], mask) * returns.std()
-    check("ppo", "advantage", found, (returns - returns.mean()) * taught)
+    found = flat(batch["advantages"], mask) * returns[taught].std()
+    check("ppo", "advantage", found, (returns - returns[taught].mean()) * taught)
 
 
 # --- losses and gradients ---------------------------------------------------
@@ -528,6 +528,7 @@ def loss_inputs(trainer: Any, seed: int) -> Batch:
     if isinstance(algorithm, Ppo):
         batch["old_values"] = filled(shifted(critic_values(trainer.critic, batch)))
         batch["returns"] = torch.from_numpy(random.normal(size=(rows, TOKENS)))
+        batch["scored_mask"] = batch["completion_mask"] * (torch.arange(rows) != 2)[:, None]
     return batch
 
 
@@ -546,9 +547,7 @@ def test_loss_and_kl(make: Make, name: str, changes: dict[str, Any], seed: int) 
     if trainer.start is not None:
         divergence = [k3(*pair) for pair in zip(ours, log_probabilities(trainer.start, batch), strict=True)]
     elif isinstance(trainer.algorithm, GroupRelative):
-        ratios = log_ratios(trainer.algorithm, ours, ragged(batch["old_per_token_logps"], mask))
-        references = ragged(batch["ref_per_token_logps"], mask)
-        divergence = [k3_in_loss(trainer, *row) for row in zip(ours, references, ratios, strict=True)]
+        divergence = [k3(*row) for row in zip(ours, ragged(batch["ref_per_token_logps"], mask), strict=True)]
     else:
         return
     check(name, "KL", metrics["kl"][-1], np.concatenate(divergence).mean())
@@ -758,6 +757,9 @@ def test_dapo_replaces_groups_without_variance(make: Make, policy: Path) -> None
             assert mask[row].tolist() == ([0] * missing + marks if left else marks + [0] * missing)
     assert trainer.record.rollouts == 32 and len(script.prompts) == 4
     assert batch["num_items_in_batch"] == batch["completion_mask"].sum() == sum(map(len, completions))
+    logged = {key: trainer._metrics["train"][key] for key in ("reward", "frac_reward_zero_std")}
+    first_round = np.mean([total(score) for score in script.rounds[0][1]])
+    assert logged == {"reward": [pytest.approx(first_round)], "frac_reward_zero_std": [0.5]}
     scores = np.array([total(script.rounds[at][1][row]) for at, row in places])
     check("dapo", "advantage", batch["advantages"], group_advantages(trainer.algorithm, scores))
     for key, model in (("old_per_token_logps", trainer.model), ("ref_per_token_logps", trainer.ref_model)):

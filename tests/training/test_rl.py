@@ -141,10 +141,10 @@ def test_a_killed_run_ends_as_an_undisturbed_one(
         digest = hashlib.sha256(b"".join(weights[key] for key in sorted(weights))).hexdigest()
         return digest, (tmp_path / "curve.csv").read_text(), result.samples.to_csv(), result.metrics["rollouts"]
 
-    undisturbed = outcome(run(dense(tiny_model), brevity, tmp_path, rl, steps=7, checkpoints="whole"))
+    undisturbed = outcome(run(dense(tiny_model), brevity, tmp_path, rl, steps=8, checkpoints="whole"))
     with pytest.raises(Killed):
-        run(tiny_model, killed_in(call), tmp_path, rl, steps=7)
-    assert outcome(run(tiny_model, brevity, tmp_path, rl, steps=7)) == undisturbed
+        run(tiny_model, killed_in(call), tmp_path, rl, steps=8)
+    assert outcome(run(tiny_model, brevity, tmp_path, rl, steps=8)) == undisturbed
 
 
 def test_half_a_checkpoint_is_not_taken_for_a_whole_one(tiny_model: Path, tmp_path: Path) -> None:
