@@ -21,7 +21,7 @@ def main() -> None:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     inspecting = commands.add_parser("inspect", help="print what a stage made")
-    inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts)")
+    inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts, ppo/1)")
     inspecting.add_argument("--samples", type=int, default=3, help="rows to show of each table (default 3)")
     composing = commands.add_parser("compose", help="write params.yaml from conf/")
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")

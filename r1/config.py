@@ -365,6 +365,14 @@ Algorithm = Annotated[
 ]
 
 
+ALGORITHMS: tuple[str, ...] = tuple(
+    name
+    for kind in (GroupRelative, LeaveOneOut, ReinforcePlusPlus, Ppo)
+    for name in get_args(kind.model_fields["name"].annotation)
+)
+"""Names that rl/algorithm may have."""
+
+
 class AllPrompts(Section):
     """RL trains on every prompt, in random order."""
 
@@ -559,4 +567,16 @@ class Config(Section):
             if local and not Path(checkpoint).expanduser().exists():
                 hint = "; with offline=false it may be a hub id" if self.offline else ""
                 raise ValueError(f"{name}.checkpoint = {checkpoint!r}: no such file or directory{hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _rewards_stand_once(self) -> Self:
+        extra = self.rl.algorithm.extra_rewards
+        for name in ("zero", "reasoning_rl", "final_rl", "student_rl_qwen", "student_rl_llama"):
+            for reward in extra:
+                if reward in getattr(self, name).rewards:
+                    raise ValueError(
+                        f"rl.algorithm.extra_rewards.{reward} = {extra[reward]}: stands in {name}.rewards already, "
+                        "set its weight there"
+                    )
         return self

@@ -151,15 +151,25 @@ def validate(values: Any) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigurationError(*(_explain(detail) for detail in error.errors())) from None
+        raise ConfigurationError(*(_explain(detail, values) for detail in error.errors())) from None
 
 
-def _explain(detail: Any) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
+def _explain(detail: Any, values: Any) -> str:
+    key = ".".join(_settable(detail["loc"], values, missing=detail["type"] == "missing"))
     message = detail["msg"].removeprefix("Value error, ")
     if not key:  # a check of the whole configuration, which names its key itself
         return str(message)
     return f"{key}: {message}" if isinstance(detail["input"], dict) else f"{key} = {detail['input']!r}: {message}"
+
+
+def _settable(location: tuple[Any, ...], values: Any, missing: bool) -> Iterator[str]:
+    """The parts of a key that a user can set: pydantic also names the choice of a union and `[key]`."""
+    for number, part in enumerate(location):
+        known = isinstance(values, dict) and part in values
+        if known or isinstance(part, int) or (missing and number == len(location) - 1):
+            yield str(part)
+        if known:
+            values = values[part]
 
 
 def _made(config: Config, makes: tuple[str, ...]) -> str | None:

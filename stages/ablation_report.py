@@ -16,25 +16,24 @@ def main(run: Run) -> None:
     import pandas as pd
 
     from r1.artifacts import read_json, write_json
-    from r1.evaluation.ablation import REFERENCE, judge
+    from r1.evaluation.ablation import comparable, judge
     from r1.reporting.ablation import render_ablation
 
     root, evaluate = Path("data/ablation"), run.config.evaluate
     base = pd.read_parquet("data/evaluations/base/problems.parquet").query("level == 'train'").reset_index(drop=True)
-    found = sorted(path.parent for path in root.glob("runs/*/*/problems.parquet"))
-    names = sorted({path.parent.name for path in found}, key=lambda name: (name != REFERENCE, name))
-    seeds = {name: sorted(int(path.name) for path in found if path.parent.name == name) for name in names}
-    runs = {
-        name: {seed: pd.read_parquet(root / "runs" / name / str(seed) / "problems.parquet") for seed in seeds[name]}
-        for name in names
-    }
-    curves = {name: [pd.read_csv(root / f"curves/{name}-{seed}.csv") for seed in seeds[name]] for name in names}
-    metrics = {name: [read_json(root / f"metrics/{name}-{seed}.json") for seed in seeds[name]] for name in names}
+    found: dict[str, dict[int, pd.DataFrame]] = {}
+    for path in sorted(root.glob("runs/*/*/problems.parquet")):
+        found.setdefault(path.parent.parent.name, {})[int(path.parent.name)] = pd.read_parquet(path)
+    runs = comparable(found, base)
+    cells = {name: [f"{name}-{seed}" for seed in tables] for name, tables in runs.items()}
+    curves = {name: [pd.read_csv(root / f"curves/{cell}.csv") for cell in of] for name, of in cells.items()}
+    metrics = {name: [read_json(root / f"metrics/{cell}.json") for cell in of] for name, of in cells.items()}
     claims = judge(runs, base, run.config.ablation, evaluate)
 
-    inputs = [str(path) for path in found]
-    with run.artifact(str(root / "report"), inputs, {"runs": len(found)}, str(root / "claims.json")) as directory:
-        render_ablation(runs, base, curves, metrics, claims, evaluate, directory)
+    inputs = [str(root / "runs" / name / str(seed)) for name, tables in runs.items() for seed in tables]
+    with run.artifact(str(root / "report"), inputs, {"runs": len(inputs)}, str(root / "claims.json")) as directory:
+        mini_batches = run.config.ablation.mini_batches
+        render_ablation(runs, base, curves, metrics, claims, evaluate, mini_batches, directory)
     write_json(root / "claims.json", claims)
 
 

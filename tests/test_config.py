@@ -44,9 +44,13 @@ WRONG = [
     ("teacher=gpt", "teacher = 'gpt': allowed: deepseek_v3, qwen3"),
     ("prepare.styles.mixed=0.9", "add up to more than 1"),
     ("rl/algorithm=trpo", "rl/algorithm = 'trpo': allowed: dapo, dr_grpo, grpo, gspo, ppo, reinforce_pp, rloo"),
-    ("rl.algorithm.lam=0.9", "rl.algorithm.grpo: unknown key 'lam'"),
-    ("rl.algorithm.extra_rewards.length=1", "Input should be 'accuracy_reward'"),
-    ("rl.algorithm.mini_batches=0", "Input should be greater than 0"),
+    ("rl.algorithm.lam=0.9", "rl.algorithm: unknown key 'lam'"),
+    (
+        "rl.algorithm.extra_rewards.length=1",
+        "rl.algorithm.extra_rewards.length = 'length': Input should be",
+    ),
+    ("rl.algorithm.extra_rewards.accuracy_reward=0", "stands in zero.rewards already"),
+    ("rl.algorithm.mini_batches=0", "rl.algorithm.mini_batches = 0: Input should be greater than 0"),
     ("rl/difficulty=hard", "rl/difficulty = 'hard': allowed: all, curriculum, filtered"),
     ("sft.micro_batch_size=5", "must be a multiple of micro_batch_size 5"),
 ]

@@ -157,7 +157,7 @@ def test_final_rl_learning_rate_reruns_final_rl_and_what_follows(smoke: Path) ->
     values["final_rl"]["learning_rate"] *= 2
     try:
         params.write_text(yaml.safe_dump(values))
-        changed = json.loads(dvc(smoke, "status", "--json"))
+        changed = json.loads(dvc(smoke, "status", "--json", "dvc.yaml"))
         assert set(changed) == {"final_rl"}
         lines = dvc(smoke, "repro").splitlines()
         ran = [line.split("'")[1] for line in lines if line.startswith("Running stage")]

@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from r1.config import Ablation, Evaluate
+from r1.config import ALGORITHMS, Ablation, Evaluate
+from r1.errors import UserError
 from r1.evaluation.claims import verdict
 from r1.evaluation.equivalence import Difference, differences, equivalent
 from r1.evaluation.statistics import Estimate, estimate
@@ -14,6 +15,30 @@ Runs = dict[str, dict[int, pd.DataFrame]]
 
 REFERENCE = "grpo"
 ALPHA = 0.05
+
+
+class CannotCompare(UserError):
+    """The runs that are there do not make a comparison."""
+
+
+def comparable(runs: Runs, base: pd.DataFrame) -> Runs:
+    """The runs on the seeds that all variants share, GRPO first.
+
+    Raises:
+        CannotCompare: without GRPO and another algorithm, with fewer than two shared seeds, or with other problems.
+    """
+    if REFERENCE not in runs or len(set(runs) & set(ALGORITHMS)) < 2:
+        raise CannotCompare(f"data/ablation/runs has {sorted(runs)}: {REFERENCE} and another algorithm are needed")
+    shared = set.intersection(*(set(tables) for tables in runs.values()))
+    if len(shared) < 2:
+        seeds = {name: sorted(tables) for name, tables in runs.items()}
+        raise CannotCompare(f"data/ablation/runs shares {len(shared)} seeds, 2 are needed: {seeds}")
+    for name, tables in runs.items():
+        for seed, table in tables.items():
+            if len(table) != len(base):
+                raise CannotCompare(f"data/ablation/runs/{name}/{seed} has {len(table)} problems, the base {len(base)}")
+    order = sorted(runs, key=lambda name: (name != REFERENCE, name not in ALGORITHMS, name))
+    return {name: {seed: runs[name][seed] for seed in sorted(shared)} for name in order}
 
 
 def over_problems(tables: dict[int, pd.DataFrame], metric: str, settings: Evaluate) -> Estimate:
@@ -29,22 +54,33 @@ def gain_over(tables: dict[int, pd.DataFrame], base: pd.DataFrame, settings: Eva
 
 
 def from_reference(runs: Runs) -> dict[str, Difference]:
-    """Each variant's pass@1 less GRPO's, with intervals over seeds for two one-sided tests at 5 %."""
-    pairs = differences(_pass_by_seed(runs), confidence=1 - 2 * ALPHA)
-    return {second: pair for (first, second), pair in pairs.items() if first == REFERENCE}
+    """Each variant's pass@1 less GRPO's, with intervals over seeds for two one-sided tests at level ALPHA.
+
+    Algorithms are compared among themselves, and choices of prompts among themselves.
+    """
+    apart: dict[str, Difference] = {}
+    for compared in ("algorithms", "prompts"):
+        values = {
+            name: value
+            for name, value in _pass_by_seed(runs).items()
+            if name == REFERENCE or (name in ALGORITHMS) == (compared == "algorithms")
+        }
+        pairs = differences(values, confidence=1 - 2 * ALPHA)
+        apart |= {second: pair for (first, second), pair in pairs.items() if first == REFERENCE}
+    return apart
 
 
 def judge(runs: Runs, base: pd.DataFrame, settings: Ablation, evaluate: Evaluate) -> list[dict[str, Any]]:
-    """The claims, as in claims.json: id, claim, source, effect, low, high, n, bound, verdict.
+    """The claims, as in claims.json: id, claim, source, effect, low, high, n, over, bound, verdict.
 
     Args:
-        runs: variants of GRPO with another choice of prompts are named `grpo_<choice>`; GRPO comes first.
+        runs: as `comparable` gives them; variants of GRPO with another choice of prompts are named `grpo_<choice>`.
         base: the base's per-problem table.
         settings: the margin.
-        evaluate: intervals.
+        evaluate: intervals over problems.
     """
-    algorithms = {name: tables for name, tables in runs.items() if not name.startswith(f"{REFERENCE}_")}
-    pairs = differences(_pass_by_seed(algorithms), confidence=1 - 2 * ALPHA)
+    algorithms = {name: value for name, value in _pass_by_seed(runs).items() if name in ALGORITHMS}
+    pairs = differences(algorithms, confidence=1 - 2 * ALPHA)
     (first, second), widest = max(pairs.items(), key=lambda item: abs(item[1]["difference"]))
     seeds = len(runs[REFERENCE])
     claims = [
@@ -54,11 +90,11 @@ def judge(runs: Runs, base: pd.DataFrame, settings: Ablation, evaluate: Evaluate
             f"{settings.equivalence_margin:.0%} pass@1 of each other (widest pair: {second} over {first}).",
             "source": "arXiv 2502.02523",
             **_effect(widest, seeds, settings.equivalence_margin),
-            "verdict": equivalent(pairs, settings.equivalence_margin),
+            "verdict": equivalent(algorithms, settings.equivalence_margin, ALPHA),
         }
     ]
-    for name, tables in algorithms.items():
-        gain = gain_over(tables, base, evaluate)
+    for name in algorithms:
+        gain = gain_over(runs[name], base, evaluate)
         claims.append(
             {
                 "id": f"{name}_learns",
@@ -66,18 +102,20 @@ def judge(runs: Runs, base: pd.DataFrame, settings: Ablation, evaluate: Evaluate
                 "source": "arXiv 2501.12948 section 2.2",
                 "effect": gain["mean"],
                 **{key: gain[key] for key in ("low", "high", "n")},
+                "over": "problems",
                 "bound": 0.0,
                 "verdict": verdict(gain["low"], gain["high"], 0.0),
             }
         )
     for name, difference in from_reference(runs).items():
-        if name in algorithms:
+        if name in ALGORITHMS:
             continue
+        choice = name.removeprefix(f"{REFERENCE}_")
         claims.append(
             {
                 "id": f"{name}_helps",
-                "claim": f"RL on prompts chosen by pass rate ({name.removeprefix(REFERENCE + '_')}) ends higher.",
-                "source": "arXiv 2501.12599 section 2.1",
+                "claim": f"RL on prompts chosen by the base's pass rate ({choice}) ends higher than on all.",
+                "source": "arXiv 2501.12599 sections 2.1 and 2.3.4",
                 **_effect(difference, seeds, 0.0),
                 "verdict": verdict(difference["low"], difference["high"], 0.0),
             }
@@ -95,5 +133,6 @@ def _effect(difference: Difference, seeds: int, bound: float) -> dict[str, Any]:
         "low": difference["low"],
         "high": difference["high"],
         "n": seeds,
+        "over": "seeds",
         "bound": bound,
     }

@@ -1,12 +1,12 @@
 """Do several ways of training end at the same place? Differences with intervals over seeds, and equivalence tests."""
 
 from itertools import combinations
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 import numpy as np
 from scipy.stats import t
 
-Verdict = Literal["reproduced", "not reproduced", "inconclusive"]
+from r1.evaluation.claims import Verdict
 
 
 class Difference(TypedDict):
@@ -22,8 +22,8 @@ def differences(by_seed: dict[str, list[float]], confidence: float) -> dict[tupl
     """Of every pair's means over seeds, second less first, with t-intervals.
 
     The spread between seeds is pooled over all variants, as in an analysis of
-    variance: three seeds alone would say too little of it. All variants have the
-    same number of seeds.
+    variance, and so assumed to be the same in all: three seeds alone would say
+    too little of it.
 
     Args:
         by_seed: variant -> one value a seed.
@@ -51,17 +51,24 @@ def differences(by_seed: dict[str, list[float]], confidence: float) -> dict[tupl
     }
 
 
-def equivalent(pairs: dict[tuple[str, str], Difference], margin: float) -> Verdict:
-    """Two one-sided tests for each pair (Schuirmann 1987): are all differences within the margin?
+def equivalent(by_seed: dict[str, list[float]], margin: float, alpha: float) -> Verdict:
+    """Are all variants within the margin of each other? Two one-sided tests for each pair (Schuirmann 1987).
 
-    With intervals of confidence 1 - 2 alpha this tests at level alpha. All pairs
-    must pass, so that testing many needs no correction (intersection-union).
+    That all pairs are equivalent needs each to pass at level alpha, with no
+    correction for their number (intersection-union). That some pair is not is
+    a finding of one among many, and so tested at alpha over their number.
+
+    Args:
+        by_seed: variant -> one value a seed.
+        margin: of the difference of two means.
+        alpha: level of the tests.
 
     Returns:
-        "reproduced" if every interval lies within the margin, "not reproduced" if
-        one lies wholly outside, "inconclusive" otherwise.
+        "reproduced" if all are, "not reproduced" if some pair is not, "inconclusive" otherwise.
     """
+    pairs = differences(by_seed, confidence=1 - 2 * alpha)
     if all(-margin < pair["low"] and pair["high"] < margin for pair in pairs.values()):
         return "reproduced"
-    outside = any(pair["low"] > margin or pair["high"] < -margin for pair in pairs.values())
+    corrected = differences(by_seed, confidence=1 - 2 * alpha / len(pairs))
+    outside = any(pair["low"] > margin or pair["high"] < -margin for pair in corrected.values())
     return "not reproduced" if outside else "inconclusive"

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from r1.config import Evaluate
-from r1.evaluation.ablation import REFERENCE, Runs, from_reference, over_problems
+from r1.evaluation.ablation import ALPHA, REFERENCE, Runs, from_reference, over_problems
 from r1.evaluation.equivalence import Difference
 from r1.reporting.figures import Panel, bands
 from r1.reporting.report import fill, show_estimate
@@ -20,15 +20,17 @@ PANELS = (
     Panel("frac_reward_zero_std", "groups without variance (share)"),
 )
 HEADER = (
-    "algorithm", "pass@1 %", "lowest and highest seed %", f"over {REFERENCE}, points (90 %)", "response tokens",
-    "language mixing %", "optimizer steps", "rollouts", "prompts used",
+    "algorithm", "pass@1 %", "lowest and highest seed %", f"over {REFERENCE}, points", "response tokens",
+    "language mixing %", "optimizer steps", "rollouts", "prompts to choose from",
 )  # fmt: skip
 PHASES = ("generate", "score", "train")
 TIME_HEADER = ("algorithm", *(f"{phase} s/step" for phase in PHASES), "s/step", f"times {REFERENCE}'s")
 NOTE = (
-    "pass@1, tokens and mixing: {confidence:.0%} bootstrap intervals over problems, seeds averaged. "
-    "Differences: 90 % t-intervals over seeds, their spread pooled over the algorithms; an interval within "
-    "the margin is equivalence at the 5 % level."
+    "pass@1, tokens and mixing, and what is gained over the base: {confidence:.0%} bootstrap intervals over problems, "
+    "seeds averaged; they leave out the spread between seeds. Differences: {seeds:.0%} t-intervals over seeds, whose "
+    "spread is taken to be the same in all algorithms; if all lie within the margin, the algorithms are equivalent at "
+    "the {alpha:.0%} level. Choosing prompts by pass rate takes rollouts of its own, which the budget does not count. "
+    "One of the algorithms may need other settings than these to do its best: all ran with one learning rate."
 )
 
 
@@ -39,6 +41,7 @@ def render_ablation(
     metrics: dict[str, list[dict[str, Any]]],
     claims: list[dict[str, Any]],
     settings: Evaluate,
+    mini_batches: int,
     directory: Path,
 ) -> None:
     """Write index.html and report.md.
@@ -50,6 +53,7 @@ def render_ablation(
         metrics: the runs' metrics by variant, one a seed.
         claims: as judged.
         settings: intervals.
+        mini_batches: of a generation round.
         directory: to write into.
     """
     apart = from_reference(runs)
@@ -78,11 +82,12 @@ def render_ablation(
         "rows": rows,
         "time_header": TIME_HEADER,
         "time_rows": _times(metrics),
-        "note": NOTE.format(confidence=settings.confidence),
+        "note": NOTE.format(confidence=settings.confidence, seeds=1 - 2 * ALPHA, alpha=ALPHA),
         "figure": figure,
         "rollouts": _mean(metrics[REFERENCE], "rollouts"),
         "seeds": len(runs[REFERENCE]),
         "problems": len(base),
+        "mini_batches": mini_batches,
     }
     for template, target in (("ablation.html.j2", "index.html"), ("ablation.md.j2", "report.md")):
         (directory / target).write_text(fill(template, **values))
@@ -105,7 +110,7 @@ def _mean(metrics: list[dict[str, Any]], key: str) -> str:
 
 
 def _times(metrics: dict[str, list[dict[str, Any]]]) -> list[list[str]]:
-    """Seconds per optimizer step by phase, over all seeds; in the same session, so that their ratio means something."""
+    """Seconds per optimizer step by phase, over all seeds."""
     spent = {
         name: [sum(run["phases"][phase]["seconds_per_step"] for run in runs) / len(runs) for phase in PHASES]
         for name, runs in metrics.items()

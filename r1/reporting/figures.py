@@ -9,6 +9,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -30,7 +31,7 @@ RL_PANELS = (
     Panel("reward", "reward"),
     Panel("completions/mean_length", "completion length (tokens)"),
     Panel("entropy", "entropy (nats per token)"),
-    Panel("kl", "KL to the reference policy (k3)"),
+    Panel("kl", "KL to the reference policy"),
     Panel("rewards/accuracy_reward/mean", "accuracy reward"),
     Panel("language_mixing", "language mixing (share of rollouts)"),
 )
@@ -45,10 +46,8 @@ def curves(runs: dict[str, pd.DataFrame], panels: tuple[Panel, ...], smooth: int
         panels: what to draw; a run without the column is left out of its panel.
         smooth: steps of the centred moving average drawn over the faint raw curve.
     """
-    columns = min(3, len(panels))
-    lines = -(-len(panels) // columns)
-    figure, axes = plt.subplots(lines, columns, figsize=(3.6 * columns, 2.5 * lines), squeeze=False)
-    for axis, panel in zip(axes.flat, panels, strict=False):
+    figure, axes = _grid(panels, "step")
+    for axis, panel in zip(axes, panels, strict=True):
         for number, log in enumerate(runs.values()):
             if panel.column not in log or log[panel.column].isna().all():
                 continue
@@ -56,11 +55,7 @@ def curves(runs: dict[str, pd.DataFrame], panels: tuple[Panel, ...], smooth: int
             values = log[panel.column].astype(float)
             axis.plot(log["step"], values, color=color, alpha=0.25 if smooth > 1 else 1, linewidth=1)
             axis.plot(log["step"], values.rolling(smooth, center=True, min_periods=1).mean(), color=color)
-        axis.set_title(panel.title, fontsize=9)
-        axis.set_xlabel("step")
-    figure.tight_layout()
-    _legend(figure, list(runs))
-    return _svg(figure)
+    return _finish(figure, list(runs))
 
 
 def bands(runs: dict[str, list[pd.DataFrame]], panels: tuple[Panel, ...], x: str, smooth: int = 1) -> str:
@@ -72,10 +67,8 @@ def bands(runs: dict[str, list[pd.DataFrame]], panels: tuple[Panel, ...], x: str
         x: the column to draw over; seeds need not have the same values of it.
         smooth: rows of the centred moving average.
     """
-    columns = min(3, len(panels))
-    lines = -(-len(panels) // columns)
-    figure, axes = plt.subplots(lines, columns, figsize=(3.6 * columns, 2.5 * lines), squeeze=False)
-    for axis, panel in zip(axes.flat, panels, strict=False):
+    figure, axes = _grid(panels, x)
+    for axis, panel in zip(axes, panels, strict=True):
         for number, logs in enumerate(runs.values()):
             known = [log for log in logs if panel.column in log and not log[panel.column].isna().all()]
             if not known:
@@ -92,16 +85,25 @@ def bands(runs: dict[str, list[pd.DataFrame]], panels: tuple[Panel, ...], x: str
             ]
             axis.plot(grid, np.mean(smoothed, axis=0), color=f"C{number}", linewidth=1.2)
             axis.fill_between(grid, np.min(smoothed, axis=0), np.max(smoothed, axis=0), color=f"C{number}", alpha=0.15)
+    return _finish(figure, list(runs))
+
+
+def _grid(panels: tuple[Panel, ...], x: str) -> tuple[Figure, list[Axes]]:
+    columns = min(3, len(panels))
+    lines = -(-len(panels) // columns)
+    figure, axes = plt.subplots(lines, columns, figsize=(3.6 * columns, 2.5 * lines), squeeze=False)
+    used = list(axes.flat)[: len(panels)]
+    for axis, panel in zip(used, panels, strict=True):
         axis.set_title(panel.title, fontsize=9)
         axis.set_xlabel(x)
+    return figure, used
+
+
+def _finish(figure: Figure, names: list[str]) -> str:
     figure.tight_layout()
-    _legend(figure, list(runs))
-    return _svg(figure)
-
-
-def _legend(figure: Figure, names: list[str]) -> None:
     handles = [Line2D([], [], color=f"C{number}", label=name) for number, name in enumerate(names)]
     figure.legend(handles=handles, fontsize=7, ncols=len(names), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return _svg(figure)
 
 
 def bars(values: dict[str, tuple[float, float, float]], title: str) -> str:

@@ -24,7 +24,7 @@ def inspect(name: str, samples: int) -> None:
         UserError: if there is none; the message lists those there are.
     """
     console = Console()
-    found = [path for path in _artifacts() if name in (path.name, read_manifest(path)["stage"])]
+    found = [path for path in _artifacts() if f"/{path}".endswith(f"/{name}") or name == read_manifest(path)["stage"]]
     if not found:
         known = sorted({path.name for path in _artifacts()} | {read_manifest(path)["stage"] for path in _artifacts()})
         raise UserError(f"nothing here is called {name!r}; run its stage first, or inspect one of: {', '.join(known)}")

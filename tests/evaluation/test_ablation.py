@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from r1.evaluation.ablation import Runs, from_reference, judge
+from r1.evaluation.ablation import CannotCompare, Runs, comparable, from_reference, judge
 from r1.reporting.ablation import PANELS, render_ablation
 from tests.conftest import compose
 
@@ -65,6 +65,19 @@ def test_who_learns_and_what_helps() -> None:
     assert "grpo_filtered_learns" not in found
 
 
+def test_what_cannot_be_compared_is_refused_by_name() -> None:
+    base, whole = table(0.2, 99), runs(ppo=0.5, grpo=0.5, grpo_filtered=0.5)
+    assert list(comparable(whole, base)) == ["grpo", "ppo", "grpo_filtered"]
+    more = {**whole, "ppo": {**whole["ppo"], 7: table(0.5, 7)}}
+    assert list(comparable(more, base)["ppo"]) == [1, 2, 3]
+    with pytest.raises(CannotCompare, match="grpo and another algorithm are needed"):
+        comparable(runs(grpo=0.5, grpo_filtered=0.5), base)
+    with pytest.raises(CannotCompare, match=r"shares 1 seeds, 2 are needed: .*'ppo': \[2\]"):
+        comparable({**whole, "ppo": {2: table(0.5, 1)}}, base)
+    with pytest.raises(CannotCompare, match="runs/ppo/2 has 5 problems, the base 40"):
+        comparable({**whole, "ppo": {1: table(0.5, 1), 2: table(0.5, 1).head(5)}}, base)
+
+
 def test_differences_are_taken_from_grpo() -> None:
     apart = from_reference(runs(grpo=0.5, ppo=0.9))
     assert set(apart) == {"ppo"} and apart["ppo"]["difference"] == pytest.approx(0.4, abs=0.05)
@@ -86,7 +99,7 @@ def test_the_report_shows_every_variant_and_is_the_same_for_the_same_data(tmp_pa
     for directory in (tmp_path / "one", tmp_path / "two"):
         directory.mkdir()
         judged = judge(found, base, SMOKE.ablation, SMOKE.evaluate)
-        render_ablation(found, base, curves, metrics, judged, SMOKE.evaluate, directory)
+        render_ablation(found, base, curves, metrics, judged, SMOKE.evaluate, 4, directory)
     page, text = ((tmp_path / "one" / name).read_text() for name in ("index.html", "report.md"))
     assert page == (tmp_path / "two" / "index.html").read_text()
     assert "<svg" in page and 'src="http' not in page and 'href="http' not in page

@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from r1.evaluation.equivalence import Difference, differences, equivalent
-
-
-def pair(low: float, high: float) -> Difference:
-    return {"difference": (low + high) / 2, "low": low, "high": high, "dof": 4}
+from r1.evaluation.equivalence import differences, equivalent
 
 
 def test_two_variants_give_the_classical_t_interval() -> None:
@@ -43,15 +39,23 @@ def test_too_few_or_unequal_seeds_are_refused(seeds: dict[str, list[float]]) -> 
 
 
 @pytest.mark.parametrize(
-    ("pairs", "verdict"),
+    ("by_seed", "verdict"),
     [
-        ([(-0.05, 0.04), (0.0, 0.09)], "reproduced"),
-        ([(-0.05, 0.04), (0.0, 0.11)], "inconclusive"),
-        ([(-0.3, 0.3)], "inconclusive"),
-        ([(-0.05, 0.04), (0.11, 0.2)], "not reproduced"),
-        ([(-0.2, -0.11)], "not reproduced"),
+        ({"a": [0.50, 0.51], "b": [0.52, 0.51]}, "reproduced"),
+        ({"a": [0.50, 0.51], "b": [0.52, 0.51], "c": [0.49, 0.52]}, "reproduced"),
+        ({"a": [0.50, 0.51], "b": [0.59, 0.60]}, "inconclusive"),
+        ({"a": [0.3, 0.7], "b": [0.4, 0.6]}, "inconclusive"),
+        ({"a": [0.50, 0.51], "b": [0.52, 0.51], "c": [0.9, 0.91]}, "not reproduced"),
+        ({"a": [0.90, 0.91], "b": [0.52, 0.51]}, "not reproduced"),
     ],
 )
-def test_equivalence_needs_every_pair_within_the_margin(pairs: list[tuple[float, float]], verdict: str) -> None:
-    found = {(str(number), "other"): pair(*bounds) for number, bounds in enumerate(pairs)}
-    assert equivalent(found, margin=0.1) == verdict
+def test_equivalence_needs_every_pair_within_the_margin(by_seed: dict[str, list[float]], verdict: str) -> None:
+    assert equivalent(by_seed, margin=0.1, alpha=0.05) == verdict
+
+
+def test_one_pair_among_many_is_seldom_called_different_by_chance() -> None:
+    random, wrong = np.random.default_rng(0), 0
+    for _ in range(1000):
+        seeds = {name: list(random.normal(0.5, 0.05, 3)) for name in "abcdefg"}
+        wrong += equivalent(seeds, margin=0.0, alpha=0.05) == "not reproduced"
+    assert wrong / 1000 < 0.12  # two-sided, so twice alpha

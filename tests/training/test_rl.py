@@ -91,10 +91,13 @@ def test_every_algorithm_moves_the_policy_towards_the_reward(name: str, tiny_mod
     assert lengths.iloc[-4:].mean() < 0.9 * lengths.iloc[:4].mean()
 
 
-def test_a_run_without_any_variance_stops(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rl = SMOKE.rl.model_copy(update={"max_steps_without_variance": 2})
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_a_run_without_any_variance_stops(
+    name: str, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rl = compose("profile=smoke", f"rl/algorithm={name}").rl
     with pytest.raises(NoRewardVariance, match="no group has any reward variance"):
-        run(tiny_model, silence, tmp_path, rl)
+        run(dense(tiny_model), silence, tmp_path, rl.model_copy(update={"max_steps_without_variance": 2}))
     assert "warning: step 1: no group has any reward variance" in capsys.readouterr().out
 
 
@@ -158,16 +161,22 @@ def test_half_a_checkpoint_is_not_taken_for_a_whole_one(tiny_model: Path, tmp_pa
     assert len(pd.read_csv(tmp_path / "curve.csv")) == 3
 
 
-def test_dynamic_sampling_spends_the_budget_of_rollouts_in_fewer_steps(tiny_model: Path, tmp_path: Path) -> None:
+def test_dynamic_sampling_spends_the_budget_in_fewer_steps_and_keeps_the_order(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    asked: list[int] = []
+
     def seldom(*, completions: list[Any], prompts: list[Any], **_: Any) -> list[float]:
-        varied = [int(prompt[-1]["content"].split()[2]) % 3 == 0 for prompt in prompts]
-        return [float(index % 2) if varied[index] else 0.0 for index in range(len(completions))]
+        numbers = [int(prompt[-1]["content"].split()[2]) for prompt in prompts]
+        asked.extend(numbers[:: SMOKE.zero.num_generations])
+        return [float(index % 2) if numbers[index] % 3 == 0 else 0.0 for index in range(len(completions))]
 
     rl = compose("profile=smoke", "rl/algorithm=dapo").rl
     rl = rl.model_copy(update={"algorithm": rl.algorithm.model_copy(update={"extra_rewards": {}})})
     result = run(dense(tiny_model), seldom, tmp_path, rl, steps=6)
-    assert 96 <= result.metrics["rollouts"] < 96 + 16 * 4
+    assert 96 <= result.metrics["rollouts"] < 96 + 16
     assert result.metrics["steps"] < 6
+    assert asked == [number % 24 for number in range(len(asked))], "a schedule is kept, whatever is replaced"
 
 
 def test_budget_counts_whole_rounds() -> None:
