@@ -104,7 +104,7 @@ def source_closure(script: Path) -> list[str]:
     """Modules of r1 that a script imports, directly or through others, lazy imports included, PLUMBING left out.
 
     Returns:
-        Paths from the project's root, such as "r1/training/grpo.py", sorted.
+        Paths from the project's root, such as "r1/training/rl.py", sorted.
     """
     root = Path(__file__).parent.parent
     found: set[Path] = set()

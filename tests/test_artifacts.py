@@ -145,7 +145,7 @@ def test_write_json_keeps_the_order_and_makes_directories(tmp_path: Path) -> Non
 
 def test_the_source_closure_of_a_stage_is_what_it_uses() -> None:
     closure = source_closure(ROOT / "stages" / "zero.py")
-    used = {"r1/training/grpo.py", "r1/tasks/chain_sum.py", "r1/rewards/accuracy.py", "r1/models/chat.py", "r1/text.py"}
+    used = {"r1/training/rl.py", "r1/tasks/chain_sum.py", "r1/rewards/accuracy.py", "r1/models/chat.py", "r1/text.py"}
     assert used <= set(closure)
     unused = {"r1/training/sft.py", "r1/reporting/report.py", "r1/corpus/documents.py"}
     plumbing = {"r1/config.py", "r1/stage.py", "r1/artifacts.py"}

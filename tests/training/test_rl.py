@@ -97,7 +97,7 @@ def test_a_run_without_any_variance_stops(
 ) -> None:
     rl = compose("profile=smoke", f"rl/algorithm={name}").rl
     with pytest.raises(NoRewardVariance, match="no group has any reward variance"):
-        run(dense(tiny_model), silence, tmp_path, rl.model_copy(update={"max_steps_without_variance": 2}))
+        run(dense(tiny_model), silence, tmp_path, rl.model_copy(update={"max_steps_without_variance": 2}), steps=12)
     assert "warning: step 1: no group has any reward variance" in capsys.readouterr().out
 
 
