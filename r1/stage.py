@@ -58,7 +58,7 @@ class Run:
             counts: what it holds; may be filled within the block.
             metrics: where its metrics are, if not in data/metrics/<name>.json.
         """
-        hashes = {path: content_hash(Path(path)) for path in inputs}
+        hashes = _hashes(inputs)
         with write_aside(Path(target)) as directory:
             yield directory
             write_json(
@@ -81,8 +81,7 @@ class Run:
 
         A run that was killed finds its own there; those of other runs of this name are deleted.
         """
-        made_from = {path: content_hash(Path(path)) for path in inputs}
-        identity = json.dumps([self.config.seed, self.params, made_from, code_hash(self.script)], sort_keys=True)
+        identity = json.dumps([self.config.seed, self.params, _hashes(inputs), code_hash(self.script)], sort_keys=True)
         folder = CHECKPOINTS / self.name / hashlib.sha256(identity.encode()).hexdigest()[:16]
         for other in folder.parent.glob("*"):
             if other != folder:
@@ -98,6 +97,10 @@ class Run:
     def curve(self) -> Path:
         """Where this run's learning curve goes."""
         return Path(f"data/plots/{self.name}.csv")
+
+
+def _hashes(inputs: list[str]) -> dict[str, str]:
+    return {path: content_hash(Path(path)) for path in inputs}
 
 
 def stage(*reads: str, makes: tuple[str, ...] = ()) -> Callable[[Callable[[Run], None]], Callable[[], None]]:

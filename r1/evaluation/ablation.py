@@ -1,6 +1,6 @@
 """What the runs of the comparison of RL algorithms say: claims with intervals and verdicts."""
 
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -43,31 +43,19 @@ def comparable(runs: Runs, base: pd.DataFrame) -> Runs:
 
 def over_problems(tables: dict[int, pd.DataFrame], metric: str, settings: Evaluate) -> Estimate:
     """A metric's mean over problems, each averaged over the seeds first."""
-    mean = sum(table[metric] for table in tables.values()) / len(tables)
-    return estimate(mean, settings.bootstrap_resamples, settings.confidence)
+    return estimate(_over_seeds(tables, metric), settings.bootstrap_resamples, settings.confidence)
 
 
 def gain_over(tables: dict[int, pd.DataFrame], base: pd.DataFrame, settings: Evaluate) -> Estimate:
     """pass@1 over the base's, problem by problem."""
-    mean = sum(table["pass_at_1"] for table in tables.values()) / len(tables)
-    return estimate(mean - base["pass_at_1"], settings.bootstrap_resamples, settings.confidence)
+    gain = _over_seeds(tables, "pass_at_1") - base["pass_at_1"]
+    return estimate(gain, settings.bootstrap_resamples, settings.confidence)
 
 
 def from_reference(runs: Runs) -> dict[str, Difference]:
-    """Each variant's pass@1 less GRPO's, with intervals over seeds for two one-sided tests at level ALPHA.
-
-    Algorithms are compared among themselves, and choices of prompts among themselves.
-    """
-    apart: dict[str, Difference] = {}
-    for compared in ("algorithms", "prompts"):
-        values = {
-            name: value
-            for name, value in _pass_by_seed(runs).items()
-            if name == REFERENCE or (name in ALGORITHMS) == (compared == "algorithms")
-        }
-        pairs = differences(values, confidence=1 - 2 * ALPHA)
-        apart |= {second: pair for (first, second), pair in pairs.items() if first == REFERENCE}
-    return apart
+    """Each variant's pass@1 less GRPO's, with intervals over seeds for two one-sided tests at level ALPHA."""
+    algorithms, prompts = _pass_by_seed(runs)
+    return _from_reference(algorithms) | _from_reference(prompts)
 
 
 def judge(runs: Runs, base: pd.DataFrame, settings: Ablation, evaluate: Evaluate) -> list[dict[str, Any]]:
@@ -79,7 +67,7 @@ def judge(runs: Runs, base: pd.DataFrame, settings: Ablation, evaluate: Evaluate
         settings: the margin.
         evaluate: intervals over problems.
     """
-    algorithms = {name: value for name, value in _pass_by_seed(runs).items() if name in ALGORITHMS}
+    algorithms, prompts = _pass_by_seed(runs)
     pairs = differences(algorithms, confidence=1 - 2 * ALPHA)
     (first, second), widest = max(pairs.items(), key=lambda item: abs(item[1]["difference"]))
     seeds = len(runs[REFERENCE])
@@ -107,9 +95,7 @@ def judge(runs: Runs, base: pd.DataFrame, settings: Ablation, evaluate: Evaluate
                 "verdict": verdict(gain["low"], gain["high"], 0.0),
             }
         )
-    for name, difference in from_reference(runs).items():
-        if name in ALGORITHMS:
-            continue
+    for name, difference in _from_reference(prompts).items():
         choice = name.removeprefix(f"{REFERENCE}_")
         claims.append(
             {
@@ -123,8 +109,20 @@ def judge(runs: Runs, base: pd.DataFrame, settings: Ablation, evaluate: Evaluate
     return claims
 
 
-def _pass_by_seed(runs: Runs) -> dict[str, list[float]]:
-    return {name: [float(table["pass_at_1"].mean()) for table in tables.values()] for name, tables in runs.items()}
+def _over_seeds(tables: dict[int, pd.DataFrame], metric: str) -> pd.Series:
+    return cast(pd.Series, sum(table[metric] for table in tables.values()) / len(tables))
+
+
+def _pass_by_seed(runs: Runs) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """pass@1 of each seed, of the algorithms and of GRPO's choices of prompts: each compared among themselves."""
+    passed = {name: [float(table["pass_at_1"].mean()) for table in tables.values()] for name, tables in runs.items()}
+    algorithms = {name: values for name, values in passed.items() if name in ALGORITHMS}
+    return algorithms, {name: values for name, values in passed.items() if name == REFERENCE or name not in ALGORITHMS}
+
+
+def _from_reference(by_seed: dict[str, list[float]]) -> dict[str, Difference]:
+    pairs = differences(by_seed, confidence=1 - 2 * ALPHA)
+    return {second: pair for (first, second), pair in pairs.items() if first == REFERENCE}
 
 
 def _effect(difference: Difference, seeds: int, bound: float) -> dict[str, Any]:

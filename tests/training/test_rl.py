@@ -24,6 +24,12 @@ DIAGNOSIS = {
 }  # fmt: skip
 
 
+def configured(name: str, **changes: Any) -> Rl:
+    """What every RL run shares at smoke size, with an algorithm some of whose settings are changed."""
+    rl = compose("profile=smoke", f"rl/algorithm={name}").rl
+    return rl.model_copy(update={"algorithm": rl.algorithm.model_copy(update=changes)})
+
+
 def brevity(*, completions: list[Any], completion_ids: list[list[int]], **_: Any) -> list[float]:
     return [-float(len(ids)) for ids in completion_ids]
 
@@ -68,7 +74,7 @@ def test_every_algorithm_has_its_file() -> None:
 def test_training_logs_a_diagnosis_and_keeps_samples_with_rewards(name: str, tiny_model: Path, tmp_path: Path) -> None:
     if name not in ("grpo", "ppo"):
         dense(tiny_model)
-    result = run(tiny_model, brevity, tmp_path, compose("profile=smoke", f"rl/algorithm={name}").rl)
+    result = run(tiny_model, brevity, tmp_path, configured(name))
     assert {"step", "prompt", "completion", "answer", "brevity"} <= set(result.samples)
     assert (result.samples["brevity"] < 0).all()
     log = pd.read_csv(tmp_path / "curve.csv")
@@ -83,10 +89,8 @@ def test_training_logs_a_diagnosis_and_keeps_samples_with_rewards(name: str, tin
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_algorithm_moves_the_policy_towards_the_reward(name: str, tiny_model: Path, tmp_path: Path) -> None:
-    rl = compose("profile=smoke", f"rl/algorithm={name}").rl
-    algorithm = rl.algorithm.model_copy(update={"extra_rewards": {}})
     steps = 24 if name == "ppo" else 16
-    run(dense(tiny_model), brevity, tmp_path, rl.model_copy(update={"algorithm": algorithm}), steps, learning_rate=1e-3)
+    run(dense(tiny_model), brevity, tmp_path, configured(name, extra_rewards={}), steps, learning_rate=1e-3)
     lengths = pd.read_csv(tmp_path / "curve.csv")["completions/mean_length"]
     assert lengths.iloc[-4:].mean() < 0.9 * lengths.iloc[:4].mean()
 
@@ -95,7 +99,7 @@ def test_every_algorithm_moves_the_policy_towards_the_reward(name: str, tiny_mod
 def test_a_run_without_any_variance_stops(
     name: str, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rl = compose("profile=smoke", f"rl/algorithm={name}").rl
+    rl = configured(name)
     with pytest.raises(NoRewardVariance, match="no group has any reward variance"):
         run(dense(tiny_model), silence, tmp_path, rl.model_copy(update={"max_steps_without_variance": 2}), steps=12)
     assert "warning: step 1: no group has any reward variance" in capsys.readouterr().out
@@ -135,9 +139,8 @@ def test_a_killed_run_ends_as_an_undisturbed_one(
 ) -> None:
     if (mini_batches, call) != (1, 6) and name not in ("grpo", "ppo"):
         pytest.skip("two algorithms tell enough")
-    rl = compose("profile=smoke", f"rl/algorithm={name}").rl
-    update = {"mini_batches": mini_batches, "ref_model_sync_steps": 3}
-    rl = rl.model_copy(update={"algorithm": rl.algorithm.model_copy(update=update), "checkpoint_steps": 2})
+    rl = configured(name, mini_batches=mini_batches, ref_model_sync_steps=3)
+    rl = rl.model_copy(update={"checkpoint_steps": 2})
 
     def outcome(result: RlResult) -> tuple[Any, ...]:
         weights = {key: value.numpy().tobytes() for key, value in result.model.state_dict().items()}
@@ -171,9 +174,7 @@ def test_dynamic_sampling_spends_the_budget_in_fewer_steps_and_keeps_the_order(
         asked.extend(numbers[:: SMOKE.zero.num_generations])
         return [float(index % 2) if numbers[index] % 3 == 0 else 0.0 for index in range(len(completions))]
 
-    rl = compose("profile=smoke", "rl/algorithm=dapo").rl
-    rl = rl.model_copy(update={"algorithm": rl.algorithm.model_copy(update={"extra_rewards": {}})})
-    result = run(dense(tiny_model), seldom, tmp_path, rl, steps=6)
+    result = run(dense(tiny_model), seldom, tmp_path, configured("dapo", extra_rewards={}), steps=6)
     assert 96 <= result.metrics["rollouts"] < 96 + 16
     assert result.metrics["steps"] < 6
     assert asked == [number % 24 for number in range(len(asked))], "a schedule is kept, whatever is replaced"
