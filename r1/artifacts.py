@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from r1.errors import UserError
+from r1.errors import UserError, room_on
 
 MANIFEST = "manifest.json"
 PLUMBING = ("config", "stage", "artifacts", "errors", "progress")
@@ -32,7 +32,8 @@ def write_aside(target: Path) -> Iterator[Path]:
         shutil.rmtree(leftover)
     aside.mkdir(parents=True)
     try:
-        yield aside
+        with room_on(aside):
+            yield aside
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
@@ -85,6 +86,18 @@ def content_hash(path: Path) -> str:
     for file in sorted(file for file in path.rglob("*") if file.is_file() and file.name != MANIFEST):
         digest.update(f"{file.relative_to(path)}\0{content_hash(file)}\n".encode())
     return digest.hexdigest()
+
+
+def check_whole(artifact: Path) -> None:
+    """Compare an artifact with its manifest.
+
+    Raises:
+        BrokenArtifact: if it is missing, or not what was written.
+    """
+    if read_manifest(artifact)["content"] != content_hash(artifact):
+        raise BrokenArtifact(
+            f"{artifact} is not what was written: it was cut short or changed by hand; `dvc repro` restores it"
+        )
 
 
 def read_manifest(artifact: Path) -> dict[str, Any]:

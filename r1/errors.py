@@ -1,7 +1,15 @@
 """Errors that a user can act on: shown as one message, without a stack trace."""
 
+import errno
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+_FULL = 64 * 1024
+"""Bytes free on a disk that a writer just filled: file systems keep back a block or so."""
+_REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class UserError(Exception):
@@ -15,10 +23,42 @@ class ConfigurationError(UserError):
         super().__init__("\n  ".join(("configuration", *lines)))
 
 
+class DiskFull(UserError):
+    """What was being written did not fit."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(f"no space left for {path}: nothing half-written is kept; free some, then run `dvc repro`")
+
+
+@contextmanager
+def room_on(directory: Path) -> Iterator[None]:
+    """Say that the disk is full where a library that wrote to the directory says something else.
+
+    Raises:
+        DiskFull: if the block failed and its disk is full.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, UserError) and shutil.disk_usage(directory).free < _FULL:
+            raise DiskFull(directory) from error
+        raise
+
+
 @contextmanager
 def reported() -> Iterator[None]:
-    """End the program with a UserError's message instead of a stack trace."""
+    """End the program with a message instead of a stack trace, where the user can do something about it."""
     try:
         yield
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted: nothing half-written is left, `dvc repro` goes on from here") from None
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise SystemExit(f"error: {DiskFull(error.filename or 'the output')}") from None
+        if error.errno in _REFUSED:
+            raise SystemExit(
+                f"error: {error.filename} cannot be written ({error.strerror}): make it writable, then run `dvc repro`"
+            ) from None
+        raise

@@ -9,24 +9,27 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ValidationError
 
-from r1.artifacts import MANIFEST, code_hash, content_hash, write_aside, write_json
+from r1.artifacts import MANIFEST, check_whole, code_hash, content_hash, write_aside, write_json
 from r1.config import Config
 from r1.errors import ConfigurationError, UserError, reported
 
 CHECKPOINTS = Path("data/.checkpoints")
+_TIMED = ("seconds", "tokens_per_second", "phases")
+"""Metrics that the clock decides."""
 _HYDRA = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
 
 
@@ -46,19 +49,30 @@ class Run:
     params: dict[str, Any]
     script: Path
 
+    def inputs(self, *paths: str) -> dict[str, str]:
+        """What an artifact is made from: paths of artifacts, or of files in them, and the hash of each.
+
+        To be called before anything is read.
+
+        Raises:
+            BrokenArtifact: if one is missing, cut short, or was changed after it was written.
+        """
+        for artifact in sorted({path if os.path.isdir(path) else os.path.dirname(path) for path in paths}):
+            check_whole(Path(artifact))
+        return {path: content_hash(Path(path)) for path in paths}
+
     @contextmanager
     def artifact(
-        self, target: str, inputs: list[str], counts: dict[str, Any], metrics: str | None = None
+        self, target: str, inputs: Mapping[str, str], counts: dict[str, Any], metrics: str | None = None
     ) -> Iterator[Path]:
         """A directory that becomes the artifact `target` when the block ends well, with a manifest.
 
         Args:
             target: path from the project's root.
-            inputs: paths of the artifacts and files it was made from.
+            inputs: what it is made from, with hashes, as `inputs` gives them.
             counts: what it holds; may be filled within the block.
             metrics: where its metrics are, if not in data/metrics/<name>.json.
         """
-        hashes = _hashes(inputs)
         with write_aside(Path(target)) as directory:
             yield directory
             write_json(
@@ -68,7 +82,7 @@ class Run:
                     "stage": self.script.stem,
                     "seed": self.config.seed,
                     "params": self.params,
-                    "inputs": hashes,
+                    "inputs": dict(inputs),
                     "code": code_hash(self.script),
                     "counts": counts,
                     "metrics": metrics or f"data/metrics/{self.name}.json",
@@ -76,12 +90,12 @@ class Run:
                 },
             )
 
-    def checkpoints(self, inputs: list[str]) -> Path:
+    def checkpoints(self, inputs: Mapping[str, str]) -> Path:
         """A folder for the checkpoints of this very run: same seed, params, code and inputs.
 
         A run that was killed finds its own there; those of other runs of this name are deleted.
         """
-        identity = json.dumps([self.config.seed, self.params, _hashes(inputs), code_hash(self.script)], sort_keys=True)
+        identity = json.dumps([self.config.seed, self.params, dict(inputs), code_hash(self.script)], sort_keys=True)
         folder = CHECKPOINTS / self.name / hashlib.sha256(identity.encode()).hexdigest()[:16]
         for other in folder.parent.glob("*"):
             if other != folder:
@@ -90,17 +104,21 @@ class Run:
         return folder
 
     def metrics(self, values: dict[str, Any]) -> None:
-        """Write data/metrics/<name>.json; the place for times and throughput."""
-        write_json(Path(f"data/metrics/{self.name}.json"), values)
+        """Write data/metrics/<name>.json, and what the clock decides beside it, in throughput/.
+
+        So that equal runs write equal files, and no time re-runs what follows.
+        """
+        timed = {key: value for key, value in values.items() if key in _TIMED}
+        if timed:
+            write_json(Path(f"data/metrics/throughput/{self.name}.json"), timed)
+        write_json(
+            Path(f"data/metrics/{self.name}.json"), {key: value for key, value in values.items() if key not in timed}
+        )
 
     @property
     def curve(self) -> Path:
         """Where this run's learning curve goes."""
         return Path(f"data/plots/{self.name}.csv")
-
-
-def _hashes(inputs: list[str]) -> dict[str, str]:
-    return {path: content_hash(Path(path)) for path in inputs}
 
 
 def stage(*reads: str, makes: tuple[str, ...] = ()) -> Callable[[Callable[[Run], None]], Callable[[], None]]:
@@ -116,6 +134,7 @@ def stage(*reads: str, makes: tuple[str, ...] = ()) -> Callable[[Callable[[Run],
         def main() -> None:
             script = Path(sys.argv[0]).resolve()
             os.chdir(script.parent.parent)
+            signal.signal(signal.SIGTERM, _terminate)
 
             @reported()
             def task(composed: DictConfig) -> None:
@@ -143,6 +162,11 @@ def stage(*reads: str, makes: tuple[str, ...] = ()) -> Callable[[Callable[[Run],
         return main
 
     return decorate
+
+
+def _terminate(*_: Any) -> NoReturn:
+    """SIGTERM unwinds like Ctrl-C: what was being written aside is removed."""
+    raise KeyboardInterrupt
 
 
 def validate(values: Any) -> Config:

@@ -40,7 +40,7 @@ def main(run: Run) -> None:
     )
     algorithm = config.rl.algorithm.model_copy(update={"mini_batches": ablation.mini_batches})
     rl = config.rl.model_copy(update={"algorithm": algorithm})
-    inputs = [base, PROMPTS, problems]
+    inputs = run.inputs(base, PROMPTS, problems)
     checkpoints = replace(run, name=cell).checkpoints(inputs)
     trained = train_on_rules(rl, Path(base), settings, seed, Path(f"data/ablation/curves/{cell}.csv"), checkpoints)
 

@@ -30,7 +30,7 @@ def main(run: Run) -> None:
     metrics = {name: [read_json(root / f"metrics/{cell}.json") for cell in of] for name, of in cells.items()}
     claims = judge(runs, base, run.config.ablation, evaluate)
 
-    inputs = [str(root / "runs" / name / str(seed)) for name, tables in runs.items() for seed in tables]
+    inputs = run.inputs(*(str(root / "runs" / name / str(seed)) for name, tables in runs.items() for seed in tables))
     with run.artifact(str(root / "report"), inputs, {"runs": len(inputs)}, str(root / "claims.json")) as directory:
         mini_batches = run.config.ablation.mini_batches
         render_ablation(runs, base, curves, metrics, claims, evaluate, mini_batches, directory)

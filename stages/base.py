@@ -13,7 +13,7 @@ from r1.stage import Run, stage
 def main(run: Run) -> None:
     from pathlib import Path
 
-    from r1.artifacts import write_text
+    from r1.artifacts import content_hash, write_text
     from r1.corpus.tokenizer import train_tokenizer
     from r1.data import read_rows
     from r1.models.chat import TEMPLATES
@@ -26,13 +26,14 @@ def main(run: Run) -> None:
         if settings.chat_template is not None:
             tokenizer.chat_template = TEMPLATES[settings.chat_template]
         local = Path(settings.checkpoint).expanduser()
-        metrics, inputs = {}, [str(local)] if local.exists() else []
+        metrics, inputs = {}, {str(local): content_hash(local)} if local.exists() else {}
         write_text(run.curve, "step,loss\n")  # nothing was trained
     else:
+        inputs = run.inputs("data/corpus")
         texts = [row["text"] for row in read_rows("data/corpus/corpus.parquet")]
         tokenizer = train_tokenizer(texts, settings.pretraining.vocab_size, settings.chat_template)
         model = from_scratch(settings.architecture, tokenizer, seed)
-        metrics, inputs = pretrain(model, tokenizer, texts, settings.pretraining, seed, run.curve), ["data/corpus"]
+        metrics = pretrain(model, tokenizer, texts, settings.pretraining, seed, run.curve)
 
     parameters = model.num_parameters()
     with run.artifact(f"data/models/{run.name}", inputs, counts={"parameters": parameters}) as directory:

@@ -22,6 +22,7 @@ def main(run: Run) -> None:
     from r1.sampling import open_sampler
 
     settings, seed = run.config.cold_start_data, run.config.seed
+    inputs = run.inputs("data/models/zero", "data/models/base", "data/prompts/cold_start.parquet")
     problems = read_rows("data/prompts/cold_start.parquet")
     conversations = {
         "zero": [as_messages(problem["prompt"]) for problem in problems],
@@ -54,7 +55,6 @@ def main(run: Run) -> None:
         if reason == "kept"
     ]
     accepted = acceptance(reasons)
-    inputs = ["data/models/zero", "data/models/base", "data/prompts/cold_start.parquet"]
     with run.artifact("data/cold_start", inputs, counts={"examples": len(examples), **accepted}) as directory:
         write_rows(directory / "examples.parquet", examples)
         write_rows(directory / "candidates.parquet", as_table(candidates, reasons))

@@ -24,13 +24,13 @@ def main(run: Run) -> None:
     settings, seed, model = run.config.evaluate, run.config.seed, f"data/models/{run.name}"
     sources = ["data/prompts/evaluate.parquet", "data/general/evaluate.parquet"]
     judges = {kind: Path(f"data/reward_models/{kind}") for kind in ("helpful", "harmless")}
+    inputs = run.inputs(model, *(str(judge) for judge in judges.values()), *sources)
     sampler = open_sampler(Path(model), settings.engine)
     samples = sample_problems(sampler, read_rows(sources[0]), settings, seed)
     general = sample_general(sampler, read_rows(sources[1]), judges, settings, seed)
     problems = per_problem(samples)
 
     metrics = f"data/metrics/evaluate/{run.name}.json"
-    inputs = [model, *(str(judge) for judge in judges.values()), *sources]
     counts = {"problems": len(problems), "samples": len(samples), "general": len(general)}
     with run.artifact(f"data/evaluations/{run.name}", inputs, counts, metrics) as directory:
         samples.to_parquet(directory / "samples.parquet", index=False)

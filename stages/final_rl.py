@@ -24,7 +24,7 @@ def main(run: Run) -> None:
     settings, rl, policy = run.config.final_rl, run.config.rl, "data/models/sft"
     sources = ["data/prompts/rl.parquet", "data/general/rl.parquet"]
     judges = ["data/reward_models/helpful", "data/reward_models/harmless"]
-    inputs = [policy, *judges, *sources]
+    inputs = run.inputs(policy, *judges, *sources)
     checkpoints = run.checkpoints(inputs)
     reasoning, general = (read_rows(source) for source in sources)
     chosen, counts = choose(reasoning, Path(policy), rl.difficulty, settings, run.config.seed)

@@ -36,7 +36,7 @@ def main(run: Run) -> None:
     corpus = build_corpus(settings, seed)
 
     for target, files in (("data/prompts", prompts), ("data/general", general), ("data/corpus", {"corpus": corpus})):
-        with run.artifact(target, inputs=[], counts={name: len(rows) for name, rows in files.items()}) as directory:
+        with run.artifact(target, inputs={}, counts={name: len(rows) for name, rows in files.items()}) as directory:
             for name, rows in files.items():
                 write_rows(directory / f"{name}.parquet", rows)
 

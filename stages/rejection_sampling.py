@@ -20,6 +20,7 @@ def main(run: Run) -> None:
     from r1.sampling import open_sampler
 
     settings, seed = run.config.rejection_sampling, run.config.seed
+    inputs = run.inputs("data/models/reasoning_rl", "data/prompts/rejection.parquet", "data/general/sft.parquet")
     problems = read_rows("data/prompts/rejection.parquet")
     sampler = open_sampler(Path("data/models/reasoning_rl"), settings.engine)
     started = time.perf_counter()
@@ -46,7 +47,6 @@ def main(run: Run) -> None:
 
     accepted = acceptance(reasons)
     counts = {"reasoning": len(reasoning), "general": len(general), **accepted}
-    inputs = ["data/models/reasoning_rl", "data/prompts/rejection.parquet", "data/general/sft.parquet"]
     with run.artifact("data/sft", inputs, counts) as directory:
         write_rows(directory / "examples.parquet", reasoning + general)
         write_rows(directory / "candidates.parquet", as_table(candidates, reasons))

@@ -29,6 +29,7 @@ def main(run: Run) -> None:
     from r1.reporting.report import Contents, render
 
     models = get_args(ModelName)
+    inputs = run.inputs(*(f"data/evaluations/{model}" for model in models))
     tables = {model: pd.read_parquet(f"data/evaluations/{model}/problems.parquet") for model in models}
     stages = {name: read_json(Path(f"data/metrics/{name}.json")) for name in TRAINED}
     flops = {name: metrics["flops"] for name, metrics in stages.items() if "flops" in metrics}
@@ -66,7 +67,6 @@ def main(run: Run) -> None:
         stages=stages,
         figures=figures,
     )
-    inputs = [f"data/evaluations/{model}" for model in models]
     with run.artifact("data/report", inputs, {"claims": len(claims)}, metrics="data/metrics/claims.json") as directory:
         render(contents, directory)
 

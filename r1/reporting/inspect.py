@@ -51,9 +51,10 @@ def _show(console: Console, artifact: Path, samples: int) -> None:
     console.print("counts", style="bold")
     console.print_json(json.dumps(manifest["counts"]))
     metrics = Path(manifest["metrics"])
-    if metrics.is_file():
-        console.print(str(metrics), style="bold")
-        console.print_json(metrics.read_text())
+    for path in (metrics, metrics.parent / "throughput" / metrics.name):
+        if path.is_file():
+            console.print(str(path), style="bold")
+            console.print_json(path.read_text())
     tables = sorted(artifact.glob("*.parquet"), key=lambda path: (path.name not in _TOLD_FIRST, path.name))
     for table in tables:
         _rows(console, table, samples)

@@ -71,6 +71,7 @@ def readme_results(root: Path) -> str:
         claims=read_json(metrics / "claims.json"),
         summaries={model: read_json(metrics / "evaluate" / f"{model}.json") for model in get_args(ModelName)},
         rejection=read_json(metrics / "rejection_sampling.json"),
+        throughput=read_json(metrics / "throughput" / "rejection_sampling.json"),
         stages=stages,
     )
 

@@ -8,6 +8,7 @@ the policy replaces the reference every `ref_model_sync_steps` steps.
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -257,7 +258,7 @@ def _rollout_arguments(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def write_policy(run: Run, target: str, result: RlResult, inputs: list[str], checkpoints: Path) -> None:
+def write_policy(run: Run, target: str, result: RlResult, inputs: Mapping[str, str], checkpoints: Path) -> None:
     """Write a trained policy with its samples, and the run's metrics; its checkpoints are then of no more use."""
     counts = {"steps": int(result.metrics["steps"]), "rollouts": int(result.metrics["rollouts"])}
     with run.artifact(target, inputs, counts) as directory:
@@ -269,7 +270,7 @@ def write_policy(run: Run, target: str, result: RlResult, inputs: list[str], che
 
 def rule_based_rl(run: Run, policy: str, settings: RlStage) -> None:
     """RL on the RL prompts with rule rewards; writes data/models/<run.name>."""
-    inputs = [policy, PROMPTS]
+    inputs = run.inputs(policy, PROMPTS)
     checkpoints = run.checkpoints(inputs)
     result = train_on_rules(run.config.rl, Path(policy), settings, run.config.seed, run.curve, checkpoints)
     write_policy(run, f"data/models/{run.name}", result, inputs, checkpoints)

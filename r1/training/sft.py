@@ -69,8 +69,9 @@ def finetune(
 
 def supervised(run: Run, base: str, examples: str, settings: SftStage) -> None:
     """Fine-tune a base on the examples.parquet of an artifact; writes data/models/<run.name>."""
+    inputs = run.inputs(base, examples)
     rows = read_rows(f"{examples}/examples.parquet")
     model, tokenizer, metrics = finetune(Path(base), rows, settings, run.config.seed, run.curve)
-    with run.artifact(f"data/models/{run.name}", [base, examples], counts={"examples": len(rows)}) as directory:
+    with run.artifact(f"data/models/{run.name}", inputs, counts={"examples": len(rows)}) as directory:
         save(model, tokenizer, directory)
     run.metrics(metrics)
