@@ -1,0 +1,388 @@
+"""Break the smoke DAG in every way we could think of, and see that nothing is lost.
+
+    python bench/faults.py                     # everything, half an hour on two cores
+    python bench/faults.py --stages zero sft   # only what these stages can suffer
+
+Runs the smoke DAG in a copy of the project, notes the hash of every output, and
+then, fault by fault: makes one stage run anew, disturbs it, checks that nothing
+half-written stands where an artifact belongs, lets `dvc repro` go on, and
+compares every output with the undisturbed run's. Full disks and read-only
+folders are mounts in a namespace of their own, so that no privilege is needed.
+Prints a table as Markdown; exit code 1 if anything was lost.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from r1.artifacts import BrokenArtifact, check_whole
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one fault.
+
+    Attributes:
+        stage, fault: where, and what was done.
+        seen: what the user sees, one line.
+        lost: what was lost, empty if nothing.
+    """
+
+    stage: str
+    fault: str
+    seen: str
+    lost: str
+
+
+class Project:
+    """A copy of this project in which the smoke DAG has run undisturbed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        copy_project(root)
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(root),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        # A checkpoint at every step, so that kills fall between, before and into them.
+        self.run("python", "-m", "r1", "compose", "profile=smoke", "rl.checkpoint_steps=1")
+        self.seconds = self._first_run()
+        self.lock = (root / "dvc.lock").read_text()
+        self.expected = self.outputs()
+
+    def _first_run(self) -> dict[str, float]:
+        """Run everything once; seconds that each stage took."""
+        seconds: dict[str, float] = {}
+        stage, started = "", time.perf_counter()
+        with self.start("dvc", "repro") as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith("Running stage"):
+                    seconds[stage], started = time.perf_counter() - started, time.perf_counter()
+                    stage = line.split("'")[1]
+                    print(f"undisturbed: {stage}", file=sys.stderr, flush=True)
+        seconds[stage] = time.perf_counter() - started
+        if process.returncode:
+            raise SystemExit("the undisturbed run failed")
+        return seconds
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command in a session of its own, its output merged."""
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def run(self, *command: str) -> tuple[int, str]:
+        """Run a command to its end: exit code and output."""
+        with self.start(*command) as process:
+            output = process.communicate()[0]
+        return process.returncode, output
+
+    def stages(self) -> dict[str, Any]:
+        """The lock's stages."""
+        return dict(yaml.safe_load((self.root / "dvc.lock").read_text())["stages"])
+
+    def outs(self, stage: str) -> list[str]:
+        """Paths that a stage writes."""
+        return [out["path"] for out in yaml.safe_load(self.lock)["stages"][stage]["outs"]]
+
+    def outputs(self) -> dict[str, str]:
+        """Hash of every output that the clock does not decide."""
+        return {
+            out["path"]: out["md5"]
+            for stage in self.stages().values()
+            for out in stage["outs"]
+            if "throughput" not in out["path"]
+        }
+
+    def forget(self, stage: str) -> None:
+        """As if the stage had never run: its outputs, its part of the lock, DVC's memory of the run."""
+        for path in self.outs(stage):
+            remove(self.root / path)
+        locked = yaml.safe_load((self.root / "dvc.lock").read_text())
+        locked["stages"].pop(stage, None)
+        (self.root / "dvc.lock").write_text(yaml.safe_dump(locked, sort_keys=False))
+        remove(self.root / ".dvc/cache/runs")
+
+    def half_written(self) -> list[str]:
+        """Artifacts that are there under their name but not whole."""
+        broken = []
+        for path in {out for stage in yaml.safe_load(self.lock)["stages"] for out in self.outs(stage)}:
+            if (self.root / path).is_dir():
+                try:
+                    check_whole(self.root / path)
+                except BrokenArtifact as error:
+                    broken.append(str(error))
+        return broken
+
+    def go_on(self, stage: str) -> str:
+        """`dvc repro` of the stage; what was lost, or nothing."""
+        code, output = self.run("dvc", "repro", stage)
+        if code:
+            return f"dvc repro failed: {output[-300:]}"
+        differ = [path for path, digest in self.outputs().items() if self.expected[path] != digest]
+        missing = sorted(set(self.expected) - set(self.outputs()))
+        return ", ".join([f"{path} differs" for path in differ] + [f"{path} is missing" for path in missing])
+
+
+def copy_project(target: Path) -> None:
+    """This working tree, without data, as a git repository of its own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in listed.stdout.splitlines():
+        generated = name.startswith("data/") and not name.startswith("data/external/")
+        if not generated and name != "dvc.lock" and (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "t"]):
+        subprocess.run(["git", *command], cwd=target, check=True)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a directory, or find none."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+# --- kills ------------------------------------------------------------------
+
+
+def kill(project: Project, stage: str, signum: signal.Signals, ready: Callable[[float], bool]) -> str:
+    """Run a stage and send its whole process group a signal once `ready(seconds since start)`; what was seen."""
+    with project.start("dvc", "repro", stage) as process:
+        started = time.perf_counter()
+        while process.poll() is None and not ready(time.perf_counter() - started):
+            time.sleep(0.0005)
+        came_late = process.poll() is not None
+        if not came_late:
+            os.killpg(process.pid, signum)
+        output = process.communicate()[0]
+    # A process that outlives its group's leader is not to write into the next run.
+    while alive(process.pid):
+        time.sleep(0.05)
+    if came_late:
+        return "ended before the signal"
+    if "Traceback" in output and signum != signal.SIGKILL:
+        return "a stack trace"
+    shown = [line for line in output.splitlines() if line.startswith(("interrupted", "error"))]
+    return shown[0] if shown else "killed"
+
+
+def alive(group: int) -> bool:
+    """True while a process group has a member."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def try_kills(project: Project, stage: str, thorough: bool) -> Iterator[Outcome]:
+    """Kill a stage at several moments, one after the other without repair in between, then let it end."""
+    targets = [project.root / path for path in project.outs(stage) if not Path(path).suffix]
+
+    def after(share: float) -> Callable[[float], bool]:
+        return lambda seconds: seconds > share * project.seconds[stage]
+
+    def writing(_: float) -> bool:
+        return any(next(target.parent.glob(f".{target.name}.*.tmp"), None) for target in targets)
+
+    moments: list[tuple[str, signal.Signals, Callable[[float], bool]]] = [
+        ("while it writes", signal.SIGKILL, writing),
+        ("at half time", signal.SIGTERM, after(0.5)),
+    ]
+    if thorough:
+        moments += [
+            ("at a tenth", signal.SIGKILL, after(0.1)),
+            ("at half time", signal.SIGKILL, after(0.5)),
+            ("at four fifths", signal.SIGKILL, after(0.8)),
+            ("once its artifact is there", signal.SIGKILL, lambda _: all(target.exists() for target in targets)),
+            ("at four fifths", signal.SIGINT, after(0.8)),
+        ]
+    project.forget(stage)
+    seen = []
+    for moment, signum, ready in moments:
+        shown = kill(project, stage, signum, ready)
+        seen.append((f"{signum.name} {moment}", shown, "; ".join(project.half_written())))
+    lost = project.go_on(stage)
+    for number, (fault, shown, broken) in enumerate(seen):
+        yield Outcome(stage, fault, shown, broken or (lost if number == len(seen) - 1 else ""))
+
+
+# --- mounts, damage and locks -----------------------------------------------
+
+
+def try_mount(project: Project, stage: str, folder: str, mount: str, fault: str, message: str) -> Outcome:
+    """Run a stage while a folder is another file system, made by the shell command `mount`; then without."""
+    project.forget(stage)
+    script = f'saved=$(mktemp -d) && cp -a {folder}/. "$saved" && {mount} && exec dvc repro {stage}'
+    code, output = project.run("unshare", "--map-root-user", "--mount", "sh", "-c", script)
+    shown = next((line for line in output.splitlines() if message in line.lower()), "")
+    problem = "" if code else "the fault did not bite"
+    if "Traceback" in output or (code and not shown):
+        problem = f"no clear message: {output[-400:]}"
+    problem = problem or "; ".join(project.half_written()) or project.go_on(stage)
+    return Outcome(stage, fault, shown.strip()[:160], problem)
+
+
+def try_full_and_read_only(project: Project, stage: str) -> Iterator[Outcome]:
+    """A disk without room for what the stage writes, and one that refuses to be written."""
+    folder = os.path.dirname(next(path for path in project.outs(stage) if not Path(path).suffix))
+    project.forget(stage)
+    (project.root / folder).mkdir(parents=True, exist_ok=True)
+    pages = sum(-(-file.stat().st_size // 4096) for file in (project.root / folder).rglob("*") if file.is_file())
+    copied = f'cp -a "$saved"/. {folder} && rm -r "$saved"'
+    full = f"mount -t tmpfs -o size={4 * pages + 4}k none {folder} && {copied}"
+    yield try_mount(project, stage, folder, full, "disk full", "no space left")
+    read_only = f"mount -t tmpfs none {folder} && {copied} && mount -o remount,ro {folder}"
+    yield try_mount(project, stage, folder, read_only, "read-only output folder", "read-only")
+
+
+@contextmanager
+def damaged(path: Path, damage: Callable[[Path], None]) -> Iterator[None]:
+    """A file, spoilt; put back at the end if nobody else has."""
+    before = path.read_bytes()
+    damage(path)
+    try:
+        yield
+    finally:
+        if not path.exists() or path.read_bytes() != before:
+            path.write_bytes(before)
+
+
+def halve(path: Path) -> None:
+    """Cut a file short."""
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def flip(path: Path) -> None:
+    """Change one bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.unlink()
+    path.write_bytes(content)
+
+
+UPSTREAM = {
+    "base@base": (["stages/base.py", "model=base"], "data/corpus/corpus.parquet"),
+    "zero": (["stages/zero.py"], "data/models/base/model.safetensors"),
+    "cold_start_data": (["stages/cold_start_data.py"], "data/models/zero/model.safetensors"),
+    "cold_start": (["stages/cold_start.py"], "data/cold_start/examples.parquet"),
+    "reasoning_rl": (["stages/reasoning_rl.py"], "data/models/cold_start/tokenizer.json"),
+    "rejection_sampling": (["stages/rejection_sampling.py"], "data/prompts/rejection.parquet"),
+    "sft": (["stages/sft.py"], "data/sft/examples.parquet"),
+    "reward_model@helpful": (["stages/reward_model.py", "model=reward_helpful"], "data/general/preference.parquet"),
+    "final_rl": (["stages/final_rl.py"], "data/reward_models/helpful/model.safetensors"),
+    "distill@qwen": (["stages/distill.py", "model=distill_qwen"], "data/models/base_qwen/config.json"),
+    "student_rl@qwen": (["stages/student_rl.py", "model=student_rl_qwen"], "data/models/base_qwen/chat_template.jinja"),
+    "evaluate@r1": (["stages/evaluate.py", "model=r1"], "data/models/r1/manifest.json"),
+    "report": (["stages/report.py"], "data/evaluations/r1/problems.parquet"),
+}
+"""Stage, its command by hand, and a file of an upstream artifact."""
+
+
+def try_damage(project: Project, stage: str) -> Iterator[Outcome]:
+    """An upstream file cut short, altered or missing: the stage by hand refuses it, `dvc repro` restores it."""
+    command, name = UPSTREAM[stage]
+    path = project.root / name
+    for fault, damage in (("cut short", halve), ("altered by hand", flip), ("missing", Path.unlink)):
+        with damaged(path, damage):
+            code, output = project.run("python", *command)
+            shown = next((line for line in output.splitlines() if line.startswith("error:")), "")
+            clear = code == 1 and shown and "Traceback" not in output
+            lost = project.go_on(stage)
+        yield Outcome(stage, f"{name} {fault}", shown[:160], lost if clear else f"no clear message: {output[-300:]}")
+
+
+def try_locks(project: Project, stage: str) -> Iterator[Outcome]:
+    """What a killed DVC leaves behind, and a lock file from another world."""
+    rwlock = '{"%s": {"write": {"pid": 4194300, "cmd": "dvc repro"}, "read": []}}' % (project.root / "data/models/zero")
+    for fault, name, content in (
+        ("lock file of a dead dvc", ".dvc/tmp/lock", "4194300"),
+        ("read-write lock of a dead dvc", ".dvc/tmp/rwlock", rwlock),
+        ("read-write lock cut short", ".dvc/tmp/rwlock", rwlock[:40]),
+    ):
+        project.forget(stage)
+        (project.root / name).write_text(content)
+        lost = project.go_on(stage)
+        yield Outcome(stage, fault, "dvc repro runs" if not lost else "", lost)
+    altered = project.lock.replace(project.expected["data/models/base"], "0" * 32 + ".dir")
+    for fault, content in (("dvc.lock of another run", altered), ("dvc.lock cut short", project.lock[:-100])):
+        (project.root / "dvc.lock").write_text(content)
+        code, output = project.run("dvc", "repro", stage)
+        shown = next((line for line in output.splitlines() if line.startswith("ERROR")), "dvc repro runs")
+        problem = "a stack trace" if "Traceback" in output else ""
+        if code:  # DVC names the file; the one in git is whole
+            (project.root / "dvc.lock").write_text(project.lock)
+        yield Outcome(stage, fault, shown[:160], problem or project.go_on(stage))
+
+
+# --- all of it --------------------------------------------------------------
+
+
+def faults(project: Project, chosen: list[str]) -> Iterator[Outcome]:
+    """Every fault of the chosen stages; of a matrix' stages one is tried thoroughly, the others in short."""
+    known = set()
+    for stage in chosen:
+        name = stage.partition("@")[0]
+        yield from try_kills(project, stage, thorough=name not in known)
+        if name not in known:
+            yield from try_full_and_read_only(project, stage)
+        known.add(name)
+        if stage in UPSTREAM:
+            yield from try_damage(project, stage)
+    if "zero" in chosen:
+        yield from try_locks(project, "zero")
+
+
+def main() -> int:
+    """Run the chosen faults and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--stages", nargs="+", metavar="STAGE", help="stages of dvc.lock, such as zero or base@base")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        project = Project(Path(directory, "project"))
+        chosen = arguments.stages or list(project.stages())
+        outcomes = []
+        print("| stage | fault | what the user sees | lost |\n|---|---|---|---|")
+        for outcome in faults(project, chosen):
+            outcomes.append(outcome)
+            row = (outcome.stage, outcome.fault, outcome.seen, outcome.lost or "nothing")
+            print("| " + " | ".join(cell.replace("|", "/").replace("\n", " ") for cell in row) + " |", flush=True)
+        code, _ = project.run("dvc", "repro")
+        differ = [path for path, digest in project.outputs().items() if project.expected[path] != digest]
+    lost = [outcome for outcome in outcomes if outcome.lost]
+    whole = not code and not differ
+    print(f"\n{len(outcomes)} faults, {len(lost)} with a loss; a last `dvc repro` {'ends' if not code else 'FAILS'}, ")
+    print(f"{len(project.expected)} outputs, {len(differ)} of them different from the undisturbed run's")
+    return 0 if whole and not lost else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
