@@ -1,7 +1,7 @@
 """Break the smoke DAG in every way we could think of, and see that nothing is lost.
 
-    python bench/faults.py                     # everything, half an hour on two cores
-    python bench/faults.py --stages zero sft   # only what these stages can suffer
+    python -m bench.faults                     # everything, half an hour on two cores
+    python -m bench.faults --stages zero sft   # only what these stages can suffer
 
 Runs the smoke DAG in a copy of the project, notes the hash of every output, and
 then, fault by fault: makes one stage run anew, disturbs it, checks that nothing
@@ -12,6 +12,7 @@ Prints a table as Markdown; exit code 1 if anything was lost.
 """
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -23,13 +24,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import yaml
 
 from r1.artifacts import BrokenArtifact, check_whole
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.conftest import copy_project
 
 
 @dataclass(frozen=True)
@@ -146,20 +147,6 @@ class Project:
         return ", ".join([f"{path} differs" for path in differ] + [f"{path} is missing" for path in missing])
 
 
-def copy_project(target: Path) -> None:
-    """This working tree, without data, as a git repository of its own."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in listed.stdout.splitlines():
-        generated = name.startswith("data/") and not name.startswith("data/external/")
-        if not generated and name != "dvc.lock" and (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target / name)
-    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "t"]):
-        subprocess.run(["git", *command], cwd=target, check=True)
-
-
 def remove(path: Path) -> None:
     """Delete a file or a directory, or find none."""
     if path.is_dir():
@@ -172,24 +159,27 @@ def remove(path: Path) -> None:
 
 
 def kill(project: Project, stage: str, signum: signal.Signals, ready: Callable[[float], bool]) -> str:
-    """Run a stage and send its whole process group a signal once `ready(seconds since start)`; what was seen."""
+    """Run a stage and signal its whole process group once `ready(seconds since the stage began)`; what was seen."""
+    output: list[str] = []
     with project.start("dvc", "repro", stage) as process:
+        reader = Thread(target=output.extend, args=(process.stdout,))
+        reader.start()
+        while process.poll() is None and not any(line.startswith("Running stage") for line in output):
+            time.sleep(0.01)
         started = time.perf_counter()
         while process.poll() is None and not ready(time.perf_counter() - started):
             time.sleep(0.0005)
         came_late = process.poll() is not None
         if not came_late:
             os.killpg(process.pid, signum)
-        output = process.communicate()[0]
-    # A process that outlives its group's leader is not to write into the next run.
-    while alive(process.pid):
+        reader.join()
+    while alive(process.pid):  # one that outlives its group's leader is not to write into the next run
         time.sleep(0.05)
     if came_late:
         return "ended before the signal"
-    if "Traceback" in output and signum != signal.SIGKILL:
+    if any("Traceback" in line for line in output) and signum != signal.SIGKILL:
         return "a stack trace"
-    shown = [line for line in output.splitlines() if line.startswith(("interrupted", "error"))]
-    return shown[0] if shown else "killed"
+    return next((line.strip() for line in output if line.startswith("interrupted")), "killed")
 
 
 def alive(group: int) -> bool:
@@ -321,24 +311,24 @@ def try_damage(project: Project, stage: str) -> Iterator[Outcome]:
 
 
 def try_locks(project: Project, stage: str) -> Iterator[Outcome]:
-    """What a killed DVC leaves behind, and a lock file from another world."""
-    rwlock = '{"%s": {"write": {"pid": 4194300, "cmd": "dvc repro"}, "read": []}}' % (project.root / "data/models/zero")
+    """What a killed DVC leaves behind, and a dvc.lock from another world."""
+    owner = {"pid": 2**22 - 4, "cmd": "dvc repro"}
+    rwlock = json.dumps({"write": {str(project.root / "data/models/zero"): owner}, "read": {}})
+    altered = project.lock.replace(project.expected["data/models/base"], "0" * 32 + ".dir")
     for fault, name, content in (
-        ("lock file of a dead dvc", ".dvc/tmp/lock", "4194300"),
+        ("lock file of a dead dvc", ".dvc/tmp/lock", str(owner["pid"])),
         ("read-write lock of a dead dvc", ".dvc/tmp/rwlock", rwlock),
         ("read-write lock cut short", ".dvc/tmp/rwlock", rwlock[:40]),
+        ("dvc.lock of another run", "dvc.lock", altered),
+        ("dvc.lock cut short", "dvc.lock", project.lock[:-100]),
     ):
         project.forget(stage)
         (project.root / name).write_text(content)
-        lost = project.go_on(stage)
-        yield Outcome(stage, fault, "dvc repro runs" if not lost else "", lost)
-    altered = project.lock.replace(project.expected["data/models/base"], "0" * 32 + ".dir")
-    for fault, content in (("dvc.lock of another run", altered), ("dvc.lock cut short", project.lock[:-100])):
-        (project.root / "dvc.lock").write_text(content)
         code, output = project.run("dvc", "repro", stage)
         shown = next((line for line in output.splitlines() if line.startswith("ERROR")), "dvc repro runs")
         problem = "a stack trace" if "Traceback" in output else ""
-        if code:  # DVC names the file; the one in git is whole
+        if code:  # DVC's message names the file; dvc.lock is in git, the others may go
+            (project.root / name).unlink()
             (project.root / "dvc.lock").write_text(project.lock)
         yield Outcome(stage, fault, shown[:160], problem or project.go_on(stage))
 
@@ -366,6 +356,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--stages", nargs="+", metavar="STAGE", help="stages of dvc.lock, such as zero or base@base")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if started in the background, and inherited
     with tempfile.TemporaryDirectory() as directory:
         project = Project(Path(directory, "project"))
         chosen = arguments.stages or list(project.stages())

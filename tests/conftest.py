@@ -1,5 +1,6 @@
 """Tiny models, made once a session: the real classes at the smallest size."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,20 @@ def run_alone(code: str) -> None:
     """Run Python code in a process of its own; its errors are this test's."""
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-3000:]
+
+
+def copy_project(target: Path) -> None:
+    """This working tree, without what the stages make, as a git repository of its own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in listed.stdout.splitlines():
+        generated = name.startswith("data/") and not name.startswith("data/external/")
+        if not generated and name != "dvc.lock" and (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "t"]):
+        subprocess.run(["git", *command], cwd=target, check=True)
 
 
 @pytest.fixture(scope="session", params=["qwen3", "deepseek_v3"])

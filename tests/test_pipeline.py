@@ -2,7 +2,6 @@
 
 import json
 import runpy
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import yaml
 
 from r1.artifacts import content_hash, source_closure
 from r1.config import ModelName
-from tests.conftest import ROOT
+from tests.conftest import ROOT, copy_project
 
 RECIPE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 ABLATION: dict[str, Any] = yaml.safe_load((ROOT / "experiments" / "algorithms" / "dvc.yaml").read_text())["stages"]
@@ -69,15 +68,7 @@ def dvc(project: Path, *arguments: str) -> str:
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy of this project in which the smoke DAG has run."""
     project = tmp_path_factory.mktemp("smoke") / "project"
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in listed.stdout.splitlines():
-        if not name.startswith("data/") and name != "dvc.lock" and (ROOT / name).is_file():
-            (project / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, project / name)
-    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "t"]):
-        subprocess.run(["git", *command], cwd=project, check=True)
+    copy_project(project)
     subprocess.run([sys.executable, "-m", "r1", "compose", "profile=smoke"], cwd=project, check=True)
     # The stages must run this copy's library, so it comes first on their path.
     with pytest.MonkeyPatch.context() as patch:
