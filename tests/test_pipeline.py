@@ -4,7 +4,7 @@ import json
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -56,25 +56,40 @@ def test_params_are_what_the_stage_may_read(name: str) -> None:
     assert reads == declared | ({"seed"} if "seed=" in STAGES[name]["cmd"] else set())
 
 
-def dvc(project: Path, *arguments: str) -> str:
-    result = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], cwd=project, capture_output=True, text=True, check=False
-    )
+def dvc(project: Path, *arguments: str, without: Callable[..., list[str]] = lambda *command: list(command)) -> str:
+    command = without(sys.executable, "-m", "dvc", *arguments)
+    result = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     return result.stdout
 
 
+# In a network namespace that has the loopback alone, where the kernel lets us make one.
+CUT_OFF = ["unshare", "--map-root-user", "--net"]
+LOOPBACK = """
+import fcntl, os, socket, struct, sys
+fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def offline(*command: str) -> list[str]:
+    """The command, cut off from any network."""
+    possible = subprocess.run([*CUT_OFF, "true"], capture_output=True, check=False).returncode == 0
+    return [*CUT_OFF, sys.executable, "-c", LOOPBACK, *command] if possible else list(command)
+
+
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of this project in which the smoke DAG has run."""
+    """A copy of this project in which the smoke DAG has run, without any network."""
     project = tmp_path_factory.mktemp("smoke") / "project"
     copy_project(project)
     subprocess.run([sys.executable, "-m", "r1", "compose", "profile=smoke"], cwd=project, check=True)
     # The stages must run this copy's library, so it comes first on their path.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(project))
+        patch.setenv("PYTHONPATH", f"{project}:{project / 'tests' / 'offline'}")
+        patch.setenv("R1_NETWORK_LOG", str(project / "network.log"))
         patch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
-        dvc(project, "repro")
+        dvc(project, "repro", without=offline)
         yield project
 
 
@@ -99,6 +114,16 @@ def test_every_artifact_has_its_fixed_name(smoke: Path) -> None:
             ):
                 assert set(level[name]) == {"mean", "low", "high", "n"}
                 assert level[name]["low"] <= level[name]["mean"] <= level[name]["high"]
+
+
+def test_nothing_looked_for_a_network(smoke: Path) -> None:
+    log = smoke / "network.log"
+    assert not log.exists(), log.read_text()
+    subprocess.run(
+        [sys.executable, "-c", "import socket; socket.socket().connect_ex(('192.0.2.1', 80))"], cwd=smoke, check=True
+    )
+    assert "socket.connect 192.0.2.1" in log.read_text(), "or else the log would be empty whatever happens"
+    log.unlink()
 
 
 def test_claims_are_judged(smoke: Path) -> None:

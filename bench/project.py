@@ -1,0 +1,127 @@
+"""The smoke DAG in a directory of its own, for benches to run, break and compare."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from r1.artifacts import BrokenArtifact, check_whole
+from tests.conftest import copy_project
+
+
+class Project:
+    """A copy of this project in which the smoke DAG has run undisturbed.
+
+    Attributes:
+        root: its directory.
+        seconds: that each stage took.
+        lock: dvc.lock after the run.
+        expected: hash of every output, by path.
+    """
+
+    def __init__(self, root: Path, *overrides: str) -> None:
+        """Args: where to make it; overrides of the smoke profile."""
+        self.root = root
+        copy_project(root)
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(root),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        self.run("python", "-m", "r1", "compose", "profile=smoke", *overrides)
+        self.seconds = self._first_run()
+        self.lock = (root / "dvc.lock").read_text()
+        self.expected = self.outputs()
+
+    def _first_run(self) -> dict[str, float]:
+        """Run everything once; seconds that each stage took."""
+        seconds: dict[str, float] = {}
+        stage, started = "", time.perf_counter()
+        with self.start("dvc", "repro") as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith("Running stage"):
+                    seconds[stage], started = time.perf_counter() - started, time.perf_counter()
+                    stage = line.split("'")[1]
+                    print(f"undisturbed: {stage}", file=sys.stderr, flush=True)
+        seconds[stage] = time.perf_counter() - started
+        if process.returncode:
+            raise SystemExit("the undisturbed run failed")
+        return seconds
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command in a session of its own, its output merged."""
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def run(self, *command: str) -> tuple[int, str]:
+        """Run a command to its end: exit code and output."""
+        with self.start(*command) as process:
+            output = process.communicate()[0]
+        return process.returncode, output
+
+    def stages(self) -> dict[str, Any]:
+        """The lock's stages."""
+        return dict(yaml.safe_load((self.root / "dvc.lock").read_text())["stages"])
+
+    def outs(self, stage: str) -> list[str]:
+        """Paths that a stage writes."""
+        return [out["path"] for out in yaml.safe_load(self.lock)["stages"][stage]["outs"]]
+
+    def outputs(self) -> dict[str, str]:
+        """Hash of every output that the clock does not decide."""
+        return {
+            out["path"]: out["md5"]
+            for stage in self.stages().values()
+            for out in stage["outs"]
+            if "throughput" not in out["path"]
+        }
+
+    def forget(self, stage: str) -> None:
+        """As if the stage had never run: its outputs, its part of the lock, DVC's memory of the run."""
+        for path in self.outs(stage):
+            remove(self.root / path)
+        locked = yaml.safe_load((self.root / "dvc.lock").read_text())
+        locked["stages"].pop(stage, None)
+        (self.root / "dvc.lock").write_text(yaml.safe_dump(locked, sort_keys=False))
+        remove(self.root / ".dvc/cache/runs")
+
+    def half_written(self) -> list[str]:
+        """Artifacts that are there under their name but not whole."""
+        broken = []
+        for path in {out for stage in yaml.safe_load(self.lock)["stages"] for out in self.outs(stage)}:
+            if (self.root / path).is_dir():
+                try:
+                    check_whole(self.root / path)
+                except BrokenArtifact as error:
+                    broken.append(str(error))
+        return broken
+
+    def go_on(self, stage: str) -> str:
+        """`dvc repro` of the stage; what was lost, or nothing."""
+        code, output = self.run("dvc", "repro", stage)
+        if code:
+            return f"dvc repro failed: {output[-300:]}"
+        differ = [path for path, digest in self.outputs().items() if self.expected[path] != digest]
+        missing = sorted(set(self.expected) - set(self.outputs()))
+        return ", ".join([f"{path} differs" for path in differ] + [f"{path} is missing" for path in missing])
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a directory, or find none."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
