@@ -73,7 +73,11 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     for name in listed.stdout.splitlines():
-        if (not name.startswith("data/") or name.startswith("data/external/")) and name != "dvc.lock" and (ROOT / name).is_file():
+        if (
+            (not name.startswith("data/") or name.startswith("data/external/"))
+            and name != "dvc.lock"
+            and (ROOT / name).is_file()
+        ):
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, project / name)
     for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "t"]):

@@ -185,5 +185,8 @@ def _is_joined(neighbour: str) -> bool:
 
 def _is_verifiable(gold: str, task: str) -> bool:
     """True if a response that gives the gold answer is rewarded, as it stands or well written."""
-    written = (gold, mathematics.well_written(gold)) if task == mathematics.NAME else (gold,)
-    return any(is_correct(f"<think>.</think><answer>{answer}</answer>", task, gold) for answer in written)
+
+    def rewarded(answer: str) -> bool:
+        return is_correct(f"<think>.</think><answer>{answer}</answer>", task, gold)
+
+    return rewarded(gold) or (task == mathematics.NAME and rewarded(mathematics.well_written(gold)))

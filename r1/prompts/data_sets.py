@@ -45,16 +45,16 @@ def draw_data_sets(
                 fresh.append(problem)
             else:
                 reasons[stands] += 1
-        said = f"prepare.data_sets.{name}: {data_set.path}: {tally(len(fresh), reasons)}"
+        key, said = f"prepare.data_sets.{name}", f"{data_set.path}: {tally(len(fresh), reasons)}"
         if not fresh:
-            raise NothingUsable(said)
-        print(said, flush=True)
+            raise NothingUsable(f"{key}: {said}")
+        print(f"{key}: {said}", flush=True)
         taken |= {normalise(problem.question): "in_another_data_set" for problem in fresh}
         used = {split: _choose(fresh, split, data_set, seed) for split in data_set.splits}
         for split, chosen in used.items():
             asked = data_set.splits[split]
             if len(chosen) < (1 if asked == "all" else asked):
-                raise TooFewProblems(f"prepare.data_sets.{name}.splits.{split} = {asked}: only {len(chosen)}; {said}")
+                raise TooFewProblems(f"{key}.splits.{split} = {asked}: only {len(chosen)} belong there; {said}")
             drawn[split] += [as_row(problem, name, data_set) for problem in chosen]
         counts[name] = {
             "rows": len(fresh) + reasons.total(),
