@@ -175,7 +175,8 @@ def _is_needed(text: str, index: int) -> bool:
         return _is_joined(before) and _is_joined(after)
     if _SELECTOR.match(character):
         return bool(before) and not before.isspace() and not _INVISIBLE.match(before)
-    return character in _MARKS and any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
+    letters = (letter for letter in text if letter not in _MARKS)  # two of the marks are "letters" of such scripts
+    return character in _MARKS and any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters)
 
 
 def _is_joined(neighbour: str) -> bool:
