@@ -118,10 +118,12 @@ def examine(prompt: Any, answer: Any, task: str) -> Problem | Reason:
         return "prompt_too_long"
     if _is_missing(answer):
         return "missing_answer"
-    gold = _as_text(answer)
-    if gold is None:
+    written = _as_text(answer)
+    if written is None:
         return "answer_not_text"
-    question, gold = (text.replace("\r\n", "\n").strip() for text in (prompt, gold))
+    question, gold = (text.replace("\r\n", "\n").strip() for text in (prompt, written))
+    if not gold:
+        return "missing_answer"
     broken = _broken_because(question) or _broken_because(gold)
     if broken is not None:
         return broken

@@ -54,11 +54,11 @@ def read_pairs(path: Path, prompt_column: str, answer_column: str) -> Iterator[P
         if path.stat().st_size == 0:
             raise BadFile("is empty")
         yield from _read_parquet(path, columns) if path.suffix == ".parquet" else _read_jsonl(path, columns)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.strerror:
             raise BadFile(f"cannot be read ({error.strerror})") from error
         said = "".join(filter(str.isprintable, str(error).partition("\n")[0])).rstrip(".")
-        raise BadFile(f"is no whole parquet file ({said})") from error  # pyarrow raises either
+        raise BadFile(f"is no whole parquet file ({said})") from error  # pyarrow raises any of them
 
 
 def _check_found(columns: dict[str, str], found: list[str]) -> None:
