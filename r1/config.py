@@ -5,12 +5,22 @@ fails in well under two seconds, before any model loads. Values live in conf/;
 params.yaml is their composition, which DVC tracks and every stage reads.
 """
 
+import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -42,6 +52,8 @@ ModelName = Literal[
     "student_rl_llama",
 ]
 TemplateName = Literal["chat", "r1_zero", "r1_zero_short"]
+Level = Literal["train", "hard", "transfer"]
+PromptSplit = Literal["cold_start", "rl", "rejection", "evaluate"]
 
 
 class Section(BaseModel):
@@ -231,13 +243,43 @@ class Family(Section):
     """
 
     task: Literal["chain_sum", "basic_arithmetic", "complex_arithmetic"]
-    level: Literal["train", "hard", "transfer"]
+    level: Level
     options: dict[str, Any]
     documents: int = Field(ge=0)
     cold_start: int = Field(ge=0)
     rl: int = Field(ge=0)
     rejection: int = Field(ge=0)
     evaluate: int = Field(ge=0)
+
+
+class DataSet(Section):
+    """A local file of problems with answers that a task's verifier judges.
+
+    Attributes:
+        path: .jsonl or .parquet, from the project's root; data/external/ is what DVC watches. An absolute
+            path may lead anywhere.
+        task: whose verifier judges answers; `math` is math-verify.
+        level: as a family's.
+        prompt_column, answer_column: where the question and its one answer stand.
+        splits: how many problems go where, or `all` of a split's. A data set that feeds a single split feeds it
+            with any of its problems; one that feeds several shares them out by identity, as families do.
+    """
+
+    path: str
+    task: Literal["chain_sum", "basic_arithmetic", "complex_arithmetic", "math"]
+    level: Level
+    prompt_column: str
+    answer_column: str
+    splits: Mapping[PromptSplit, PositiveInt | Literal["all"]] = Field(min_length=1)
+
+    @field_validator("path")
+    @classmethod
+    def _path_is_readable(cls, path: str) -> str:
+        if not path.endswith((".jsonl", ".parquet")):
+            raise ValueError("a data set is a .jsonl or a .parquet file")
+        if os.path.normpath(path).split(os.sep)[0] == os.pardir:
+            raise ValueError("leads out of the project: put the file into data/external/, or give an absolute path")
+        return path
 
 
 class Styles(Section):
@@ -280,11 +322,19 @@ class General(Section):
 
 
 class Prepare(Section):
-    """The world: problems by family, the corpus' styles, general prompts."""
+    """The world: problems by family and from data sets, the corpus' styles, general prompts."""
 
     families: dict[str, Family]
+    data_sets: dict[str, DataSet]
     styles: Styles
     general: General
+
+    @model_validator(mode="after")
+    def _names_stand_once(self) -> Self:
+        for name in self.data_sets:
+            if name in self.families:
+                raise ValueError(f"data_sets.{name}: a family has this name, and rows would not say which made them")
+        return self
 
 
 class PolicyOptimization(Section):

@@ -6,6 +6,11 @@ from typing import Any
 import pandas as pd
 
 from r1.artifacts import BrokenArtifact
+from r1.errors import UserError
+
+
+class NoRows(UserError):
+    """There is a file, and nothing in it."""
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -18,11 +23,14 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
 
     Raises:
         BrokenArtifact: if the file is missing or no parquet.
+        NoRows: if it has none; whatever reads one cannot do without.
     """
     try:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise BrokenArtifact(f"{path} cannot be read ({error}): run `dvc repro` to make it") from error
+    if frame.empty:
+        raise NoRows(f"{path} has no rows: the stage that makes it was asked for none, see its numbers in params.yaml")
     return as_rows(frame)
 
 

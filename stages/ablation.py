@@ -19,7 +19,7 @@ def main(run: Run) -> None:
     from tempfile import TemporaryDirectory
 
     from r1.artifacts import write_json
-    from r1.data import read_rows
+    from r1.data import NoRows, read_rows
     from r1.evaluation.evaluate import per_problem, sample_problems
     from r1.models.loading import save
     from r1.sampling import open_sampler
@@ -41,10 +41,12 @@ def main(run: Run) -> None:
     algorithm = config.rl.algorithm.model_copy(update={"mini_batches": ablation.mini_batches})
     rl = config.rl.model_copy(update={"algorithm": algorithm})
     inputs = run.inputs(base, PROMPTS, problems)
+    asked = [row for row in read_rows(problems) if row["level"] == "train"]
+    if not asked:
+        raise NoRows(f"{problems} has no problem of level train, which is what this trains on")
     checkpoints = replace(run, name=cell).checkpoints(inputs)
     trained = train_on_rules(rl, Path(base), settings, seed, Path(f"data/ablation/curves/{cell}.csv"), checkpoints)
 
-    asked = [row for row in read_rows(problems) if row["level"] == "train"]
     with TemporaryDirectory() as policy:
         save(trained.model, trained.tokenizer, Path(policy))
         samples = sample_problems(open_sampler(Path(policy), config.evaluate.engine), asked, config.evaluate, seed)

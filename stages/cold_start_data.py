@@ -16,7 +16,7 @@ def main(run: Run) -> None:
     from pathlib import Path
 
     from r1.curation.cold_start import with_few_shot
-    from r1.curation.filters import Candidate, acceptance, as_table, rewrite, select
+    from r1.curation.filters import Candidate, acceptance, as_table, check_kept, rewrite, select
     from r1.data import read_rows, write_rows
     from r1.models.chat import as_messages
     from r1.sampling import open_sampler
@@ -49,6 +49,7 @@ def main(run: Run) -> None:
     ]
 
     reasons = select(candidates, settings.max_paragraph_words, settings.max_kept_per_prompt, settings.max_examples)
+    check_kept(reasons)
     examples = [
         {"prompt": candidate.problem["prompt"], "completion": rewrite(candidate.completion.text)}
         for candidate, reason in zip(candidates, reasons, strict=True)

@@ -4,7 +4,8 @@
 
 Writes data/prompts/{cold_start,rl,rejection,evaluate}.parquet,
 data/general/{sft,preference,rl,evaluate}.parquet and data/corpus/corpus.parquet.
-No problem of an evaluation split stands anywhere else; the metrics say so.
+No problem of an evaluation split stands anywhere else; the metrics say so, and
+count the rows of data sets that were dropped, by reason.
 """
 
 from r1.stage import Run, stage
@@ -13,9 +14,13 @@ from r1.stage import Run, stage
 @stage("prepare")
 def main(run: Run) -> None:
     from dataclasses import asdict
+    from itertools import chain
+    from pathlib import Path
 
+    from r1.artifacts import content_hash
     from r1.corpus.build import build_corpus
     from r1.data import write_rows
+    from r1.prompts.data_sets import draw_data_sets
     from r1.prompts.general import draw
     from r1.prompts.splits import GENERAL_BUCKETS, as_row, contamination, draw_problems
 
@@ -34,9 +39,18 @@ def main(run: Run) -> None:
         for split in ("sft", "preference", "rl", "evaluate")
     }
     corpus = build_corpus(settings, seed)
+    generated = (row["prompt"] for row in chain(*prompts.values(), *general.values(), corpus))
+    from_files, data_sets = draw_data_sets(settings.data_sets, generated, seed)
+    for split, rows in from_files.items():
+        prompts[split] += rows
+    sources = {data_set.path: content_hash(Path(data_set.path)) for data_set in settings.data_sets.values()}
 
-    for target, files in (("data/prompts", prompts), ("data/general", general), ("data/corpus", {"corpus": corpus})):
-        with run.artifact(target, inputs={}, counts={name: len(rows) for name, rows in files.items()}) as directory:
+    for target, inputs, files in (
+        ("data/prompts", sources, prompts),
+        ("data/general", {}, general),
+        ("data/corpus", {}, {"corpus": corpus}),
+    ):
+        with run.artifact(target, inputs, counts={name: len(rows) for name, rows in files.items()}) as directory:
             for name, rows in files.items():
                 write_rows(directory / f"{name}.parquet", rows)
 
@@ -53,6 +67,7 @@ def main(run: Run) -> None:
             "problems": {split: len(rows) for split, rows in prompts.items()},
             "general": {split: len(rows) for split, rows in general.items()},
             "documents": len(corpus),
+            "data_sets": data_sets,
         }
     )
 

@@ -14,7 +14,7 @@ def main(run: Run) -> None:
     import time
     from pathlib import Path
 
-    from r1.curation.filters import Candidate, acceptance, as_table, select
+    from r1.curation.filters import Candidate, acceptance, as_table, check_kept, select
     from r1.data import read_rows, write_rows
     from r1.models.chat import as_messages
     from r1.sampling import open_sampler
@@ -36,6 +36,7 @@ def main(run: Run) -> None:
     # No more reasoning examples than there are general ones to go with them.
     most = int(len(general_rows) / settings.general_ratio) if settings.general_ratio else None
     reasons = select(candidates, settings.max_paragraph_words, settings.max_kept_per_prompt, most)
+    check_kept(reasons)
     reasoning = [
         {"prompt": candidate.problem["prompt"], "completion": candidate.completion.text, "kind": "reasoning"}
         for candidate, reason in zip(candidates, reasons, strict=True)

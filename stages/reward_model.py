@@ -12,7 +12,7 @@ from r1.stage import Run, stage
 def main(run: Run) -> None:
     from pathlib import Path
 
-    from r1.data import read_rows
+    from r1.data import NoRows, read_rows
     from r1.models.loading import save
     from r1.training.reward_model import train_reward_model
 
@@ -20,6 +20,8 @@ def main(run: Run) -> None:
     base, source = "data/models/base", "data/general/preference.parquet"
     inputs = run.inputs(base, source)
     pairs = [row for row in read_rows(source) if row["kind"] == kind]
+    if not pairs:
+        raise NoRows(f"{source} has no {kind} pair: raise prepare.general.preference")
     model, tokenizer, metrics = train_reward_model(
         Path(base), pairs, run.config.reward_model, run.config.seed, run.curve
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from r1.errors import UserError
 from r1.rewards.accuracy import is_correct
 from r1.sampling import Completion
 from r1.text import parse_response, unreadable_because
@@ -23,6 +24,10 @@ Reason = Literal[
     "enough_for_prompt",
     "enough",
 ]
+
+
+class NothingKept(UserError):
+    """No candidate passed the filters."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,20 @@ def select(
             kept += 1
         reasons.append(reason)
     return reasons
+
+
+def check_kept(reasons: Sequence[Reason]) -> None:
+    """Refuse to go on with an empty set, here where it is known why it is empty.
+
+    Raises:
+        NothingKept: with the counts by reason.
+    """
+    if "kept" not in reasons:
+        counts = ", ".join(f"{reason} {count}" for reason, count in Counter(reasons).most_common())
+        raise NothingKept(
+            f"nothing passed the filters, of {len(reasons)} completions: {counts}; "
+            "the model that was sampled has to learn more first, or max_new_tokens is too low"
+        )
 
 
 def rewrite(completion: str) -> str:

@@ -11,6 +11,7 @@ from transformers import (
     AutoModelForTokenClassification,
     AutoTokenizer,
     BatchEncoding,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -65,6 +66,11 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[list[
         list(conversations), add_generation_prompt=True, tokenize=True, return_dict=True
     )
     return cast(BatchEncoding, rendered)["input_ids"]  # type: ignore[no-any-return]
+
+
+def context_length(config: PretrainedConfig) -> int | None:
+    """Tokens that a model can attend to, prompt and completion together; None where its positions have no end."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:

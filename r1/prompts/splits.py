@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from r1.config import Family
+from r1.config import DataSet, Family, PromptSplit
 from r1.errors import UserError
 from r1.tasks import TASKS, Problem, bucket, normalise
 
-Split = Literal["evaluate", "cold_start", "rl", "rejection", "corpus"]
+Split = PromptSplit | Literal["corpus"]
 
 PROBLEM_BUCKETS: dict[Split, range] = {
     "evaluate": range(0, 10),
@@ -30,7 +30,7 @@ _PATIENCE = 200_000
 
 
 class TooFewProblems(UserError):
-    """A family has not as many distinct problems in a split as were asked for."""
+    """A family or data set has not as many distinct problems in a split as were asked for."""
 
 
 def draw_problems(
@@ -73,7 +73,7 @@ def _draw(name: str, family: Family, split: Split, count: int, seed: int, distin
     return drawn
 
 
-def as_row(problem: Problem, name: str, family: Family) -> dict[str, Any]:
+def as_row(problem: Problem, name: str, family: Family | DataSet) -> dict[str, Any]:
     """A problem as a row of a prompts file."""
     return {
         "prompt": problem.question,

@@ -8,9 +8,9 @@ import torch
 from transformers import GenerationConfig
 
 from r1.config import Sampling, TransformersEngine
-from r1.models.loading import load_model, load_tokenizer, prompt_ids
+from r1.models.loading import context_length, load_model, load_tokenizer, prompt_ids
 from r1.progress import track
-from r1.sampling.interface import Completion, Conversation
+from r1.sampling.interface import Completion, Conversation, check_context
 
 
 class TransformersSampler:
@@ -30,6 +30,7 @@ class TransformersSampler:
     def sample(self, conversations: Sequence[Conversation], sampling: Sampling, seed: int) -> list[list[Completion]]:
         """See Sampler."""
         prompts = prompt_ids(self.tokenizer, conversations)
+        check_context(conversations, prompts, sampling.max_new_tokens, context_length(self.model.config))
         # Longest first: little padding, and memory runs out at once if it runs out.
         order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
         per_batch = max(1, self.batch_size // sampling.num_samples)

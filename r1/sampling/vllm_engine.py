@@ -9,7 +9,7 @@ from transformers import AutoConfig
 
 from r1.config import Sampling, VllmEngine
 from r1.models.loading import load_tokenizer, prompt_ids
-from r1.sampling.interface import Completion, Conversation
+from r1.sampling.interface import Completion, Conversation, check_context
 
 
 def set_environment(engine: VllmEngine) -> None:
@@ -60,6 +60,7 @@ class VllmSampler:
         torch.manual_seed(seed)
 
         prompts = prompt_ids(self.tokenizer, conversations)
+        check_context(conversations, prompts, sampling.max_new_tokens, self.llm.model_config.max_model_len)
         outputs = self.llm.generate(
             [TokensPrompt(prompt_token_ids=ids) for ids in prompts],
             [

@@ -18,3 +18,11 @@ def verify(predicted: str, gold: str) -> bool:
         return False
     completion = [{"role": "assistant", "content": f"\\boxed{{{predicted}}}"}]
     return bool(accuracy_reward([completion], [f"\\boxed{{{gold}}}"])[0] == 1.0)
+
+
+def well_written(gold: str) -> str:
+    """A gold answer as math-verify reads it: it takes "\\frac12" for gold, but wants \\frac{1}{2} for an answer."""
+    from math_verify import parse
+
+    read = parse(f"\\boxed{{{gold}}}")
+    return str(read[-1]) if read else gold

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -46,10 +47,12 @@ class Task(Protocol):
 def normalise(text: str) -> str:
     """Case, white space and punctuation removed, so that only what is asked remains.
 
+    So are differences of encoding (Unicode's NFKC): "é" is one character or two, "５" is 5.
+
     >>> normalise("What is  5 - 3?") == normalise("what is 5 - 3")
     True
     """
-    return " ".join(re.findall(r"[\w+*/()-]+", text.lower()))
+    return " ".join(re.findall(r"[\w+*/()-]+", unicodedata.normalize("NFKC", text).lower()))
 
 
 def bucket(identity: str, buckets: int = 100) -> int:

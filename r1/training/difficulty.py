@@ -9,21 +9,24 @@ groups after sampling them).
 from pathlib import Path
 from typing import Any
 
+from transformers import AutoConfig
+
 from r1.config import ByPassRate, Difficulty, RlStage, Sampling
 from r1.errors import UserError
 from r1.models.chat import as_messages
+from r1.models.loading import context_length, load_tokenizer, prompt_ids
 from r1.rewards.accuracy import is_correct
 from r1.sampling import open_sampler
 
 
 class NothingLeft(UserError):
-    """No prompt is within the bounds of the pass rate."""
+    """No prompt fits the model's context, or none is within the bounds of the pass rate."""
 
 
 def choose(
     rows: list[dict[str, Any]], policy: Path, difficulty: Difficulty, stage: RlStage, seed: int
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """The RL prompts within the bounds of the pass rate, the easiest first; or all, unmeasured.
+    """The RL prompts that fit, within the bounds of the pass rate, the easiest first; or all, unmeasured.
 
     Args:
         rows: `prompt`, `task`, `answer`.
@@ -33,13 +36,42 @@ def choose(
         seed: of sampling.
 
     Returns:
-        The chosen rows, and counts: all, chosen, too_easy, too_hard.
+        The chosen rows, and counts: all, chosen, too_easy, too_hard, too_long.
 
     Raises:
         NothingLeft: if no prompt is left.
     """
-    if not isinstance(difficulty, ByPassRate):
-        return rows, {"all": len(rows), "chosen": len(rows), "too_easy": 0, "too_hard": 0}
+    fitting = within_context(rows, policy, stage.max_completion_length)
+    counts = {"all": len(rows), "chosen": len(fitting), "too_easy": 0, "too_hard": 0}
+    chosen = fitting
+    if isinstance(difficulty, ByPassRate):
+        chosen, measured = within(fitting, _pass_rates(fitting, policy, difficulty, stage, seed), difficulty)
+        counts |= {**measured, "all": len(rows)}
+    return chosen, {**counts, "too_long": len(rows) - len(fitting)}
+
+
+def within_context(rows: list[dict[str, Any]], policy: Path, max_completion_length: int) -> list[dict[str, Any]]:
+    """Rows whose prompt leaves room for a whole completion in the policy's context; says how many do not.
+
+    Raises:
+        NothingLeft: if none does.
+    """
+    context = context_length(AutoConfig.from_pretrained(policy))
+    if context is None:
+        return rows
+    lengths = [len(ids) for ids in prompt_ids(load_tokenizer(policy), [as_messages(row["prompt"]) for row in rows])]
+    fitting = [row for row, length in zip(rows, lengths, strict=True) if length + max_completion_length <= context]
+    limits = f"max_completion_length = {max_completion_length} in a context of {context} tokens"
+    if not fitting:
+        raise NothingLeft(f"RL: no prompt fits beside {limits}: the shortest has {min(lengths)} tokens")
+    if len(fitting) < len(rows):
+        print(f"warning: {len(rows) - len(fitting)} of {len(rows)} prompts do not fit beside {limits}", flush=True)
+    return fitting
+
+
+def _pass_rates(
+    rows: list[dict[str, Any]], policy: Path, difficulty: ByPassRate, stage: RlStage, seed: int
+) -> list[float]:
     sampling = Sampling(
         temperature=stage.temperature,
         top_p=1.0,
@@ -48,11 +80,10 @@ def choose(
     )
     sampler = open_sampler(policy, difficulty.engine)
     drawn = sampler.sample([as_messages(row["prompt"]) for row in rows], sampling, seed)
-    rates = [
+    return [
         sum(is_correct(completion.text, row["task"], row["answer"]) for completion in completions) / len(completions)
         for row, completions in zip(rows, drawn, strict=True)
     ]
-    return within(rows, rates, difficulty)
 
 
 def within(

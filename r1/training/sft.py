@@ -1,6 +1,7 @@
 """Supervised fine-tuning, by TRL: loss on the completion alone."""
 
 from pathlib import Path
+from typing import Any
 
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback
@@ -24,7 +25,7 @@ def finetune(
         Model, tokenizer (with the chat template of the settings) and metrics.
 
     Raises:
-        UserError: if there are no examples.
+        UserError: if there are no examples, or if all are cut off at max_length.
     """
     if not examples:
         raise UserError(
@@ -33,6 +34,7 @@ def finetune(
     tokenizer = load_tokenizer(base)
     if settings.chat_template is not None:
         tokenizer.chat_template = TEMPLATES[settings.chat_template]
+    truncated = _count_truncated(tokenizer, examples, settings.max_length)
     dataset = Dataset.from_list(
         [
             {
@@ -63,8 +65,33 @@ def finetune(
     return (
         model,
         tokenizer,
-        {**record.summary(tokens), "examples": len(examples), "flops": flops(model, 0, tokens)},
+        {
+            **record.summary(tokens),
+            "examples": len(examples),
+            "truncated_examples": truncated,
+            "flops": flops(model, 0, tokens),
+        },
     )
+
+
+def _count_truncated(tokenizer: PreTrainedTokenizerBase, examples: list[dict[str, str]], max_length: int) -> int:
+    """Examples that TRL cuts off at max_length without a word: they do not teach how to end.
+
+    Raises:
+        UserError: if all are.
+    """
+    conversations = [as_messages(example["prompt"], example["completion"]) for example in examples]
+    rendered: Any = tokenizer.apply_chat_template(conversations, tokenize=True, return_dict=True)
+    lengths = [len(ids) for ids in rendered["input_ids"]]
+    truncated = sum(length > max_length for length in lengths)
+    if truncated == len(examples):
+        raise UserError(
+            f"all {truncated} examples are longer than max_length = {max_length} tokens (the shortest has "
+            f"{min(lengths)}): a model would learn from them never to end"
+        )
+    if truncated:
+        print(f"warning: {truncated} of {len(examples)} examples are cut off at max_length = {max_length}", flush=True)
+    return truncated
 
 
 def supervised(run: Run, base: str, examples: str, settings: SftStage) -> None:

@@ -5,7 +5,17 @@ from typing import get_args
 
 import pytest
 
-from r1.curation.filters import Candidate, Reason, acceptance, as_table, judge, rewrite, select
+from r1.curation.filters import (
+    Candidate,
+    NothingKept,
+    Reason,
+    acceptance,
+    as_table,
+    check_kept,
+    judge,
+    rewrite,
+    select,
+)
 from r1.rewards.accuracy import is_correct
 from r1.sampling import Completion
 from r1.text import parse_response
@@ -101,6 +111,12 @@ def test_the_same_text_under_another_prompt_is_no_duplicate() -> None:
 
 def test_nothing_sampled_is_no_error() -> None:
     assert select([], WORDS, 1) == []
+
+
+def test_an_empty_set_is_refused_where_it_is_known_why() -> None:
+    check_kept(["wrong", "kept"])
+    with pytest.raises(NothingKept, match="nothing passed the filters, of 3 completions: wrong 2, truncated 1; "):
+        check_kept(["wrong", "truncated", "wrong"])
     assert acceptance([]) == {"candidates": 0, "acceptance_rate": 0.0, "reasons": {}}
 
 

@@ -9,6 +9,7 @@ from r1.config import Sampling, TransformersEngine, VllmEngine
 from r1.models.chat import as_messages
 from r1.models.loading import prompt_ids
 from r1.sampling import open_sampler
+from r1.sampling.interface import ContextExceeded, check_context
 from r1.sampling.vllm_engine import VllmSampler
 from tests.conftest import run_alone
 
@@ -61,7 +62,40 @@ def vllm_is_seeded_and_takes_many_prompts(tiny_model: Path) -> None:
     assert [len(completions) for completions in first] == [4] * len(many)
 
 
-@pytest.mark.parametrize("check", ["agree_on_log_probabilities", "vllm_is_seeded_and_takes_many_prompts"])
+def a_context_is_not_exceeded(tiny_model: Path, engine: TransformersEngine | VllmEngine) -> None:
+    """A prompt that does not fit is refused by name; one that just fits is sampled."""
+    sampler = open_sampler(tiny_model, engine)
+    long = as_messages("What is 3 + 4?" + " + 1" * 200)
+    room = 256 - len(prompt_ids(sampler.tokenizer, QUESTIONS[:1])[0])  # type: ignore[attr-defined]
+    for asked, max_new_tokens, message in (
+        ([*QUESTIONS, long], 12, r"1 of 4 prompts do not fit: the longest has \d+ tokens, with max_new_tokens = 12 .*"
+                                 r"context of 256: 'What is 3 \+ 4\? \+ 1 \+ 1"),
+        (QUESTIONS[:1], room + 1, f"1 of 1 prompts .* max_new_tokens = {room + 1} .*'What is 3"),
+        (QUESTIONS[:1], 1000, "1 of 1 prompts .* max_new_tokens = 1000"),
+    ):  # fmt: skip
+        with pytest.raises(ContextExceeded, match=message):
+            sampler.sample(asked, WARM.model_copy(update={"max_new_tokens": max_new_tokens}), 0)
+    drawn = sampler.sample(QUESTIONS[:1], WARM.model_copy(update={"max_new_tokens": room}), 0)
+    assert all(completion.tokens <= room for completion in drawn[0])
+
+
+def vllm_does_not_exceed_a_context(tiny_model: Path) -> None:
+    """The same of vLLM."""
+    a_context_is_not_exceeded(tiny_model, VLLM)
+
+
+def test_transformers_does_not_exceed_a_context(tiny_model: Path) -> None:
+    a_context_is_not_exceeded(tiny_model, TRANSFORMERS)
+
+
+def test_a_model_without_a_context_takes_any_prompt() -> None:
+    check_context([as_messages("a")], [[0] * 10_000], max_new_tokens=10_000, context=None)
+
+
+@pytest.mark.parametrize(
+    "check",
+    ["agree_on_log_probabilities", "vllm_is_seeded_and_takes_many_prompts", "vllm_does_not_exceed_a_context"],
+)
 def test_vllm(check: str, tiny_model: Path) -> None:
     """In a process of its own: vLLM's engines share global state."""
     run_alone(f"from tests.sampling.test_engines import *; {check}(Path({str(tiny_model)!r}))")

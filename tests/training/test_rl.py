@@ -12,6 +12,7 @@ import pytest
 from r1.config import Algorithm, Rl
 from r1.errors import UserError
 from r1.models.chat import as_messages
+from r1.training import difficulty
 from r1.training.difficulty import NothingLeft, choose, within
 from r1.training.rl import NoRewardVariance, RlResult, VarianceGuard, rollout_budget, train_rl
 from tests.conftest import compose, run_alone
@@ -199,9 +200,32 @@ def test_pass_rate_chooses_and_orders_prompts() -> None:
     assert issubclass(NothingLeft, UserError)
 
 
-def test_all_prompts_are_used_unmeasured() -> None:
+def test_all_prompts_are_used_unmeasured(tiny_model: Path) -> None:
     rows = [{"prompt": "p"}]
-    assert choose(rows, Path("nowhere"), SMOKE.rl.difficulty, SMOKE.zero, 0)[0] == rows
+    chosen, counts = choose(rows, tiny_model, SMOKE.rl.difficulty, SMOKE.zero, 0)
+    assert chosen == rows and counts == {"all": 1, "chosen": 1, "too_easy": 0, "too_hard": 0, "too_long": 0}
+
+
+@pytest.mark.parametrize("name", ["all", "filtered"])
+def test_prompts_too_long_for_the_context_are_left_out(
+    name: str, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"prompt": "What is 1 + 1?" + " + 1" * n, "task": "chain_sum", "answer": "2"} for n in (200, 0, 300)]
+    bounds = ("rl.difficulty.min_pass_rate=0", "rl.difficulty.max_pass_rate=1") if name == "filtered" else ()
+    chosen_by = compose(f"rl/difficulty={name}", *bounds).rl.difficulty
+    chosen, counts = choose(rows, dense(tiny_model), chosen_by, SMOKE.zero, 0)
+    assert chosen == rows[1:2]
+    assert counts == {"all": 3, "chosen": 1, "too_easy": 0, "too_hard": 0, "too_long": 2}
+    said = "warning: 2 of 3 prompts do not fit beside max_completion_length = 32 in a context of 256 tokens"
+    assert said in capsys.readouterr().out
+    with pytest.raises(NothingLeft, match="no prompt fits beside max_completion_length = 32 in a context of 256"):
+        choose(rows[::2], dense(tiny_model), chosen_by, SMOKE.zero, 0)
+
+
+def test_a_policy_without_a_context_takes_any_prompt(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(difficulty, "context_length", lambda config: None)
+    rows = [{"prompt": "1" * 1000}]
+    assert difficulty.within_context(rows, tiny_model, 10_000) == rows
 
 
 def test_pass_rates_are_measured_on_the_starting_policy(tiny_model: Path) -> None:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from r1.errors import UserError
 from r1.training.common import BrokenLoss, Recorder
 from r1.training.pretrain import pack
 from r1.training.schedule import all_scenarios, in_order
@@ -28,7 +29,18 @@ def test_sft_learns_its_examples_and_changes_the_template(tiny_model: Path, tmp_
     losses = pd.read_csv(tmp_path / "curve.csv")["loss"]
     assert losses.iloc[-1] < 0.7 * losses.iloc[0]
     assert "Think first" not in tokenizer.chat_template
-    assert metrics["examples"] == 8
+    assert metrics["examples"] == 8 and metrics["truncated_examples"] == 0
+
+
+def test_examples_that_are_cut_off_are_counted(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short, long = ({"prompt": "What is 1 + 0?", "completion": "1 " * n} for n in (1, 300))
+    metrics = finetune(tiny_model, [short] * 7 + [long], SMOKE.sft, 0, tmp_path / "curve.csv")[2]
+    assert metrics["truncated_examples"] == 1
+    assert "warning: 1 of 8 examples are cut off at max_length = 192" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"all 2 examples are longer than max_length = 192 tokens \(the shortest has"):
+        finetune(tiny_model, [long] * 2, SMOKE.sft, 0, tmp_path / "curve.csv")
 
 
 def test_packing_loses_no_token_and_depends_on_the_seed(tiny_model: Path) -> None:

@@ -1,0 +1,195 @@
+"""Rows of a data set made problems, or dropped for a reason that is counted.
+
+What is dropped would otherwise do harm unseen: a gold answer that its own verifier does
+not accept is zero reward for ever, a prompt with a special token in it ends its own turn,
+characters without a glyph hide from a reader what the model is asked.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from pathlib import Path
+from typing import Any, Literal
+
+from r1.config import DataSet
+from r1.errors import UserError
+from r1.progress import track
+from r1.prompts.files import BadFile, FileReason, read_pairs
+from r1.rewards.accuracy import is_correct
+from r1.tasks import Problem, mathematics, normalise
+
+MAX_PROMPT_CHARACTERS = 20_000
+"""Some 5,000 tokens: longer than any problem, shorter than what a document pasted into the column would be."""
+
+Reason = (
+    FileReason
+    | Literal[
+        "missing_prompt",
+        "prompt_not_text",
+        "prompt_too_long",
+        "empty_prompt",
+        "chat_markup",
+        "missing_answer",
+        "answer_not_text",
+        "answer_unverifiable",
+        "lone_surrogates",
+        "control_characters",
+        "lost_characters",
+        "invisible_characters",
+        "duplicate",
+        "duplicate_with_other_answer",
+    ]
+)
+
+_NOTHING = {"nan", "none", "null", "<na>", "nat"}
+"""How None and NaN read after a careless conversion to text."""
+_BROKEN: dict[Reason, re.Pattern[str]] = {
+    "lone_surrogates": re.compile("[\ud800-\udfff]"),
+    "control_characters": re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"),  # C0 and C1 but tab and newline
+    "lost_characters": re.compile("\ufffd"),  # what a decoder leaves of bytes it could not read
+}
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Unicode's Default_Ignorable_Code_Point: zero-width, bidirectional controls, fillers, tags, variation selectors."""
+_JOINERS, _MARKS = "\u200c\u200d", "\u061c\u200e\u200f"
+_SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_CHAT_MARKUP = re.compile(
+    r"<[|｜][\w▁]{2,40}[|｜]>"  # <|im_end|>, <|end|>, <｜User｜>
+    r"|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>"
+    r"|^\s*(?:User|Human|Assistant|System)\s*:",
+    re.MULTILINE,
+)
+"""Special tokens of common tokenizers, and lines that open a turn as our own templates write them."""
+
+
+class NothingUsable(UserError):
+    """No row of a data set can be used."""
+
+
+def clean(name: str, data_set: DataSet) -> tuple[list[Problem], Counter[str]]:
+    """The distinct problems of a data set in the order of the file, and how many rows were dropped why.
+
+    Raises:
+        UserError: if the file cannot be used; names data set and file.
+        NothingUsable: if no row can be; with the counts by reason.
+    """
+    problems: list[Problem] = []
+    reasons: Counter[str] = Counter()
+    answers: dict[str, str] = {}
+    try:
+        pairs = read_pairs(Path(data_set.path), data_set.prompt_column, data_set.answer_column)
+        for pair in track(pairs, f"data set {name}", "row"):
+            found = pair if isinstance(pair, str) else examine(*pair, data_set.task)
+            if isinstance(found, Problem) and found.identity in answers:
+                found = "duplicate" if answers[found.identity] == found.answer else "duplicate_with_other_answer"
+            if isinstance(found, Problem):
+                answers[found.identity] = found.answer
+                problems.append(found)
+            else:
+                reasons[found] += 1
+    except BadFile as error:
+        raise UserError(f"prepare.data_sets.{name}: {data_set.path} {error}") from error
+    if not problems:
+        raise NothingUsable(f"prepare.data_sets.{name}: {data_set.path}: {tally(0, reasons)}")
+    return problems, reasons
+
+
+def tally(kept: int, reasons: Counter[str]) -> str:
+    """Counts in words, the most frequent reason first."""
+    dropped = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+    return f"{kept} of {kept + reasons.total()} rows can be used" + (f" ({dropped})" if dropped else "")
+
+
+def examine(prompt: Any, answer: Any, task: str) -> Problem | Reason:
+    """One row as a problem, or why it is none.
+
+    >>> examine("What is 3 + 4?", 7.0, "chain_sum").answer
+    '7'
+    >>> examine("What is 3 + 4?", "seven", "chain_sum")
+    'answer_unverifiable'
+    """
+    if _is_missing(prompt):
+        return "missing_prompt"
+    if not isinstance(prompt, str):
+        return "prompt_not_text"
+    if len(prompt) > MAX_PROMPT_CHARACTERS:
+        return "prompt_too_long"
+    if _is_missing(answer):
+        return "missing_answer"
+    written = _as_text(answer)
+    if written is None:
+        return "answer_not_text"
+    question, gold = (text.replace("\r\n", "\n").strip() for text in (prompt, written))
+    if not gold:
+        return "missing_answer"
+    broken = _broken_because(question) or _broken_because(gold)
+    if broken is not None:
+        return broken
+    if not normalise(question):  # white space and punctuation: nothing is asked
+        return "empty_prompt"
+    if _CHAT_MARKUP.search(question):
+        return "chat_markup"
+    if not _is_verifiable(gold, task):
+        return "answer_unverifiable"
+    return Problem(task, question, gold, expressions=())
+
+
+def _is_missing(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().casefold() in _NOTHING
+    return value is None or value != value  # NaN
+
+
+def _as_text(answer: Any) -> str | None:
+    """Text of an answer that may be a number, None if there is not one way to write it.
+
+    A whole float is an integer that shared its column with a NaN.
+    """
+    if isinstance(answer, float) and answer.is_integer() and abs(answer) < 2**53:
+        return str(int(answer))
+    if isinstance(answer, str | int | float) and not isinstance(answer, bool):
+        text = str(answer)
+        return text if isinstance(answer, str) or not re.search("e|inf", text) else None
+    return None
+
+
+def _broken_because(text: str) -> Reason | None:
+    for reason, pattern in _BROKEN.items():
+        if pattern.search(text):
+            return reason
+    if any(not _is_needed(text, match.start()) for match in _INVISIBLE.finditer(text)):
+        return "invisible_characters"
+    return None
+
+
+def _is_needed(text: str, index: int) -> bool:
+    """True for an invisible character that a script needs, which right-to-left and Indic text is full of.
+
+    Joiners between characters that are not ASCII (Persian and Hindi words, families of emoji);
+    a single variation selector on such a character; direction marks, which order nothing but
+    punctuation, in text with right-to-left letters. Overrides and embeddings never are.
+    """
+    character = text[index]
+    before, after = text[index - 1 : index], text[index + 1 : index + 2]
+    if character in _JOINERS:
+        return _is_joined(before) and _is_joined(after)
+    if _SELECTOR.match(character):
+        return bool(before) and not before.isspace() and not _INVISIBLE.match(before)
+    letters = (letter for letter in text if letter not in _MARKS)  # two of the marks are "letters" of such scripts
+    return character in _MARKS and any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters)
+
+
+def _is_joined(neighbour: str) -> bool:
+    visible = not _INVISIBLE.match(neighbour) or _SELECTOR.match(neighbour) is not None
+    return neighbour > "\x7f" and not neighbour.isspace() and visible
+
+
+def _is_verifiable(gold: str, task: str) -> bool:
+    """True if a response that gives the gold answer is rewarded, as it stands or well written."""
+
+    def rewarded(answer: str) -> bool:
+        return is_correct(f"<think>.</think><answer>{answer}</answer>", task, gold)
+
+    return rewarded(gold) or (task == mathematics.NAME and rewarded(mathematics.well_written(gold)))
