@@ -86,7 +86,9 @@ def rl_limits(rl: Rl) -> tuple[Limit, ...]:
             key="entropy",
             wrong=lambda value: not value >= rl.min_entropy,
             patience=rl.patience,
-            seen=lambda row: f"entropy is {_shown(row['entropy'])} nats per token, below rl.min_entropy = {rl.min_entropy}",
+            seen=lambda row: (
+                f"entropy is {_shown(row['entropy'])} nats per token, below rl.min_entropy = {rl.min_entropy}"
+            ),
             advice="usually the policy has collapsed to one answer and explores no more; try a lower learning_rate, "
             "a higher temperature, or a wider clip upwards (rl.algorithm.epsilon_high)",
         ),
@@ -134,7 +136,7 @@ class Guard(TrainerCallback):
             seen, since = limit.seen(rows[-1]), trouble[-1]["step"]
             if len(trouble) >= limit.patience:
                 place = f"stopped at step {state.global_step} of {state.max_steps}"
-                lasted = f", as in every step since {since}" if len(trouble) > 1 else ""
+                lasted = f"; so since step {since}" if len(trouble) > 1 else ""
                 raise Stopped(f"{place}: {seen}{lasted}\n  {limit.advice}", since)
             print(
                 f"warning: step {state.global_step}: {seen} ({len(trouble)} in a row, {limit.patience} stop the run)",
@@ -154,7 +156,7 @@ class Guard(TrainerCallback):
 def constant_rewards(rows: list[Row]) -> list[str]:
     """What to say of each reward that has taught nothing so far: one value for all completions, or none at all."""
     complaints = []
-    for name in _reward_means(rows[-1] if rows else {}):
+    for name in dict.fromkeys(name for row in rows for name in _reward_means(row)):
         means, spreads = (
             [row[key] for row in rows if not math.isnan(_number(row.get(key)))]
             for key in (f"rewards/{name}/mean", f"rewards/{name}/std")
