@@ -112,8 +112,8 @@ def last_whole_checkpoint(folder: Path) -> Path | None:
             check_whole(directory)
             return directory
         except (BrokenArtifact, OSError):
-            print(f"warning: {directory} was cut short or damaged; it is deleted, what is before it taken", flush=True)
-            shutil.rmtree(directory)
+            print(f"warning: {directory} was cut short or damaged; deleted, an older one is looked for", flush=True)
+            shutil.rmtree(directory, ignore_errors=True)
     return None
 
 
@@ -121,7 +121,7 @@ def _keep_what_is_good(stop: Stopped, folder: Path, record: Recorder) -> Stopped
     """Write the curve and the diagnosis, delete checkpoints that had the trouble already, and say what is left."""
     for directory in folder.glob("checkpoint-*"):
         if _step(directory) >= stop.since - 1:  # what a step logs is of the weights before it
-            shutil.rmtree(directory)
+            shutil.rmtree(directory, ignore_errors=True)
     good = last_whole_checkpoint(folder)
     for file in (record.log_file, folder / "curve.csv"):  # a next run of the stage replaces the first
         record.write_curve(file)

@@ -71,7 +71,9 @@ def test_every_algorithm_has_its_file() -> None:
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_training_logs_a_diagnosis_and_keeps_samples_with_rewards(name: str, tiny_model: Path, tmp_path: Path) -> None:
+def test_training_logs_a_diagnosis_and_keeps_samples_with_rewards(
+    name: str, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     if name not in ("grpo", "ppo"):
         dense(tiny_model)
     result = run(tiny_model, brevity, tmp_path, configured(name))
@@ -85,6 +87,8 @@ def test_training_logs_a_diagnosis_and_keeps_samples_with_rewards(name: str, tin
     throughput = pd.read_csv(tmp_path / "throughput" / "curve.csv")
     assert (throughput[[f"{phase}_tokens_per_second" for phase in ("generate", "score", "train")]] > 0).all().all()
     assert ("critic/explained_variance" in log) == (name == "ppo")
+    # The run is shorter than PPO's warm-up.
+    assert ("only the critic learns" in capsys.readouterr().out) == (name == "ppo")
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
