@@ -145,7 +145,10 @@ Architecture = Annotated[DenseArchitecture | DeepseekV3Architecture, Field(discr
 
 
 class Optimization(Section):
-    """AdamW with warm-up, then cosine decay to `min_learning_rate_ratio` of the peak."""
+    """AdamW with warm-up, then cosine decay to `min_learning_rate_ratio` of the peak.
+
+    checkpoint_steps: a killed run goes on from its last checkpoint, one every so many steps.
+    """
 
     learning_rate: PositiveFloat
     min_learning_rate_ratio: Probability
@@ -154,6 +157,7 @@ class Optimization(Section):
     batch_size: PositiveInt
     micro_batch_size: PositiveInt
     max_length: PositiveInt
+    checkpoint_steps: PositiveInt
 
     @model_validator(mode="after")
     def _micro_divides(self) -> Self:
@@ -464,13 +468,21 @@ class RewardOptions(Section):
 
 
 class Rl(Section):
-    """What every RL stage shares; a killed run goes on from its last checkpoint, one every `checkpoint_steps`."""
+    """What every RL stage shares.
+
+    Attributes:
+        max_kl, min_entropy: nats per token; a KL above, an entropy below, stop the run with a diagnosis.
+        patience: steps in a row that stop it, of these or without reward variance in any group.
+        checkpoint_steps: a killed run goes on from its last checkpoint, one every so many steps.
+    """
 
     algorithm: Algorithm
     difficulty: Difficulty
     rollout: Rollout
     reward_options: RewardOptions
-    max_steps_without_variance: PositiveInt
+    max_kl: PositiveFloat
+    min_entropy: NonNegativeFloat
+    patience: PositiveInt
     checkpoint_steps: PositiveInt
 
 

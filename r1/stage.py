@@ -28,6 +28,8 @@ from r1.config import Config
 from r1.errors import ConfigurationError, UserError, reported
 
 CHECKPOINTS = Path("data/.checkpoints")
+STOPPED = "STOPPED"
+"""In a run's folder of checkpoints: the diagnosis of the guard that ended it. No run deletes such a folder."""
 _TIMED = ("seconds", "tokens_per_second", "phases")
 """Metrics that the clock decides."""
 _HYDRA = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
@@ -90,18 +92,26 @@ class Run:
                 },
             )
 
-    def checkpoints(self, inputs: Mapping[str, str]) -> Path:
-        """A folder for the checkpoints of this very run: same seed, params, code and inputs.
+    @contextmanager
+    def checkpoints(self, inputs: Mapping[str, str]) -> Iterator[Path]:
+        """A folder for the checkpoints of this very run, same seed, params, code and inputs, until the block ends well.
 
-        A run that was killed finds its own there; those of other runs of this name are deleted.
+        A run that was killed finds its own there; those of other runs of this name are
+        deleted, but for runs that a guard stopped: what these learned is the user's to delete.
+
+        Raises:
+            UserError: if a guard stopped this very run before, since it would end the same way.
         """
         identity = json.dumps([self.config.seed, self.params, dict(inputs), code_hash(self.script)], sort_keys=True)
         folder = CHECKPOINTS / self.name / hashlib.sha256(identity.encode()).hexdigest()[:16]
         for other in folder.parent.glob("*"):
-            if other != folder:
+            if other != folder and not (other / STOPPED).exists():
                 shutil.rmtree(other)
+        if (folder / STOPPED).exists():
+            raise UserError(f"{self.name} is not run again as it was: it {(folder / STOPPED).read_text()}")
         folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        yield folder
+        shutil.rmtree(folder)
 
     def metrics(self, values: dict[str, Any]) -> None:
         """Write data/metrics/<name>.json, and what the clock decides beside it, in throughput/.

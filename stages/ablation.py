@@ -13,7 +13,6 @@ from r1.stage import Run, stage
 
 @stage("rl", "zero", "evaluate", "ablation")
 def main(run: Run) -> None:
-    import shutil
     from dataclasses import replace
     from pathlib import Path
     from tempfile import TemporaryDirectory
@@ -44,19 +43,17 @@ def main(run: Run) -> None:
     asked = [row for row in read_rows(problems) if row["level"] == "train"]
     if not asked:
         raise NoRows(f"{problems} has no problem of level train, which is what this trains on")
-    checkpoints = replace(run, name=cell).checkpoints(inputs)
-    trained = train_on_rules(rl, Path(base), settings, seed, Path(f"data/ablation/curves/{cell}.csv"), checkpoints)
-
-    with TemporaryDirectory() as policy:
-        save(trained.model, trained.tokenizer, Path(policy))
-        samples = sample_problems(open_sampler(Path(policy), config.evaluate.engine), asked, config.evaluate, seed)
-    metrics = f"data/ablation/metrics/{cell}.json"
-    counts = {"rollouts": trained.metrics["rollouts"], "problems": len(asked), "samples": len(samples)}
-    with run.artifact(f"data/ablation/runs/{variant}/{seed}", inputs, counts, metrics) as directory:
-        per_problem(samples).to_parquet(directory / "problems.parquet", index=False)
-        trained.samples.to_parquet(directory / "samples.parquet", index=False)
-    write_json(Path(metrics), {"variant": variant, "seed": seed, **trained.metrics})
-    shutil.rmtree(checkpoints)
+    with replace(run, name=cell).checkpoints(inputs) as checkpoints:
+        trained = train_on_rules(rl, Path(base), settings, seed, Path(f"data/ablation/curves/{cell}.csv"), checkpoints)
+        with TemporaryDirectory() as policy:
+            save(trained.model, trained.tokenizer, Path(policy))
+            samples = sample_problems(open_sampler(Path(policy), config.evaluate.engine), asked, config.evaluate, seed)
+        metrics = f"data/ablation/metrics/{cell}.json"
+        counts = {"rollouts": trained.metrics["rollouts"], "problems": len(asked), "samples": len(samples)}
+        with run.artifact(f"data/ablation/runs/{variant}/{seed}", inputs, counts, metrics) as directory:
+            per_problem(samples).to_parquet(directory / "problems.parquet", index=False)
+            trained.samples.to_parquet(directory / "samples.parquet", index=False)
+        write_json(Path(metrics), {"variant": variant, "seed": seed, **trained.metrics})
 
 
 if __name__ == "__main__":

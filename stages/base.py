@@ -6,6 +6,8 @@
 Writes data/models/<model>.
 """
 
+from typing import Any
+
 from r1.stage import Run, stage
 
 
@@ -21,24 +23,29 @@ def main(run: Run) -> None:
     from r1.training.pretrain import pretrain
 
     settings, seed = getattr(run.config, run.name), run.config.seed
+
+    def write(model: Any, tokenizer: Any, inputs: dict[str, str], metrics: dict[str, Any]) -> None:
+        parameters = model.num_parameters()
+        with run.artifact(f"data/models/{run.name}", inputs, counts={"parameters": parameters}) as directory:
+            save(model, tokenizer, directory)
+        run.metrics({"parameters": parameters, **metrics})
+
     if settings.checkpoint is not None:
         model, tokenizer = load_checkpoint(settings.checkpoint)
         if settings.chat_template is not None:
             tokenizer.chat_template = TEMPLATES[settings.chat_template]
         local = Path(settings.checkpoint).expanduser()
-        metrics, inputs = {}, {str(local): content_hash(local)} if local.exists() else {}
         write_text(run.curve, "step,loss\n")  # nothing was trained
-    else:
-        inputs = run.inputs("data/corpus")
-        texts = [row["text"] for row in read_rows("data/corpus/corpus.parquet")]
-        tokenizer = train_tokenizer(texts, settings.pretraining.vocab_size, settings.chat_template)
-        model = from_scratch(settings.architecture, tokenizer, seed)
-        metrics = pretrain(model, tokenizer, texts, settings.pretraining, seed, run.curve)
+        write(model, tokenizer, {str(local): content_hash(local)} if local.exists() else {}, {})
+        return
 
-    parameters = model.num_parameters()
-    with run.artifact(f"data/models/{run.name}", inputs, counts={"parameters": parameters}) as directory:
-        save(model, tokenizer, directory)
-    run.metrics({"parameters": parameters, **metrics})
+    inputs = run.inputs("data/corpus")
+    texts = [row["text"] for row in read_rows("data/corpus/corpus.parquet")]
+    tokenizer = train_tokenizer(texts, settings.pretraining.vocab_size, settings.chat_template)
+    model = from_scratch(settings.architecture, tokenizer, seed)
+    with run.checkpoints(inputs) as checkpoints:
+        metrics = pretrain(model, tokenizer, texts, settings.pretraining, seed, run.curve, checkpoints)
+        write(model, tokenizer, inputs, metrics)
 
 
 if __name__ == "__main__":

@@ -12,40 +12,31 @@ from r1.stage import Run, stage
 
 @stage("rl", "final_rl")
 def main(run: Run) -> None:
+    from functools import partial
     from pathlib import Path
 
     from r1.data import read_rows
     from r1.preference import PreferenceReward
-    from r1.rewards import build_rewards
-    from r1.training.difficulty import choose
-    from r1.training.rl import rollout_budget, train_rl, write_policy
+    from r1.training.rl import PROMPTS, rollout_budget, train_on_prompts, write_policy
     from r1.training.schedule import all_scenarios
 
-    settings, rl, policy = run.config.final_rl, run.config.rl, "data/models/sft"
-    sources = ["data/prompts/rl.parquet", "data/general/rl.parquet"]
+    settings, rl, seed = run.config.final_rl, run.config.rl, run.config.seed
+    policy, general = "data/models/sft", "data/general/rl.parquet"
     judges = ["data/reward_models/helpful", "data/reward_models/harmless"]
-    inputs = run.inputs(policy, *judges, *sources)
-    checkpoints = run.checkpoints(inputs)
-    reasoning, general = (read_rows(source) for source in sources)
-    chosen, counts = choose(reasoning, Path(policy), rl.difficulty, settings, run.config.seed)
-    preference = PreferenceReward(*(Path(judge) for judge in judges))
-    result = train_rl(
-        Path(policy),
-        all_scenarios(chosen, general, settings, rollout_budget(settings, rl.algorithm), run.config.seed),
-        settings,
-        rl,
-        build_rewards(
-            {**settings.rewards, **rl.algorithm.extra_rewards},
-            rl.reward_options,
-            settings.max_completion_length,
-            preference_reward=preference,
-        ),
-        run.config.seed,
-        run.curve,
-        checkpoints,
+    inputs = run.inputs(policy, *judges, PROMPTS, general)
+    schedule = partial(
+        all_scenarios,
+        general=read_rows(general),
+        settings=settings,
+        rollouts=rollout_budget(settings, rl.algorithm),
+        seed=seed,
     )
-    result.metrics["prompts"] = counts
-    write_policy(run, "data/models/r1", result, inputs, checkpoints)
+    preference = PreferenceReward(*(Path(judge) for judge in judges))
+    with run.checkpoints(inputs) as checkpoints:
+        result = train_on_prompts(
+            rl, Path(policy), settings, seed, run.curve, checkpoints, schedule, preference_reward=preference
+        )
+        write_policy(run, "data/models/r1", result, inputs)
 
 
 if __name__ == "__main__":

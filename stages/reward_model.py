@@ -22,12 +22,13 @@ def main(run: Run) -> None:
     pairs = [row for row in read_rows(source) if row["kind"] == kind]
     if not pairs:
         raise NoRows(f"{source} has no {kind} pair: raise prepare.general.preference")
-    model, tokenizer, metrics = train_reward_model(
-        Path(base), pairs, run.config.reward_model, run.config.seed, run.curve
-    )
-    with run.artifact(f"data/reward_models/{kind}", inputs, counts={"pairs": len(pairs)}) as directory:
-        save(model, tokenizer, directory)
-    run.metrics(metrics)
+    with run.checkpoints(inputs) as checkpoints:
+        model, tokenizer, metrics = train_reward_model(
+            Path(base), pairs, run.config.reward_model, run.config.seed, run.curve, checkpoints
+        )
+        with run.artifact(f"data/reward_models/{kind}", inputs, counts={"pairs": len(pairs)}) as directory:
+            save(model, tokenizer, directory)
+        run.metrics(metrics)
 
 
 if __name__ == "__main__":

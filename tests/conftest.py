@@ -58,6 +58,6 @@ def tiny_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     tokenizer = train_tokenizer(texts, 512, "r1_zero_short")
     model = from_scratch(config.base.architecture, tokenizer, seed=0)
     settings = config.base.pretraining.model_copy(update={"max_steps": 20, "batch_size": 16, "micro_batch_size": 16})
-    pretrain(model, tokenizer, texts, settings, seed=0, log_file=directory / "curve.csv")
+    pretrain(model, tokenizer, texts, settings, 0, directory / "curve.csv", directory / "checkpoints")
     save(model, tokenizer, directory / "model")
     return directory / "model"

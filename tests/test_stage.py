@@ -60,11 +60,3 @@ def test_what_the_clock_decides_is_written_apart(run: Run) -> None:
 def test_a_run_without_times_writes_none(run: Run) -> None:
     run.metrics({"documents": 3})
     assert not Path("data/metrics/throughput").exists()
-
-
-def test_checkpoints_belong_to_a_run_of_equal_inputs(run: Run) -> None:
-    mine = run.checkpoints({"data/sft": "a"})
-    (mine / "checkpoint-1").mkdir()
-    assert run.checkpoints({"data/sft": "a"}) == mine and (mine / "checkpoint-1").exists()
-    other = run.checkpoints({"data/sft": "b"})
-    assert other != mine and not mine.exists()

@@ -35,20 +35,22 @@ def from_scratch(architecture: Architecture, tokenizer: PreTrainedTokenizerBase,
 
 def load_model(path: str | Path) -> PreTrainedModel:
     """A causal language model from a model directory; weights as safetensors only, no code of its own."""
-    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-    return AutoModelForCausalLM.from_pretrained(path, dtype=dtype, use_safetensors=True, trust_remote_code=False)
+    return AutoModelForCausalLM.from_pretrained(path, dtype=_dtype(), use_safetensors=True, trust_remote_code=False)
 
 
 def load_critic(path: str | Path) -> PreTrainedModel:
     """A value model on the backbone of a policy: one value a token, 0 everywhere until it has learnt."""
-    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
     critic = AutoModelForTokenClassification.from_pretrained(
-        path, num_labels=1, dtype=dtype, use_safetensors=True, trust_remote_code=False
+        path, num_labels=1, dtype=_dtype(), use_safetensors=True, trust_remote_code=False
     )
     critic.dropout.p = 0.0
     torch.nn.init.zeros_(critic.score.weight)
     torch.nn.init.zeros_(critic.score.bias)
     return critic  # type: ignore[no-any-return]
+
+
+def _dtype() -> torch.dtype:
+    return torch.bfloat16 if torch.cuda.is_available() else torch.float32
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:

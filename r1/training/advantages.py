@@ -12,6 +12,11 @@ from torch import Tensor
 EPSILON = 1e-8
 
 
+def masked_mean(values: Tensor, mask: Tensor) -> float:
+    """Mean over the completions' tokens; both are [batch, tokens]."""
+    return float((values * mask).sum() / mask.sum())
+
+
 def token_rewards(scores: Tensor, log_ratio: Tensor, mask: Tensor, beta: float) -> Tensor:
     """The completion's reward on its last token, less the KL penalty on each (InstructGPT, arXiv 2203.02155, eq. 2).
 

@@ -11,25 +11,19 @@ from transformers import PreTrainedModel, TrainerCallback, TrainerControl, Train
 
 from r1.artifacts import write_text
 from r1.config import Optimization
-from r1.errors import UserError
 
 # What the curves keep of a trainer's log; times are left out, so that equal runs log equal files.
 _TIMES = ("runtime", "per_second", "flos", "step_time", "epoch", "num_input_tokens_seen")
 
 
 def device_arguments(seed: int) -> dict[str, Any]:
-    """Trainer arguments that follow from the machine and from how we log and save.
-
-    Nothing is saved by the trainer, unless told otherwise: the stage writes the finished artifact.
-    """
+    """Trainer arguments that follow from the machine and from how we log."""
     cuda = torch.cuda.is_available()
     return {
-        "output_dir": "/tmp/r1-unused",
         "use_cpu": not cuda,
         "bf16": cuda,
         "seed": seed,
         "data_seed": seed,
-        "save_strategy": "no",
         "report_to": "none",
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
@@ -52,12 +46,8 @@ def common_arguments(settings: Optimization, seed: int) -> dict[str, Any]:
     }
 
 
-class BrokenLoss(UserError):
-    """The loss is NaN or infinite."""
-
-
 class Recorder(TrainerCallback):
-    """Keeps the learning curve, writes it as CSV, stops on a broken loss, and reports progress.
+    """Keeps the learning curve, writes it as CSV, and reports progress.
 
     On a terminal transformers shows its bar; elsewhere a line is printed about ten times a run.
     RL trainers also leave here what they sampled and where a step's time went.
@@ -117,11 +107,6 @@ class Recorder(TrainerCallback):
         **_: Any,
     ) -> None:
         row = {key: value for key, value in (logs or {}).items() if not any(time in key for time in _TIMES)}
-        loss = row.get("loss")
-        if loss is not None and not abs(loss) < float("inf"):
-            raise BrokenLoss(
-                f"loss is {loss} at step {state.global_step}: lower the learning rate; nothing was written"
-            )
         if "loss" not in row:
             return
         if self.rollouts:
@@ -165,7 +150,11 @@ class Recorder(TrainerCallback):
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._seconds = self._seconds_before + time.perf_counter() - self._started
-        write_text(self.log_file, pd.DataFrame(self.rows).to_csv(index=False))
+        self.write_curve(self.log_file)
+
+    def write_curve(self, file: Path) -> None:
+        """Write the curve so far as CSV."""
+        write_text(file, pd.DataFrame(self.rows).to_csv(index=False))
 
     def tail_mean(self, key: str) -> float:
         """Mean of a logged value over the last tenth of the steps that logged it."""

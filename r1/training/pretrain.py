@@ -1,14 +1,35 @@
 """Pretraining of a miniature base: next-token prediction over packed documents."""
 
 import random
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch.utils.data import TensorDataset
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, Trainer, TrainingArguments
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments
 
 from r1.config import Pretraining
+from r1.training.checkpoints import Checkpointed, checkpoint_arguments, train
 from r1.training.common import Recorder, common_arguments, flops
+
+
+class PretrainTrainer(Checkpointed, Trainer):
+    """transformers' Trainer, guarded and resumed."""
+
+
+@dataclass
+class Blocks:
+    """Collates packed blocks; transformers saves a collator's tokenizer in checkpoints.
+
+    The trainer's own would be: given a tokenizer, it rewrites the model's generation config.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+
+    def __call__(self, rows: list[tuple[torch.Tensor]]) -> dict[str, torch.Tensor]:
+        """Args: blocks of [length]. Returns: ids and labels, [batch, length]."""
+        ids = torch.stack([row[0] for row in rows])
+        return {"input_ids": ids, "labels": ids}
 
 
 def pack(texts: list[str], tokenizer: PreTrainedTokenizerBase, length: int, blocks: int, seed: int) -> torch.Tensor:
@@ -34,22 +55,39 @@ def pretrain(
     settings: Pretraining,
     seed: int,
     log_file: Path,
+    checkpoints: Path,
 ) -> dict[str, float]:
     """Train the model in place; batch_size counts blocks of max_length tokens.
 
+    Args:
+        model: to train.
+        tokenizer: its own.
+        texts: documents.
+        settings: of the optimisation.
+        seed: of the order of documents.
+        log_file: where the learning curve goes, CSV.
+        checkpoints: folder of this run's checkpoints; if it has one, the run goes on from there.
+
     Returns:
         Metrics: loss (nats per token), tokens per second and the like.
+
+    Raises:
+        Stopped: if the loss is not finite.
     """
     blocks = pack(texts, tokenizer, settings.max_length, settings.max_steps * settings.batch_size, seed)
     record = Recorder(log_file)
-    trainer = Trainer(
-        model=model,
-        args=TrainingArguments(max_steps=settings.max_steps, **common_arguments(settings, seed)),
-        train_dataset=TensorDataset(blocks),
-        data_collator=lambda rows: {"input_ids": (ids := torch.stack([row[0] for row in rows])), "labels": ids},
-        callbacks=[record],
+    train(
+        PretrainTrainer(
+            model=model,
+            args=TrainingArguments(
+                max_steps=settings.max_steps,
+                **common_arguments(settings, seed),
+                **checkpoint_arguments(checkpoints, settings.checkpoint_steps),
+            ),
+            train_dataset=TensorDataset(blocks),
+            data_collator=Blocks(tokenizer),
+            record=record,
+        )
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
     tokens = blocks.numel()
     return {**record.summary(tokens), "flops": flops(model, forward_tokens=0, trained_tokens=tokens)}

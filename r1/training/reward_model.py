@@ -4,27 +4,38 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset
-from transformers import (
-    AutoModelForSequenceClassification,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    PrinterCallback,
-)
+from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 from trl import RewardConfig, RewardTrainer
 
 from r1.config import Finetuning
 from r1.models.chat import as_messages
 from r1.models.loading import load_tokenizer
+from r1.training.checkpoints import Checkpointed, checkpoint_arguments, train
 from r1.training.common import Recorder, common_arguments
 
 
+class PreferenceTrainer(Checkpointed, RewardTrainer):  # type: ignore[misc]
+    """TRL's RewardTrainer, guarded and resumed."""
+
+
 def train_reward_model(
-    base: Path, pairs: list[dict[str, str]], settings: Finetuning, seed: int, log_file: Path
+    base: Path, pairs: list[dict[str, str]], settings: Finetuning, seed: int, log_file: Path, checkpoints: Path
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, dict[str, float]]:
-    """Train a scalar reward on pairs with `prompt`, `chosen` and `rejected`.
+    """Train a scalar reward on pairs.
+
+    Args:
+        base: model directory whose backbone it gets.
+        pairs: rows of `prompt`, `chosen` and `rejected`.
+        settings: of the optimisation.
+        seed: of the score head and the order of pairs.
+        log_file: where the learning curve goes, CSV.
+        checkpoints: folder of this run's checkpoints; if it has one, the run goes on from there.
 
     Returns:
         Model (one output), tokenizer and metrics.
+
+    Raises:
+        Stopped: if the loss is not finite.
     """
     tokenizer = load_tokenizer(base)
     torch.manual_seed(seed)  # the score head starts at random
@@ -36,19 +47,22 @@ def train_reward_model(
         [{key: as_messages(pair["prompt"], pair[key]) for key in ("chosen", "rejected")} for pair in pairs]
     )
     record = Recorder(log_file)
-    trainer = RewardTrainer(
-        model=model,
-        args=RewardConfig(
-            num_train_epochs=settings.epochs, max_length=settings.max_length, **common_arguments(settings, seed)
-        ),
-        train_dataset=dataset,
-        processing_class=tokenizer,
-        callbacks=[record],
+    trained = train(
+        PreferenceTrainer(
+            model=model,
+            args=RewardConfig(
+                num_train_epochs=settings.epochs,
+                max_length=settings.max_length,
+                **common_arguments(settings, seed),
+                **checkpoint_arguments(checkpoints, settings.checkpoint_steps),
+            ),
+            train_dataset=dataset,
+            processing_class=tokenizer,
+            record=record,
+        )
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
     return (
-        trainer.accelerator.unwrap_model(trainer.model),
+        trained,
         tokenizer,
         {
             **record.summary(int(record.rows[-1]["num_tokens"])),

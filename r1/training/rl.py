@@ -7,8 +7,7 @@ the policy replaces the reference every `ref_model_sync_steps` steps.
 """
 
 import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,64 +17,23 @@ import pandas as pd
 import torch
 import trl.import_utils as import_utils
 from datasets import Dataset
-from transformers import (
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    PrinterCallback,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import GRPOConfig, RLOOConfig
 
 from r1.artifacts import write_text
 from r1.config import Algorithm, GroupRelative, LeaveOneOut, Ppo, Rl, RlStage, Rollout, VllmEngine
 from r1.data import read_rows
-from r1.errors import UserError
 from r1.models.loading import load_critic, load_model, load_tokenizer, save
 from r1.rewards import build_rewards
 from r1.rewards.common import RewardFunction
 from r1.sampling.vllm_engine import set_environment
 from r1.stage import Run
+from r1.training.checkpoints import checkpoint_arguments, train
 from r1.training.common import Recorder, device_arguments, flops
 from r1.training.difficulty import choose
 from r1.training.schedule import in_order
 
 PROMPTS = "data/prompts/rl.parquet"
-
-
-class NoRewardVariance(UserError):
-    """No group had completions of different reward for too many steps: there is nothing to learn from."""
-
-
-class VarianceGuard(TrainerCallback):
-    """Warns when no group has any reward variance, and stops the run if that goes on."""
-
-    def __init__(self, patience: int) -> None:
-        self.patience = patience
-        self.steps = 0
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any] | None = None,
-        **_: Any,
-    ) -> None:
-        share = (logs or {}).get("frac_reward_zero_std")
-        if share is None:
-            return
-        self.steps = self.steps + 1 if share == 1.0 else 0
-        if self.steps:
-            means = {key: value for key, value in (logs or {}).items() if key.startswith("rewards/")}
-            message = f"step {state.global_step}: no group has any reward variance ({self.steps} in a row): {means}"
-            if self.steps >= self.patience:
-                raise NoRewardVariance(
-                    f"{message}; the prompts are all too easy or all too hard, or a reward is broken"
-                )
-            print(f"warning: {message}", flush=True)
 
 
 @dataclass(frozen=True)
@@ -112,8 +70,8 @@ def train_rl(
         checkpoints: folder of this run's checkpoints; if it has one, the run goes on from there.
 
     Raises:
-        NoRewardVariance: if rewards give no signal for `rl.max_steps_without_variance` steps.
-        BrokenLoss: if the loss is not finite.
+        Stopped: if the loss is not finite, or for `rl.patience` steps the KL is too large, the entropy too
+            small, or the rewards give no signal.
     """
     tokenizer, algorithm = load_tokenizer(policy), rl.algorithm
     functions, weights = rewards
@@ -122,13 +80,16 @@ def train_rl(
         **_rollout_arguments(rl.rollout),
         **_algorithm_arguments(algorithm, stage),
         "reward_weights": weights,
-        "output_dir": str(checkpoints),
-        "save_strategy": "steps",
-        "save_steps": _whole_rounds(rl.checkpoint_steps, algorithm),
-        "save_total_limit": 2,  # the newest may be half written
+        **checkpoint_arguments(checkpoints, _whole_rounds(rl.checkpoint_steps, algorithm)),
     }
+    if isinstance(algorithm, Ppo) and algorithm.critic_warmup_steps >= stage.max_steps:
+        print(
+            f"warning: rl.algorithm.critic_warmup_steps = {algorithm.critic_warmup_steps}, of max_steps = "
+            f"{stage.max_steps}: only the critic learns, the policy stays as it is",
+            flush=True,
+        )
     # Not before _rollout_arguments has told TRL whether to look for vLLM.
-    from r1.training.trainers import TRAINERS, last_whole_checkpoint
+    from r1.training.trainers import TRAINERS
 
     record = Recorder(log_file, rollout_budget(stage, algorithm), _whole_rounds(1, algorithm))
     trainer: Any = TRAINERS[type(algorithm)](
@@ -137,19 +98,14 @@ def train_rl(
         args=(RLOOConfig if isinstance(algorithm, LeaveOneOut) else GRPOConfig)(**arguments),
         train_dataset=Dataset.from_list(prompts),
         processing_class=tokenizer,
-        callbacks=[record, VarianceGuard(rl.max_steps_without_variance)],
         record=record,
+        rl=rl,
         algorithm=algorithm,
         start=load_model(policy) if algorithm.beta == 0 else None,
         **({"critic": load_critic(policy)} if isinstance(algorithm, Ppo) else {}),
     )
-    trainer.remove_callback(PrinterCallback)
-    resumed = last_whole_checkpoint(checkpoints)
-    if resumed is not None:
-        print(f"going on from {resumed}", flush=True)
-    trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
+    model = train(trainer)
     write_text(log_file.parent / "throughput" / log_file.name, pd.DataFrame(record.phases).to_csv(index=False))
-    model = trainer.accelerator.unwrap_model(trainer.model)
     tokens = int(trainer.state.num_input_tokens_seen)
     return RlResult(
         model=model,
@@ -258,31 +214,50 @@ def _rollout_arguments(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def write_policy(run: Run, target: str, result: RlResult, inputs: Mapping[str, str], checkpoints: Path) -> None:
-    """Write a trained policy with its samples, and the run's metrics; its checkpoints are then of no more use."""
+def write_policy(run: Run, target: str, result: RlResult, inputs: Mapping[str, str]) -> None:
+    """Write a trained policy with its samples, and the run's metrics."""
     counts = {"steps": int(result.metrics["steps"]), "rollouts": int(result.metrics["rollouts"])}
     with run.artifact(target, inputs, counts) as directory:
         save(result.model, result.tokenizer, directory)
         result.samples.to_parquet(directory / "samples.parquet", index=False)
     run.metrics(result.metrics)
-    shutil.rmtree(checkpoints)
 
 
 def rule_based_rl(run: Run, policy: str, settings: RlStage) -> None:
     """RL on the RL prompts with rule rewards; writes data/models/<run.name>."""
     inputs = run.inputs(policy, PROMPTS)
-    checkpoints = run.checkpoints(inputs)
-    result = train_on_rules(run.config.rl, Path(policy), settings, run.config.seed, run.curve, checkpoints)
-    write_policy(run, f"data/models/{run.name}", result, inputs, checkpoints)
+    with run.checkpoints(inputs) as checkpoints:
+        result = train_on_rules(run.config.rl, Path(policy), settings, run.config.seed, run.curve, checkpoints)
+        write_policy(run, f"data/models/{run.name}", result, inputs)
 
 
 def train_on_rules(rl: Rl, policy: Path, settings: RlStage, seed: int, log_file: Path, checkpoints: Path) -> RlResult:
-    """Choose the RL prompts by difficulty and train a policy on them with rule rewards."""
-    rows, chosen = choose(read_rows(PROMPTS), policy, rl.difficulty, settings, seed)
-    prompts = in_order(rows, rollout_budget(settings, rl.algorithm) // settings.num_generations, rl.difficulty, seed)
-    rewards = build_rewards(
-        {**settings.rewards, **rl.algorithm.extra_rewards}, rl.reward_options, settings.max_completion_length
-    )
-    result = train_rl(policy, prompts, settings, rl, rewards, seed, log_file, checkpoints)
-    result.metrics["prompts"] = chosen
+    """Train a policy on the RL prompts alone, with rule rewards."""
+    count = rollout_budget(settings, rl.algorithm) // settings.num_generations
+    schedule = partial(in_order, count=count, climbing=rl.difficulty.name == "curriculum", seed=seed)
+    return train_on_prompts(rl, policy, settings, seed, log_file, checkpoints, schedule)
+
+
+def train_on_prompts(
+    rl: Rl,
+    policy: Path,
+    settings: RlStage,
+    seed: int,
+    log_file: Path,
+    checkpoints: Path,
+    schedule: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
+    **made: RewardFunction,
+) -> RlResult:
+    """Choose the RL prompts by difficulty and train a policy on them with the rewards of the stage and the algorithm.
+
+    Args:
+        rl, policy, settings, seed, log_file, checkpoints: as in `train_rl`.
+        schedule: lays out the chosen rows as the run's prompts.
+        made: rewards that are no rules, by name.
+    """
+    rows, counts = choose(read_rows(PROMPTS), policy, rl.difficulty, settings, seed)
+    weights = {**settings.rewards, **rl.algorithm.extra_rewards}
+    rewards = build_rewards(weights, rl.reward_options, settings.max_completion_length, **made)
+    result = train_rl(policy, schedule(rows), settings, rl, rewards, seed, log_file, checkpoints)
+    result.metrics["prompts"] = counts
     return result

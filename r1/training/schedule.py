@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from r1.config import Difficulty, FinalRl
+from r1.config import FinalRl
 from r1.models.chat import as_messages
 
 
@@ -38,19 +38,19 @@ def all_scenarios(
     return prompts
 
 
-def in_order(rows: list[dict[str, Any]], count: int, difficulty: Difficulty, seed: int) -> list[dict[str, Any]]:
+def in_order(rows: list[dict[str, Any]], count: int, climbing: bool, seed: int) -> list[dict[str, Any]]:
     """Reasoning prompts in the order they are trained on.
 
     Laid out for the whole run, so that a run resumed in a later epoch sees what
     an undisturbed one would.
 
     Args:
-        rows: of the RL prompts; a curriculum's come from the easiest to the hardest.
+        rows: of the RL prompts; for a curriculum, from the easiest to the hardest.
         count: prompts that the run needs; rows repeat, each once before any again.
-        difficulty: a curriculum stretches the rows over the run, all else shuffles them.
+        climbing: stretch the rows over the run, a curriculum; else they are shuffled.
         seed: of the shuffling.
     """
-    if difficulty.name == "curriculum":
+    if climbing:
         return [_as_prompt(rows[index * len(rows) // count]) for index in range(count)]
     stream = _endless(rows, random.Random(seed))
     return [_as_prompt(next(stream)) for _ in range(count)]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 
 from r1.config import SftStage
@@ -13,19 +13,33 @@ from r1.errors import UserError
 from r1.models.chat import TEMPLATES, as_messages
 from r1.models.loading import load_model, load_tokenizer, save
 from r1.stage import Run
+from r1.training.checkpoints import Checkpointed, checkpoint_arguments, train
 from r1.training.common import Recorder, common_arguments, flops
 
 
+class FinetuneTrainer(Checkpointed, SFTTrainer):  # type: ignore[misc]
+    """TRL's SFTTrainer, guarded and resumed."""
+
+
 def finetune(
-    base: Path, examples: list[dict[str, str]], settings: SftStage, seed: int, log_file: Path
+    base: Path, examples: list[dict[str, str]], settings: SftStage, seed: int, log_file: Path, checkpoints: Path
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, dict[str, float]]:
     """Fine-tune a base on examples with `prompt` and `completion`.
+
+    Args:
+        base: model directory to start from.
+        examples: rows of `prompt` and `completion`.
+        settings: of the optimisation.
+        seed: of the order of examples.
+        log_file: where the learning curve goes, CSV.
+        checkpoints: folder of this run's checkpoints; if it has one, the run goes on from there.
 
     Returns:
         Model, tokenizer (with the chat template of the settings) and metrics.
 
     Raises:
         UserError: if there are no examples, or if all are cut off at max_length.
+        Stopped: if the loss is not finite.
     """
     if not examples:
         raise UserError(
@@ -45,22 +59,22 @@ def finetune(
         ]
     )
     record = Recorder(log_file)
-    trainer = SFTTrainer(
-        model=load_model(base),
-        args=SFTConfig(
-            num_train_epochs=settings.epochs,
-            max_length=settings.max_length,
-            completion_only_loss=True,
-            packing=False,
-            **common_arguments(settings, seed),
-        ),
-        train_dataset=dataset,
-        processing_class=tokenizer,
-        callbacks=[record],
+    model = train(
+        FinetuneTrainer(
+            model=load_model(base),
+            args=SFTConfig(
+                num_train_epochs=settings.epochs,
+                max_length=settings.max_length,
+                completion_only_loss=True,
+                packing=False,
+                **common_arguments(settings, seed),
+                **checkpoint_arguments(checkpoints, settings.checkpoint_steps),
+            ),
+            train_dataset=dataset,
+            processing_class=tokenizer,
+            record=record,
+        )
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
-    model = trainer.accelerator.unwrap_model(trainer.model)
     tokens = int(record.rows[-1]["num_tokens"])
     return (
         model,
@@ -98,7 +112,8 @@ def supervised(run: Run, base: str, examples: str, settings: SftStage) -> None:
     """Fine-tune a base on the examples.parquet of an artifact; writes data/models/<run.name>."""
     inputs = run.inputs(base, examples)
     rows = read_rows(f"{examples}/examples.parquet")
-    model, tokenizer, metrics = finetune(Path(base), rows, settings, run.config.seed, run.curve)
-    with run.artifact(f"data/models/{run.name}", inputs, counts={"examples": len(rows)}) as directory:
-        save(model, tokenizer, directory)
-    run.metrics(metrics)
+    with run.checkpoints(inputs) as checkpoints:
+        model, tokenizer, metrics = finetune(Path(base), rows, settings, run.config.seed, run.curve, checkpoints)
+        with run.artifact(f"data/models/{run.name}", inputs, counts={"examples": len(rows)}) as directory:
+            save(model, tokenizer, directory)
+        run.metrics(metrics)

@@ -5,59 +5,58 @@ sampling is ours), RLOO is TRL's RLOOTrainer; REINFORCE++ and PPO put token
 advantages of our own into GRPOTrainer's clipped loss, PPO with a critic.
 """
 
-import json
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from trl import GRPOTrainer, RLOOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
-from r1.artifacts import write_text
 from r1.config import Algorithm, GroupRelative, LeaveOneOut, Ppo, ReinforcePlusPlus
-from r1.errors import UserError
 from r1.rewards.common import texts
 from r1.text import count_reflections, is_mixed
-from r1.training.advantages import explained_variance, generalized_advantages, token_rewards, value_loss, whiten
-from r1.training.common import Recorder
+from r1.training.advantages import (
+    explained_variance,
+    generalized_advantages,
+    masked_mean,
+    token_rewards,
+    value_loss,
+    whiten,
+)
+from r1.training.checkpoints import Checkpointed
 
-STATE = "recorded.json"
 
-
-class Watched:
+class Watched(Checkpointed):
     """What every RL trainer keeps: samples with rewards, language mixing and reflection, KL, seconds by phase.
 
-    A mixin before TRL's trainer. What it adds to a checkpoint lets a resumed run
-    end with the same policy, curve and samples as an undisturbed one.
+    A mixin before TRL's trainer.
+
+    Attributes:
+        rewards: [batch, rewards], of the last draw, NaN where one does not apply.
+        scores: [local batch], weighted sum of the stage's own rewards of the last draw.
+        flat: numbers of the groups that these do not tell apart.
     """
 
-    args: Any
-    state: Any
-    accelerator: Any
     ref_model: Any
     num_generations: int
     reward_func_names: list[str]
     reward_weights: Tensor
     _metrics: dict[str, dict[str, list[float]]]
 
-    def __init__(
-        self, *args: Any, record: Recorder, algorithm: Algorithm, start: PreTrainedModel | None, **kwargs: Any
-    ) -> None:
-        """Args: where to record; the algorithm; for one without KL, the policy it starts from, to log the KL to it."""
+    def __init__(self, *args: Any, algorithm: Algorithm, start: PreTrainedModel | None, **kwargs: Any) -> None:
+        """Args: the algorithm; for one without KL, the policy it starts from, to log the KL to it."""
         super().__init__(*args, **kwargs)
-        self.record, self.algorithm = record, algorithm
+        self.algorithm = algorithm
         self.start: Any = None
         if start is not None:
             add_fused_lm_head(start, temperature=self.args.temperature)
             self.start = self.accelerator.prepare_model(start, evaluation_mode=True)
-        self.rewards = torch.empty(0)
-        self.companions: dict[str, nn.Module] = {}
+        self.rewards = self.scores = torch.empty(0)
+        self.flat: list[int] = []
         if self.ref_model is not None:
             self.companions["reference"] = self.ref_model
         self._seconds = dict.fromkeys(("generate", "score"), 0.0)
@@ -89,9 +88,10 @@ class Watched:
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)  # type: ignore[misc]
         # TRL's share is of rewards with the KL in them (RLOO) or of the batch: never 1, whatever the groups are.
-        scores = self._scores(ignored=self.algorithm.extra_rewards)
-        flat = len(flat_groups(scores, self.num_generations)) * self.num_generations / len(scores)
-        self._metrics["train"]["frac_reward_zero_std"][-1] = flat
+        self.scores = self._scores(ignored=self.algorithm.extra_rewards)
+        self.flat = flat_groups(self.scores, self.num_generations)
+        share = len(self.flat) * self.num_generations / len(self.scores)
+        self._metrics["train"]["frac_reward_zero_std"][-1] = share
         return batch
 
     def _calculate_rewards(
@@ -139,7 +139,7 @@ class Watched:
         with self._timed("score"):
             starts = self._get_per_token_logps_and_entropies(self.start, ids, attention, mask.shape[1])[0]
         kl = torch.expm1(starts - ours) - (starts - ours)
-        self._metrics["train"]["kl"].append(float((kl * mask).sum() / mask.sum()))
+        self._metrics["train"]["kl"].append(masked_mean(kl, mask))
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the seconds and tokens of each phase since the last log; training is what the other two leave."""
@@ -156,22 +156,6 @@ class Watched:
         """TRL's, with the clock set."""
         self._logged_at = time.perf_counter()
         return super().train(*args, **kwargs)  # type: ignore[misc]
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)  # type: ignore[misc]
-        directory = Path(self.args.output_dir, f"checkpoint-{self.state.global_step}")
-        for name, module in self.companions.items():
-            weights = {key: value.contiguous().clone() for key, value in module.state_dict().items()}
-            save_file(weights, directory / f"{name}.safetensors")
-        # Written last: a checkpoint without it is not whole.
-        write_text(directory / STATE, json.dumps(self.record.state()))
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
-        directory = Path(resume_from_checkpoint)
-        for name, module in self.companions.items():
-            module.load_state_dict(load_file(directory / f"{name}.safetensors"))
-        self.record.restore(json.loads((directory / STATE).read_text()))
 
     def _own(self, gathered: Tensor) -> Tensor:
         """This process' rows of a tensor gathered from all."""
@@ -193,12 +177,6 @@ def prompt_and_completion(batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
     return ids, torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
 
 
-def last_whole_checkpoint(directory: Path) -> Path | None:
-    """The newest checkpoint that was written to its end."""
-    whole = [path.parent for path in directory.glob(f"checkpoint-*/{STATE}")]
-    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-
-
 class GroupTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
     """GRPO, Dr. GRPO, GSPO, and DAPO with its dynamic sampling."""
 
@@ -212,27 +190,21 @@ class GroupTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
         group, rounds = self.num_generations, self.algorithm.max_resampling_rounds
         if not rounds:
             return super()._generate_and_score_completions(inputs)
-        if len(inputs) % group:
-            raise UserError(
-                f"rl.algorithm.max_resampling_rounds = {rounds}: a process' {len(inputs)} rollouts are no whole groups "
-                f"of {group}; make its batch a multiple of num_generations"
-            )
         batch = super()._generate_and_score_completions(self._next_prompts(len(inputs) // group))
-        scores = self._scores(ignored=self.algorithm.extra_rewards)
+        scores, flat = self.scores, self.flat
         logged = {name: len(values) for name, values in self._metrics["train"].items()}
         for _ in range(rounds):
-            flat = flat_groups(scores, group)
             wanted = self.accelerator.gather(torch.tensor([len(flat)], device=self.accelerator.device)).max()
             if not wanted or self.record.spent:
                 break
             fresh = super()._generate_and_score_completions(self._next_prompts(int(wanted)))
-            fresh_scores = self._scores(ignored=self.algorithm.extra_rewards)
-            varied = sorted(set(range(int(wanted))) - set(flat_groups(fresh_scores, group)))
+            varied = sorted(set(range(int(wanted))) - set(self.flat))
             exchanged = list(zip(flat, varied, strict=False))
             out = [row for into, _ in exchanged for row in range(into * group, (into + 1) * group)]
             come = [row for _, taken in exchanged for row in range(taken * group, (taken + 1) * group)]
             batch = replace_rows(batch, out, fresh, come, self._tokenizer.pad_token_id)
-            scores[out] = fresh_scores[come]
+            scores[out] = self.scores[come]
+            flat = flat_groups(scores, group)
         # What is logged is the first draw, as with other algorithms; the chosen groups flatter the policy.
         for name, values in self._metrics["train"].items():
             del values[logged.get(name, 0) :]
@@ -310,7 +282,7 @@ class TokenTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
         log_ratio = batch["old_per_token_logps"] - batch.get("ref_per_token_logps", batch["old_per_token_logps"])
         if self.beta:
             kl = torch.expm1(-log_ratio) + log_ratio  # k3, so that curves compare; the reward holds k1
-            self._metrics["train"]["kl"].append(float((kl * mask).sum() / mask.sum()))
+            self._metrics["train"]["kl"].append(masked_mean(kl, mask))
         rewards = token_rewards(scores.nan_to_num(nan=0.0), log_ratio, mask, self.beta)
         values = self._values_at_sampling(batch)
         lam = self.algorithm.lam if isinstance(self.algorithm, Ppo) else 1.0
@@ -352,7 +324,7 @@ class PpoTrainer(TokenTrainer):
         batch = super()._generate_and_score_completions(inputs)
         values, returns, mask = batch["old_values"], batch["returns"], batch["scored_mask"]
         self._metrics["train"]["critic/explained_variance"].append(explained_variance(values, returns, mask))
-        self._metrics["train"]["critic/value"].append(float((values * mask).sum() / mask.sum()))
+        self._metrics["train"]["critic/value"].append(masked_mean(values, mask))
         return batch
 
     def _values(self, batch: dict[str, Any]) -> Tensor:

@@ -1,13 +1,11 @@
-"""Supervised training and schedules: they learn, lose no token, and stop with a diagnosis."""
+"""Supervised training and schedules: they learn, and lose no token."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from r1.errors import UserError
-from r1.training.common import BrokenLoss, Recorder
 from r1.training.pretrain import pack
 from r1.training.schedule import all_scenarios, in_order
 from r1.training.sft import finetune
@@ -16,16 +14,12 @@ from tests.conftest import compose
 SMOKE = compose("profile=smoke")
 
 
-@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_a_broken_loss_stops_the_run(loss: float, tmp_path: Path) -> None:
-    with pytest.raises(BrokenLoss, match="at step 3"):
-        Recorder(tmp_path / "c.csv").on_log(None, SimpleNamespace(global_step=3), None, {"loss": loss})  # type: ignore[arg-type]
-
-
 def test_sft_learns_its_examples_and_changes_the_template(tiny_model: Path, tmp_path: Path) -> None:
     examples = [{"prompt": f"What is {n} + 0?", "completion": f"<answer>{n}</answer>"} for n in range(8)]
     settings = SMOKE.sft.model_copy(update={"epochs": 24, "learning_rate": 3e-3})
-    _, tokenizer, metrics = finetune(tiny_model, examples, settings, 0, tmp_path / "curve.csv")
+    _, tokenizer, metrics = finetune(
+        tiny_model, examples, settings, 0, tmp_path / "curve.csv", tmp_path / "checkpoints"
+    )
     losses = pd.read_csv(tmp_path / "curve.csv")["loss"]
     assert losses.iloc[-1] < 0.7 * losses.iloc[0]
     assert "Think first" not in tokenizer.chat_template
@@ -36,11 +30,13 @@ def test_examples_that_are_cut_off_are_counted(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     short, long = ({"prompt": "What is 1 + 0?", "completion": "1 " * n} for n in (1, 300))
-    metrics = finetune(tiny_model, [short] * 7 + [long], SMOKE.sft, 0, tmp_path / "curve.csv")[2]
+    metrics = finetune(
+        tiny_model, [short] * 7 + [long], SMOKE.sft, 0, tmp_path / "curve.csv", tmp_path / "checkpoints"
+    )[2]
     assert metrics["truncated_examples"] == 1
     assert "warning: 1 of 8 examples are cut off at max_length = 192" in capsys.readouterr().out
     with pytest.raises(UserError, match=r"all 2 examples are longer than max_length = 192 tokens \(the shortest has"):
-        finetune(tiny_model, [long] * 2, SMOKE.sft, 0, tmp_path / "curve.csv")
+        finetune(tiny_model, [long] * 2, SMOKE.sft, 0, tmp_path / "curve.csv", tmp_path / "checkpoints")
 
 
 def test_packing_loses_no_token_and_depends_on_the_seed(tiny_model: Path) -> None:
@@ -69,9 +65,8 @@ def test_general_prompts_come_only_at_the_end() -> None:
 
 def test_prompts_of_a_run_are_laid_out_whole_epochs_at_a_time() -> None:
     rows = [{"prompt": f"p{n}", "task": "chain_sum", "answer": "1"} for n in range(5)]
-    everything, curriculum = (compose(f"rl/difficulty={name}").rl.difficulty for name in ("all", "curriculum"))
-    asked = [row["prompt"][-1]["content"] for row in in_order(rows, 12, everything, seed=0)]
+    asked = [row["prompt"][-1]["content"] for row in in_order(rows, 12, climbing=False, seed=0)]
     assert sorted(asked[:5]) == sorted(asked[5:10]) == sorted(row["prompt"] for row in rows)
-    assert asked != [row["prompt"][-1]["content"] for row in in_order(rows, 12, everything, seed=1)]
-    climbing = [row["prompt"][-1]["content"] for row in in_order(rows, 10, curriculum, seed=0)]
+    assert asked != [row["prompt"][-1]["content"] for row in in_order(rows, 12, climbing=False, seed=1)]
+    climbing = [row["prompt"][-1]["content"] for row in in_order(rows, 10, climbing=True, seed=0)]
     assert climbing == [f"p{n}" for n in range(5) for _ in range(2)]

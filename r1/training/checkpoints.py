@@ -1,0 +1,141 @@
+"""Checkpoints: a killed run goes on from its last whole one and ends with the bytes of an undisturbed run.
+
+A checkpoint is transformers' own, with the learning curve and a manifest beside it: an ordinary model
+directory, whole if its contents are what the manifest says.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, cast
+
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import PreTrainedModel, PrinterCallback
+from transformers.trainer import TRAINING_ARGS_NAME
+
+from r1.artifacts import MANIFEST, BrokenArtifact, check_whole, content_hash, read_json, write_json, write_text
+from r1.config import Rl
+from r1.errors import room_on
+from r1.stage import STOPPED
+from r1.training.common import Recorder
+from r1.training.guards import Guard, Stopped
+
+STATE = "recorded.json"
+
+
+def checkpoint_arguments(checkpoints: Path, steps: int) -> dict[str, Any]:
+    """Trainer arguments for a checkpoint every so many steps."""
+    return {
+        "output_dir": str(checkpoints),
+        "save_strategy": "steps",
+        "save_steps": steps,
+        "save_total_limit": 2,  # the newest may be half written, or hold the weights that a guard then objects to
+    }
+
+
+class Checkpointed:
+    """A mixin before a trainer: recorded, guarded, and resumed as if it had not been killed.
+
+    Attributes:
+        record: the learning curve and what else a checkpoint needs of it.
+        companions: models beside the trained one, such as a reference that changes.
+    """
+
+    args: Any
+    state: Any
+    accelerator: Any
+    model: Any
+
+    def __init__(self, *args: Any, record: Recorder, rl: Rl | None = None, **kwargs: Any) -> None:
+        """Args: where to record; limits of reinforcement learning, if that is what it is."""
+        super().__init__(*args, callbacks=[record, Guard(record, rl)], **kwargs)  # type: ignore[call-arg]
+        self.record = record
+        self.companions: dict[str, nn.Module] = {}
+        self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        folder = Path(self.args.output_dir)
+        directory = folder / f"checkpoint-{self.state.global_step}"
+        try:
+            with room_on(folder):
+                super()._save_checkpoint(model, trial)  # type: ignore[misc]
+                self.accelerator.wait_for_everyone()
+                if self.args.should_save:
+                    self._seal(directory)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+
+    def _seal(self, directory: Path) -> None:
+        (directory / TRAINING_ARGS_NAME).unlink()  # a pickle: whoever loads one runs what is in it, and nobody needs it
+        for name, module in self.companions.items():
+            weights = {key: value.contiguous().clone() for key, value in module.state_dict().items()}
+            save_file(weights, directory / f"{name}.safetensors")
+        write_text(directory / STATE, json.dumps(self.record.state()))
+        write_json(directory / MANIFEST, {"content": content_hash(directory)})
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
+        directory = Path(resume_from_checkpoint)
+        for name, module in self.companions.items():
+            module.load_state_dict(load_file(directory / f"{name}.safetensors"))
+        self.record.restore(read_json(directory / STATE))
+        # TRL's supervised trainers count on from 0 (its RL trainers' count is in transformers' state).
+        self._total_train_tokens = int(self.record.rows[-1].get("num_tokens", 0))
+
+
+def train(trainer: Checkpointed) -> PreTrainedModel:
+    """Train from the last whole checkpoint on, if there is one.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        Stopped: if a guard ended the run; the last good checkpoint is kept, with the curve and the diagnosis beside it.
+    """
+    folder = Path(trainer.args.output_dir)
+    resumed = last_whole_checkpoint(folder)
+    if resumed is not None:
+        print(f"going on from {resumed}", flush=True)
+    try:
+        cast(Any, trainer).train(resume_from_checkpoint=None if resumed is None else str(resumed))
+    except Stopped as stop:
+        raise _keep_what_is_good(stop, folder, trainer.record) from None
+    return trainer.accelerator.unwrap_model(trainer.model)  # type: ignore[no-any-return]
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that is as it was written; newer ones that are not are deleted with a warning."""
+    for directory in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
+        try:
+            check_whole(directory)
+            return directory
+        except (BrokenArtifact, OSError):
+            print(f"warning: {directory} was cut short or damaged; deleted, an older one is looked for", flush=True)
+            shutil.rmtree(directory, ignore_errors=True)
+    return None
+
+
+def _keep_what_is_good(stop: Stopped, folder: Path, record: Recorder) -> Stopped:
+    """Write the curve and the diagnosis, delete checkpoints that had the trouble already, and say what is left."""
+    for directory in folder.glob("checkpoint-*"):
+        if _step(directory) >= stop.since - 1:  # what a step logs is of the weights before it
+            shutil.rmtree(directory, ignore_errors=True)
+    good = last_whole_checkpoint(folder)
+    for file in (record.log_file, folder / "curve.csv"):  # a next run of the stage replaces the first
+        record.write_curve(file)
+    if good is None:
+        kept = f"no checkpoint is from before that; delete {folder / STOPPED} to run it again all the same"
+    else:
+        kept = (
+            f"last good checkpoint: {good}, a model directory that stays until you delete it\n"
+            f"  delete {folder / STOPPED} to go on from there all the same"
+        )
+    diagnosis = f"{stop}\n  curve: {folder / 'curve.csv'}\n  {kept}"
+    write_text(folder / STOPPED, diagnosis)
+    return Stopped(diagnosis, stop.since)
+
+
+def _step(directory: Path) -> int:
+    return int(directory.name.rpartition("-")[2])
