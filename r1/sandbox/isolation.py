@@ -32,7 +32,7 @@ class Limits:
         start_seconds: in which a sandbox must be up; it fails through no fault of the code's.
         cpu_seconds: of one process.
         memory_bytes: address space of one process.
-        processes: and threads; two of them are bubblewrap's and Python's own.
+        processes: and threads, the first included.
         file_bytes: of one file.
         open_files: of one process.
         scratch_bytes: of the folder it may write into.
@@ -99,7 +99,7 @@ def isolated(python: list[str], limits: Limits, info_fd: int) -> list[str]:
     return [
         *(_as_nobody(closed) if os.geteuid() == 0 else []),
         *(_tool("bwrap"), "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"),
-        *("--die-with-parent", "--new-session", "--hostname", "sandbox", "--info-fd", str(info_fd)),
+        *("--as-pid-1", "--die-with-parent", "--new-session", "--hostname", "sandbox", "--info-fd", str(info_fd)),
         *(*binds, "--dev-bind", "/dev/null", "/dev/null", "--dev-bind", "/dev/urandom", "/dev/urandom"),
         *("--size", str(limits.scratch_bytes), "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/"),
         *("--", _PYTHON, *python),

@@ -70,7 +70,7 @@ class Sandboxed:
         self.limits = limits
         self.deadline = time.monotonic() + limits.start_seconds
         self.buffer = b""
-        self.scratch = TemporaryDirectory(prefix="sandbox-") if _policy == "none" else None
+        self.scratch = TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True) if _policy == "none" else None
         python = ["-I", "-S", "-X", "utf8", "-c", _PROGRAM, role, json.dumps(limits.rlimits)]
         reader, writer = os.pipe()
         try:
@@ -85,22 +85,28 @@ class Sandboxed:
                 pass_fds=[writer],
                 start_new_session=True,
             )
-        except OSError as error:
+        except BaseException as error:
             os.close(reader)
-            raise SandboxFailed(f"no sandbox could be started: {error}") from error
+            if isinstance(error, OSError):
+                raise SandboxFailed(f"no sandbox could be started: {error}") from error
+            raise
         finally:
             os.close(writer)
-        self.info = reader
         assert self.process.stdin and self.process.stdout and self.process.stderr
         self.stdin, self.stdout, self.stderr = self.process.stdin, self.process.stdout, self.process.stderr
-        for pipe in (self.stdin.fileno(), self.stdout.fileno(), self.stderr.fileno(), self.info):
-            os.set_blocking(pipe, False)
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            os.set_blocking(pipe.fileno(), False)
+        self.first: int | None = None
         try:
             self.receive()
+            if self.scratch is None:  # before it is told what to run: what stands here is bubblewrap's word
+                self.first = json.loads(os.read(reader, _CHUNK))["child-pid"]
         except Broke:
             said = (self.stderr.read(_CHUNK) or b"").decode(errors="replace").strip()
             self.close()
             raise SandboxFailed(f"no sandbox came up: {said or 'no message'}") from None
+        finally:
+            os.close(reader)
         self.deadline = time.monotonic() + limits.wall_seconds
 
     def __enter__(self) -> Self:
@@ -148,18 +154,17 @@ class Sandboxed:
 
     def close(self) -> None:
         """Kill everything inside, and wait until it is gone."""
-        if self.process.poll() is None:
-            # The sandbox's first process takes all others with it, and is reaped by bubblewrap; a killed
-            # bubblewrap would leave it to the machine's init, which in a container may not care.
-            with suppress(BlockingIOError, ValueError, ProcessLookupError):
-                os.kill(json.loads(os.read(self.info, _CHUNK))["child-pid"], signal.SIGKILL)
-                with suppress(subprocess.TimeoutExpired):
-                    self.process.wait(_END_SECONDS)
+        if self.first is not None and self.process.poll() is None:
+            # The first process in the sandbox takes all others with it, and bubblewrap waits for it and ends;
+            # killed itself, it would leave that to the machine's init, which in a container may not care.
+            with suppress(ProcessLookupError):
+                os.kill(self.first, signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(_END_SECONDS)
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for pipe in (self.stdin, self.stdout, self.stderr):
             pipe.close()
-        os.close(self.info)
         if self.scratch:
             self.scratch.cleanup()
