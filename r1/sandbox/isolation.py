@@ -129,7 +129,7 @@ def _as_nobody(closed: Path | None) -> list[str]:
 
 
 def _tool(name: str) -> str:
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/bin:/bin")
+    path = shutil.which(name)
     if path is None:
         raise SandboxUnavailable(f"`{name}` is not installed")
     return path

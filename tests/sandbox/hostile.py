@@ -32,7 +32,9 @@ ESCAPES = {
     "list-etc": escape("won = bool(set(os.listdir('/etc')) - {'ld.so.cache'})"),
     "read-the-canary": escape(works("open('{canary}').read()")),
     "read-the-environment": escape("won = 'SECRET' in str(os.environ)"),
-    "read-the-parents-environment": escape("won = b'SECRET' in b''.join(open(p, 'rb').read() for p in glob.glob('/proc/*/environ'))"),
+    "read-the-parents-environment": escape(
+        "won = any(b'SECRET' in open(path, 'rb').read() for path in glob.glob('/proc/*/environ'))"
+    ),
     "read-the-memory-of-the-parent": escape(works("open('/proc/{pid}/mem', 'rb').seek(4096)")),
     "see-other-processes": escape("won = os.path.exists('/proc/{pid}') or bool(os.getppid())"),
     "ptrace-the-parent": escape(LIBC + "won = libc.ptrace(16, {pid}, 0, 0) == 0"),
@@ -69,9 +71,16 @@ ESCAPES = {
     "read-standard-input": escape("won = bool(sys.stdin.read())"),
     "write-1-gib": escape("for n in range(1024): open(f'x{n}', 'wb').write(bytes(2**20))\nwon = True"),
     "write-a-large-file": escape(works("open('x', 'wb').write(bytes(8 * 2**20))")),
-    "find-the-tests-in-memory": escape("import gc\nneedle = '(etadidnac tressa'[::-1]\nwon = any(needle in str(o) for o in gc.get_objects())"),
-    "find-the-tests-in-frames": escape("frame = sys._getframe()\nwhile frame:\n    won = won or 'tests' in str(frame.f_locals.get('problem', {}).keys())\n    frame = frame.f_back"),
-    "find-the-tests-on-disk": escape("won = any('check(c' in open(p, errors='replace').read() for p in glob.glob('/tmp/**', recursive=True) if os.path.isfile(p))"),
+    "find-the-tests-in-memory": escape(
+        "import gc, re\nwon = any(re.search('assert[ ]candidate', str(found)) for found in gc.get_objects())"
+    ),
+    "find-the-tests-in-frames": escape(
+        "frame = sys._getframe()\n"
+        "while frame:\n    won = won or 'tests' in frame.f_locals.get('problem', {})\n    frame = frame.f_back"
+    ),
+    "find-the-tests-on-disk": escape(
+        "won = any('check(c' in open(path).read() for path in glob.glob('/tmp/**') if os.path.isfile(path))"
+    ),
 }  # fmt: skip
 
 _WRITE_EVERYWHERE = """
@@ -120,7 +129,9 @@ LIES = {
         "class Meta(type):\n    def __eq__(self, other): return True\n    def __instancecheck__(self, x): return True\n"
         "    def __hash__(self): return 3\nclass Yes(metaclass=Meta): pass\ndef f(a, b): return Yes"
     ),
-    "pretend-to-be-an-int": "class Yes:\n    __class__ = int\n    def __eq__(self, other): return True\ndef f(a, b): return Yes()",
+    "pretend-to-be-an-int": (
+        "class Yes:\n    __class__ = int\n    def __eq__(self, other): return True\ndef f(a, b): return Yes()"
+    ),
     "pickle-bomb": (
         "import os\nclass Bomb:\n    def __reduce__(self): return os.system, ('touch {canary}x',)\n"
         "def f(a, b): return Bomb()"
@@ -149,7 +160,9 @@ LIES = {
     "cyclic-result": "x = []\nx.append(x)\ndef f(a, b): return x",
     "segfault": "import ctypes\ndef f(a, b): ctypes.string_at(0)",
     "close-every-fd": "import os\nos.closerange(0, 256)\ndef f(a, b): return 3",
-    "replace-every-fd": "import os\nn = os.open('/dev/null', 2)\nfor i in range(20): os.dup2(n, i)\ndef f(a, b): return 3",
+    "replace-every-fd": (
+        "import os\nnull = os.open('/dev/null', 2)\nfor fd in range(20): os.dup2(null, fd)\ndef f(a, b): return 3"
+    ),
 }  # fmt: skip
 
 HOGS = {
@@ -175,7 +188,11 @@ HOGS = {
     ),
     "memory-bomb": "x = bytearray(2**31)\ndef f(a, b): return a + b",
     "memory-bomb-bit-by-bit": "x = []\nwhile True: x.append('x' * 10**7)",
-    "zip-bomb": "import zlib\nx = zlib.decompress(zlib.compress(bytes(2**29)) * 2)\nx = x * 8\ndef f(a, b): return a + b",
+    "zip-bomb": (
+        "import zlib\npacked = zlib.compressobj()\n"
+        "packed = b''.join(packed.compress(bytes(2**20)) for _ in range(2**10)) + packed.flush()\n"
+        "x = zlib.decompress(packed)\ndef f(a, b): return a + b"
+    ),
     "big-integer": "x = 10 ** 10 ** 9\ndef f(a, b): return a + b",
     "huge-result": "def f(a, b): return 'x' * 2**27",
     "huge-list": "def f(a, b): return [0] * 10**6",
