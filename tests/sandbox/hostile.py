@@ -5,6 +5,59 @@ can; those that end are right if nothing stopped them. {port}, {canary} and {pid
 port on loopback, a file that must stay as it is, and the process that verifies.
 """
 
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from r1.sandbox.examine import CodeProblem
+
+ADDITION = CodeProblem(
+    prompt="",
+    entry_point="f",
+    tests="def check(candidate):\n    assert candidate(1, 2) == 3\n    assert candidate(5, 6) == 11\n",
+)
+
+
+class Host:
+    """What hostile code must not reach.
+
+    Attributes:
+        mark: what stands on the command line of bubblewrap and the driver, if it is put there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.mark = uuid4().hex
+        self.canary = folder / "canary"
+        self.canary.write_text("alive")
+        folder.chmod(0o777)
+        self.canary.chmod(0o666)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.setblocking(False)
+
+    def aim(self, code: str) -> str:
+        port = str(self.listener.getsockname()[1])
+        return code.replace("{port}", port).replace("{canary}", str(self.canary)).replace("{pid}", str(os.getpid()))
+
+    def harm(self) -> list[str]:
+        """What was reached after all."""
+        found = [] if self.canary.read_text() == "alive" else ["the canary was changed"]
+        found += [f"{name} was written" for name in os.listdir(self.canary.parent) if name != "canary"]
+        with suppress(BlockingIOError):
+            self.listener.accept()
+            found.append("the listener was called")
+        return found + [f"process {pid} was left behind" for pid in self.left_behind()]
+
+    def left_behind(self) -> list[str]:
+        """Processes with the mark: bubblewrap's, the driver's, and what they forked."""
+        found = []
+        for command in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if self.mark.encode() in command.read_bytes():
+                    found.append(command.parent.name)
+        return found
+
 
 def escape(attempt: str) -> str:
     """`attempt` sets `won` if it succeeds; only then is the code right."""
