@@ -89,15 +89,13 @@ def isolated(python: list[str], limits: Limits, info_fd: int) -> list[str]:
     Raises:
         SandboxUnavailable: if a tool is missing.
     """
-    closed = _closed_to_nobody() if os.geteuid() == 0 else None
-    python_binds = [(str(closed or _PREFIX) + path.removeprefix(str(_PREFIX)), path) for path in _OURS]
-    binds = [
-        part
-        for source, target in (*python_binds, *((path, path) for path in _SYSTEM))
-        for part in ("--ro-bind-try", source, target)
-    ]
+    root = os.geteuid() == 0
+    closed = _closed_to_nobody() if root else None
+    sources = {path: path.replace(str(_PREFIX), str(closed or _PREFIX), 1) for path in _OURS}
+    sources |= {path: path for path in _SYSTEM}
+    binds = [part for path, source in sources.items() for part in ("--ro-bind-try", source, path)]
     return [
-        *(_as_nobody(closed) if os.geteuid() == 0 else []),
+        *(_as_nobody(closed) if root else []),
         *(_tool("bwrap"), "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"),
         *("--as-pid-1", "--die-with-parent", "--new-session", "--hostname", "sandbox", "--info-fd", str(info_fd)),
         *(*binds, "--dev-bind", "/dev/null", "/dev/null", "--dev-bind", "/dev/urandom", "/dev/urandom"),
