@@ -26,6 +26,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 RuleRewardName = Literal[
     "accuracy_reward",
+    "code_reward",
     "format_reward",
     "tag_count_reward",
     "reasoning_steps_reward",
@@ -51,6 +52,8 @@ ModelName = Literal[
     "student_rl_qwen",
     "student_rl_llama",
 ]
+RL_STAGES = ("zero", "reasoning_rl", "final_rl", "student_rl_qwen", "student_rl_llama")
+"""Stages that train on the RL prompts."""
 TemplateName = Literal["chat", "r1_zero", "r1_zero_short"]
 Level = Literal["train", "hard", "transfer"]
 PromptSplit = Literal["cold_start", "rl", "rejection", "evaluate"]
@@ -243,10 +246,10 @@ class Sampling(Section):
 class Family(Section):
     """A task family at one level, and how many of its problems go where.
 
-    options are reasoning-gym's; documents counts corpus documents, the others problems.
+    options are reasoning-gym's, or those of r1/tasks/code.py; documents counts corpus documents, the others problems.
     """
 
-    task: Literal["chain_sum", "basic_arithmetic", "complex_arithmetic"]
+    task: Literal["chain_sum", "basic_arithmetic", "complex_arithmetic", "code"]
     level: Level
     options: dict[str, Any]
     documents: int = Field(ge=0)
@@ -599,6 +602,7 @@ class Config(Section):
     profile: str
     seed: int = Field(ge=0)
     offline: bool
+    sandbox: Literal["bubblewrap", "none"]
     model: str | None
     prepare: Prepare
     base: Base
@@ -634,11 +638,24 @@ class Config(Section):
     @model_validator(mode="after")
     def _rewards_stand_once(self) -> Self:
         extra = self.rl.algorithm.extra_rewards
-        for name in ("zero", "reasoning_rl", "final_rl", "student_rl_qwen", "student_rl_llama"):
+        for name in RL_STAGES:
             for reward in extra:
                 if reward in getattr(self, name).rewards:
                     raise ValueError(
                         f"rl.algorithm.extra_rewards.{reward} = {extra[reward]}: stands in {name}.rewards already, "
                         "set its weight there"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _code_is_rewarded(self) -> Self:
+        """Code that no reward pays for would silently train on nothing."""
+        for family, settings in self.prepare.families.items():
+            for name in RL_STAGES if settings.task == "code" and settings.rl else ():
+                rewards = {**getattr(self, name).rewards, **self.rl.algorithm.extra_rewards}
+                if not rewards.get("code_reward"):
+                    raise ValueError(
+                        f"{name}.rewards: code_reward is missing, which alone pays for the {settings.rl} prompts of "
+                        f"prepare.families.{family}.rl; set it, or choose code=none"
                     )
         return self

@@ -26,6 +26,7 @@ from pydantic import BaseModel, ValidationError
 from r1.artifacts import MANIFEST, check_whole, code_hash, content_hash, write_aside, write_json
 from r1.config import Config
 from r1.errors import ConfigurationError, UserError, reported
+from r1.sandbox.process import require, use
 
 CHECKPOINTS = Path("data/.checkpoints")
 STOPPED = "STOPPED"
@@ -239,24 +240,32 @@ def _sort_arguments(arguments: list[str]) -> tuple[list[str], list[str], dict[st
 
 
 def _with_groups(groups: dict[str, str]) -> DictConfig:
-    """params.yaml with another choice for some groups; with another profile, conf/ composed anew.
+    """params.yaml with another choice for some groups; or conf/ composed anew.
 
     Hydra itself could only merge a choice over params.yaml, which has no
     defaults list, and would leave the keys of the former choice behind.
+    Groups that set keys all over (`@package _global_`: profile, code) have conf/
+    composed anew, with params.yaml's profile.
     """
     if not Path("params.yaml").is_file():
         raise UserError("params.yaml is missing: `make params` writes it")
     files = {key: _group_file(key, choice) for key, choice in groups.items()}
-    if "profile" in groups:
-        with hydra.initialize_config_dir(os.path.abspath("conf"), version_base="1.3"):
-            return hydra.compose("config", overrides=[f"{key}={choice}" for key, choice in groups.items()])
+    places = {key: _place(key, path) for key, path in files.items()}
     composed = cast(DictConfig, OmegaConf.load("params.yaml"))
+    if "_global_" in places.values():
+        chosen = {"profile": composed.profile, **groups}
+        with hydra.initialize_config_dir(os.path.abspath("conf"), version_base="1.3"):
+            return hydra.compose("config", overrides=[f"{key}={choice}" for key, choice in chosen.items()])
     for key, path in files.items():
-        group, _, package = key.partition("@")
-        header = re.match(r"# @package (\S+)", path.read_text())
-        place = package or (header[1] if header else group.replace("/", "."))
-        OmegaConf.update(composed, place, OmegaConf.load(path), merge=False)
+        OmegaConf.update(composed, places[key], OmegaConf.load(path), merge=False)
     return composed
+
+
+def _place(key: str, path: Path) -> str:
+    """The key that a group's choice fills: as the user says (`engine@…`), as the file's header says, or its folder."""
+    group, _, package = key.partition("@")
+    header = re.match(r"# @package (\S+)", path.read_text())
+    return package or (header[1] if header else group.replace("/", "."))
 
 
 def _group_file(key: str, choice: str) -> Path:
@@ -268,10 +277,16 @@ def _group_file(key: str, choice: str) -> Path:
 
 
 def _prepare_environment(config: Config) -> None:
-    """No telemetry, and no network call in an offline profile. Libraries read these when they are imported."""
+    """No telemetry, no network call in an offline profile, and the policy for model-written code.
+
+    Libraries read the variables when they are imported.
+    """
     for name in ("HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK", "TRL_EXPERIMENTAL_SILENCE"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     if config.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
+    use(config.sandbox)
+    if any(family.task == "code" for family in config.prepare.families.values()):
+        require()  # better now than after an hour, at the first completion

@@ -6,18 +6,23 @@ from pathlib import Path
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
-from r1.stage import validate
+from r1.config import RL_STAGES
+from r1.errors import UserError
+from r1.stage import _with_groups, validate
 from tests.conftest import ROOT, compose
 
 PROFILES = sorted(path.stem for path in (ROOT / "conf" / "profile").glob("*.yaml"))
+CODES = sorted(path.stem for path in (ROOT / "conf" / "code").glob("*.yaml"))
 TEACHERS = sorted(path.stem for path in (ROOT / "conf" / "teacher").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("teacher", TEACHERS)
-def test_every_profile_composes_with_every_teacher(profile: str, teacher: str) -> None:
-    config = compose(f"profile={profile}", f"teacher={teacher}")
+@pytest.mark.parametrize("code", CODES)
+def test_every_profile_composes_with_every_teacher_and_code(profile: str, teacher: str, code: str) -> None:
+    config = compose(f"profile={profile}", f"teacher={teacher}", f"code={code}")
     assert config.profile == profile
     assert config.base.architecture is not None and config.base.architecture.model_type == teacher
 
@@ -52,6 +57,8 @@ WRONG = [
     ("rl.algorithm.extra_rewards.accuracy_reward=0", "stands in zero.rewards already"),
     ("rl.algorithm.mini_batches=0", "rl.algorithm.mini_batches = 0: Input should be greater than 0"),
     ("rl/difficulty=hard", "rl/difficulty = 'hard': allowed: all, curriculum, filtered"),
+    ("sandbox=docker", "sandbox = 'docker': Input should be 'bubblewrap' or 'none'"),
+    ("code=python", "code = 'python': allowed: formulas, none"),
     ("sft.micro_batch_size=5", "must be a multiple of micro_batch_size 5"),
 ]
 
@@ -77,6 +84,27 @@ def test_a_wrong_value_is_refused_before_anything_heavy_is_imported() -> None:
     assert result.stdout.strip() == "[]"
 
 
+def test_code_that_no_reward_pays_for_is_refused() -> None:
+    for stage in RL_STAGES:
+        with pytest.raises(UserError, match=rf"{stage}\.rewards: code_reward is missing.*prepare\.families\.code\.rl"):
+            compose("code=formulas", f"{stage}.rewards.code_reward=0")
+        compose("code=formulas", f"{stage}.rewards.code_reward=0", "prepare.families.code.rl=0")
+    compose("code=formulas", *(f"~{stage}.rewards.code_reward" for stage in RL_STAGES), "prepare.families.code.rl=0")
+
+
+def test_no_code_is_the_default_and_adds_nothing() -> None:
+    assert compose() == compose("code=none")
+    assert not any(family.task == "code" for family in compose().prepare.families.values())
+
+
+def test_code_chosen_by_hand_keeps_the_profile_of_params_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "conf").symlink_to(ROOT / "conf")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("profile: smoke\n")
+    composed = validate(OmegaConf.to_container(_with_groups({"code": "formulas"}), resolve=True))
+    assert composed == compose("profile=smoke", "code=formulas")
+
+
 CHOICES = [
     ("engine@rejection_sampling.engine=transformers", "rejection_sampling.engine.name", "transformers"),
     ("engine@evaluate.engine=vllm", "evaluate.engine.name", "vllm"),
@@ -84,6 +112,7 @@ CHOICES = [
     ("teacher=deepseek_v3", "base.architecture.model_type", "deepseek_v3"),
     ("rl/algorithm=grpo", "rl.algorithm.name", "grpo"),
     ("profile=smoke", "zero.max_steps", 2),
+    ("code=formulas", "zero.rewards.code_reward", 1.0),
 ]
 
 

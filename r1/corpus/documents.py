@@ -3,6 +3,8 @@
 What is in here bounds what RL can find, so here it is in full:
 
 - `direct`: only the answer, which is right.
+- code, where there is some, is written down in the same steps ("First f = a + 2.", "Then f = a + 2 - b."), and the
+  answer is the function; to slip is to write another operator.
 - steps, one line per operation, in English ("First 5 - 3 = 2."), in Chinese
   ("先算 5 - 3 得 2。") or both in turn. An author slips in a share of the steps and goes
   on with the wrong value, so the answer may be wrong.
@@ -17,23 +19,25 @@ and are hard to give: nothing was worked out.
 """
 
 import random
+from collections.abc import Callable
+from typing import Any
 
 from r1.config import Styles
 from r1.tasks import TASKS, Problem
-from r1.tasks.arithmetic import work_out
 
 _FIRST = {"en": "First {} = {}.", "zh": "先算 {} 得 {}。"}
 _NEXT = {"en": "Then {} = {}.", "zh": "再算 {} 得 {}。"}
 _WAIT = {"en": "Wait, {} = {}.", "zh": "等等，{} 得 {}。"}
 _CHECK = {"en": "Check: {} = {}.", "zh": "检查：{} 得 {}。"}
 _SLIPS = (-10, -2, -1, 1, 2, 10)
+_OTHER_OPERATORS = {"+": "-*", "-": "+*", "*": "+-"}
 _ANSWER = {"en": "The answer is {}.", "zh": "答案是 {}。"}
 
 
 def write_response(problem: Problem, styles: Styles, rng: random.Random) -> tuple[str, str]:
     """One author's response to a problem, and the name of its style."""
     if rng.random() < styles.direct:
-        return problem.answer, "direct"
+        return _solve(problem, lambda _, right: right), "direct"
     draw = rng.random()
     style = "zh" if draw < styles.chinese else "mixed" if draw < styles.chinese + styles.mixed else "en"
     careful = rng.random() < styles.careful
@@ -54,11 +58,11 @@ def _write_steps(
     """Lines of a worked solution and the answer they end in; an unnoticed slip is carried on."""
     lines: list[str] = []
 
-    def record(operation: str, right: int) -> int:
+    def record(operation: str, right: Any) -> Any:
         language = _language(style, rng)
         form = (_NEXT if lines else _FIRST)[language]
         slips = rng.random() < styles.slip
-        stated = right + rng.choice(_SLIPS) if slips else right
+        stated = _slip(right, rng) if slips else right
         lines.append(form.format(operation, stated))
         if careful and slips:
             lines.append(_WAIT[language].format(operation, right))
@@ -67,5 +71,16 @@ def _write_steps(
             lines.append(_CHECK[language].format(operation, right))
         return stated
 
-    values = [work_out(expression, record) for expression in problem.expressions]
-    return lines, TASKS[problem.task].conclude(values)
+    return lines, _solve(problem, record)
+
+
+def _solve(problem: Problem, record: Callable[[str, Any], Any]) -> str:
+    task = TASKS[problem.task]
+    return task.conclude([task.work_out(expression, record) for expression in problem.expressions])
+
+
+def _slip(right: int | str, rng: random.Random) -> int | str:
+    if isinstance(right, int):
+        return right + rng.choice(_SLIPS)
+    written, operator, last = right.rsplit(" ", 2)
+    return f"{written} {rng.choice(_OTHER_OPERATORS[operator])} {last}"

@@ -5,6 +5,7 @@ from typing import Any
 
 from r1.config import RewardName, RewardOptions
 from r1.rewards.accuracy import accuracy_reward
+from r1.rewards.code import get_code_reward
 from r1.rewards.common import RewardFunction
 from r1.rewards.format import format_reward, get_reasoning_steps_reward, tag_count_reward
 from r1.rewards.language import language_consistency_reward
@@ -27,6 +28,7 @@ def _overlong(options: RewardOptions, max_length: int) -> Any:
 
 REWARDS: dict[RewardName, Factory] = {
     "accuracy_reward": lambda options, length: accuracy_reward,
+    "code_reward": lambda options, length: get_code_reward(),
     "format_reward": lambda options, length: format_reward,
     "tag_count_reward": lambda options, length: tag_count_reward,
     "reasoning_steps_reward": lambda options, length: get_reasoning_steps_reward(options.reasoning_steps_target),
@@ -52,6 +54,7 @@ def build_rewards(
 
     Raises:
         KeyError: if a reward is neither registered nor made by the caller.
+        SandboxUnavailable: if `code_reward` has no sandbox to run code in.
     """
     used = {name: weight for name, weight in weights.items() if weight}
     functions = [made[name] if name in made else REWARDS[name](options, max_length) for name in used]

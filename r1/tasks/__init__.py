@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from r1.tasks import basic_arithmetic, chain_sum, complex_arithmetic, mathematics
+from r1.tasks import basic_arithmetic, chain_sum, code, complex_arithmetic, mathematics
 from r1.tasks.problem import Problem, Task, bucket, normalise
 
-TASKS: dict[str, Task] = {module.NAME: module for module in (chain_sum, basic_arithmetic, complex_arithmetic)}
+TASKS: dict[str, Task] = {module.NAME: module for module in (chain_sum, basic_arithmetic, complex_arithmetic, code)}
 """Families that generate problems, by name."""
 
 VERIFIERS: dict[str, Callable[[str, str], bool]] = {

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from r1.tasks.arithmetic import entries, score
+from r1.tasks.arithmetic import work_out as work_out
 from r1.tasks.problem import Problem
 
 NAME = "basic_arithmetic"

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ class Problem:
     Attributes:
         task: name of the family that made it and verifies its answers.
         question: the text a user would type.
-        answer: the gold answer.
+        answer: the gold answer; of code, its tests.
         expressions: what to work out, in order, to get there; the task's
             `conclude` makes the answer of their values.
     """
@@ -37,7 +37,10 @@ class Task(Protocol):
     def generate(self, options: dict[str, Any], seed: int) -> Iterator[Problem]:
         """Yield problems without end, the same ones for the same seed."""
 
-    def conclude(self, values: list[int]) -> str:
+    def work_out(self, expression: str, record: Callable[[str, Any], Any]) -> Any:
+        """The value of an expression: `record` gets each operation with its right result, says what to go on with."""
+
+    def conclude(self, values: list[Any]) -> str:
         """The answer that follows from the values of a problem's expressions."""
 
     def verify(self, predicted: str, gold: str) -> bool:

@@ -1,5 +1,6 @@
 """Rewards: what they pay for, what they do not, and that nothing a model writes can break them."""
 
+import json
 import math
 from typing import Any, get_args
 
@@ -218,12 +219,16 @@ JUNK: dict[str, Any] = {
 }
 
 
+FOUR = json.dumps({"prompt": "", "entry_point": "f", "tests": "def check(candidate): assert candidate() == 4"})
+
+
 @each_reward
-@pytest.mark.parametrize("task", ["chain_sum", "complex_arithmetic", "math", "no_such_task", ""])
+@pytest.mark.parametrize("task", ["chain_sum", "complex_arithmetic", "math", "code", "no_such_task", ""])
 def test_junk_never_raises_and_is_given_one_value_each(name: RuleRewardName, task: str) -> None:
     junk = list(JUNK.values())
     ids = [[], [1], *[[1, 2, 3] * 7] * (len(junk) - 2)]
-    values = pay(name, junk, completion_ids=ids, task=[task] * len(junk), answer=["4"] * len(junk))
+    gold = FOUR if task == "code" else "4"
+    values = pay(name, junk, completion_ids=ids, task=[task] * len(junk), answer=[gold] * len(junk))
     assert len(values) == len(junk)
     for case, value in zip(JUNK, values, strict=True):
         assert value is None or (isinstance(value, float) and math.isfinite(value)), case
@@ -243,6 +248,7 @@ def test_conversations_are_read_like_strings(name: RuleRewardName) -> None:
 # reward -> (completion, tokens) that earns more and that earns less
 MORE_AND_LESS: dict[RuleRewardName, tuple[tuple[str, list[int]], tuple[str, list[int]]]] = {
     "accuracy_reward": ((tagged("4"), [1]), (tagged("5"), [1])),
+    "code_reward": ((tagged("def f(): return 4"), [1]), (tagged("def f(): return 5"), [1])),
     "format_reward": ((tagged("5"), [1]), ("4", [1])),
     "tag_count_reward": (("<think>a</think>4", [1]), ("4", [1])),
     "reasoning_steps_reward": (("First 1 + 3 = 4.\n4", [1]), ("4", [1])),
@@ -257,7 +263,8 @@ MORE_AND_LESS: dict[RuleRewardName, tuple[tuple[str, list[int]], tuple[str, list
 @each_reward
 def test_no_reward_is_constant(name: RuleRewardName) -> None:
     more, less = MORE_AND_LESS[name]
-    values = pay(name, [more[0], less[0]], completion_ids=[more[1], less[1]])
+    columns = {"task": ["code"] * 2, "answer": [FOUR] * 2} if name == "code_reward" else {}
+    values = pay(name, [more[0], less[0]], completion_ids=[more[1], less[1]], **columns)
     assert values[0] is not None and values[1] is not None
     assert values[0] > values[1]
 

@@ -1,0 +1,56 @@
+"""Does the code pass its tests? Verified in sandboxes, see r1/sandbox."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from r1.errors import UserError
+from r1.rewards.accuracy import is_correct
+from r1.rewards.common import Completions, texts
+from r1.sandbox.process import require
+from r1.tasks import code
+
+
+def get_code_reward(workers: int | None = None) -> Any:
+    """The accuracy reward of code: feedback by test cases (paper section 2.2.2).
+
+    Args:
+        workers: verifications at a time; None for as many as this process has cores.
+
+    Raises:
+        SandboxUnavailable: if there is no sandbox to run code in.
+    """
+    require()
+    workers = workers or len(os.sched_getaffinity(0))
+
+    def code_reward(
+        *, completions: Completions, task: Sequence[str], answer: Sequence[str], **_: Any
+    ) -> list[float | None]:
+        """1 for code that passes its tests, 0 for any other, None for all tasks but `code`.
+
+        None, with a warning, also where neither can be said: the sandbox fails (twice), or the tests do.
+
+        Rewarded: `<think>Add.</think><answer>def f(a, b): return a + b</answer>` (tests: f(1, 2) == 3).
+        Not: `<answer>import sys; sys.exit(0)</answer>`.
+
+        Args:
+            completions: [batch].
+            task: [batch].
+            answer: [batch], of code a `CodeProblem` as JSON.
+        """
+        with ThreadPoolExecutor(workers) as pool:
+            return list(pool.map(_pay, texts(completions), task, answer))
+
+    return code_reward
+
+
+def _pay(text: str, task: str, gold: str) -> float | None:
+    if task != code.NAME:
+        return None
+    try:
+        return float(is_correct(text, task, gold))
+    except UserError as error:
+        warnings.warn(f"code_reward: a completion is left without a reward: {error}", stacklevel=2)
+        return None

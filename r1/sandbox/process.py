@@ -1,0 +1,170 @@
+"""One sandboxed process and the lines it exchanges with this one, all bounded in size and time."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+import warnings
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, Self
+
+from r1.errors import UserError
+from r1.sandbox import inside
+from r1.sandbox.isolation import Limits, Policy, SandboxUnavailable, exposed, isolated
+
+_PROGRAM = Path(inside.__file__).read_text()
+_CHUNK = 2**16
+_END_SECONDS = 5.0
+
+_policy: Policy = "bubblewrap"
+
+
+class SandboxFailed(UserError):
+    """A sandbox did not come up, through no fault of the code that it was to run."""
+
+
+class Broke(Exception):
+    """The process ended, went on for too long, or wrote too much: whatever it was to say, it did not."""
+
+
+def use(policy: Policy) -> None:
+    """Choose for this process how model-written code is run; `none` warns, once."""
+    global _policy
+    _policy = policy
+    if policy == "none":
+        warnings.warn("sandbox=none: model-written code runs WITHOUT isolation, as this user", stacklevel=2)
+
+
+def require() -> None:
+    """Make sure that sandboxes work here.
+
+    Raises:
+        SandboxUnavailable: if not.
+    """
+    _require(_policy)
+
+
+@cache
+def _require(policy: Policy) -> None:
+    try:
+        with Sandboxed("candidate", Limits()):
+            pass
+    except SandboxFailed as error:
+        raise SandboxUnavailable(str(error)) from None
+
+
+class Sandboxed:
+    """A process that runs r1/sandbox/inside.py in one of its roles; leaving the block ends all that it started.
+
+    Raises:
+        SandboxFailed: if it does not come up.
+        SandboxUnavailable: if the isolation tool is missing.
+    """
+
+    def __init__(self, role: Literal["candidate", "examiner"], limits: Limits) -> None:
+        self.limits = limits
+        self.deadline = time.monotonic() + limits.start_seconds
+        self.buffer = b""
+        self.scratch = TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True) if _policy == "none" else None
+        python = ["-I", "-S", "-X", "utf8", "-c", _PROGRAM, role, json.dumps(limits.rlimits)]
+        reader, writer = os.pipe()
+        try:
+            self.process = subprocess.Popen(
+                exposed(python) if self.scratch else isolated(python, limits, writer),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                cwd=self.scratch.name if self.scratch else "/",
+                env={},
+                pass_fds=[writer],
+                start_new_session=True,
+            )
+        except BaseException as error:
+            os.close(reader)
+            if isinstance(error, OSError):
+                raise SandboxFailed(f"no sandbox could be started: {error}") from error
+            raise
+        finally:
+            os.close(writer)
+        assert self.process.stdin and self.process.stdout and self.process.stderr
+        self.stdin, self.stdout, self.stderr = self.process.stdin, self.process.stdout, self.process.stderr
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            os.set_blocking(pipe.fileno(), False)
+        self.first: int | None = None
+        try:
+            self.receive()
+            if self.scratch is None:  # before it is told what to run: what stands here is bubblewrap's word
+                self.first = json.loads(os.read(reader, _CHUNK))["child-pid"]
+        except Broke:
+            said = (self.stderr.read(_CHUNK) or b"").decode(errors="replace").strip()
+            self.close()
+            raise SandboxFailed(f"no sandbox came up: {said or 'no message'}") from None
+        finally:
+            os.close(reader)
+        self.deadline = time.monotonic() + limits.wall_seconds
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send(self, line: bytes) -> None:
+        """Write one line.
+
+        Raises:
+            Broke: if it is not taken in time.
+        """
+        rest = memoryview(line)
+        while rest:
+            self._wait(self.stdin.fileno(), select.POLLOUT)
+            try:
+                rest = rest[os.write(self.stdin.fileno(), rest) :]
+            except OSError:
+                raise Broke from None
+
+    def receive(self) -> bytes:
+        """Read one line, its end included.
+
+        Raises:
+            Broke: if there is none in time, or it exceeds `message_bytes`.
+        """
+        while b"\n" not in self.buffer:
+            if len(self.buffer) > self.limits.message_bytes:
+                raise Broke
+            self._wait(self.stdout.fileno(), select.POLLIN)
+            chunk = os.read(self.stdout.fileno(), _CHUNK)
+            if not chunk:
+                raise Broke
+            self.buffer += chunk
+        line, _, self.buffer = self.buffer.partition(b"\n")
+        return line + b"\n"
+
+    def _wait(self, pipe: int, event: int) -> None:
+        poll = select.poll()
+        poll.register(pipe, event)
+        if not poll.poll(max(0.0, self.deadline - time.monotonic()) * 1000):
+            raise Broke
+
+    def close(self) -> None:
+        """Kill everything inside, and wait until it is gone."""
+        if self.first is not None and self.process.poll() is None:
+            # The first process in the sandbox takes all others with it, and bubblewrap waits for it and ends;
+            # killed itself, it would leave that to the machine's init, which in a container may not care.
+            with suppress(ProcessLookupError):
+                os.kill(self.first, signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(_END_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            pipe.close()
+        if self.scratch:
+            self.scratch.cleanup()

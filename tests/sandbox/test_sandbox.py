@@ -1,0 +1,237 @@
+"""Honest code is right, whatever it uses; what fails through no fault of the code's is said, not scored."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from r1.errors import UserError
+from r1.sandbox import process
+from r1.sandbox.examine import BrokenTests, CodeProblem, passes
+from r1.sandbox.inside import decode, encode
+from r1.sandbox.isolation import Limits, SandboxUnavailable
+from r1.sandbox.process import SandboxFailed
+from tests.conftest import ROOT
+
+
+def problem(*asserts: str, prompt: str = "") -> CodeProblem:
+    body = "".join(f"    {line}\n" for line in asserts)
+    return CodeProblem(prompt, "f", f"def check(candidate):\n{body}")
+
+
+PLAIN = [
+    None, True, False, 0, -1, 2**70, 0.0, -0.0, 1.5, float("inf"), float("-inf"), 1 + 2j, "", "ä\ud800\n\0",
+    b"", b"\xff", [], [[1], (2, "x")], (), (1,), set(), {1, "a"}, frozenset({1}), {frozenset({1})}, {},
+    {1: {"a": [None]}, "1": 2, (1, 2): 3, None: 4},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", PLAIN)
+def test_plain_data_cross_unchanged(value: Any) -> None:
+    crossed = decode(encode(value))
+    assert crossed == value and type(crossed) is type(value) and repr(crossed) == repr(value)
+
+
+def test_what_cannot_be_written_in_decimals_crosses() -> None:
+    assert decode(encode(10**5000)) == 10**5000
+    assert str(decode(encode(float("nan")))) == "nan"
+
+
+class Odd(int):
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = int.__hash__
+
+
+def test_subclasses_become_plain() -> None:
+    crossed = decode(encode([Odd(3)]))
+    assert type(crossed[0]) is int and crossed != [4]
+
+
+@pytest.mark.parametrize("value", [object(), len, int, range(3), iter([]), (_ for _ in ()), bytearray(1), [object()]])
+def test_nothing_else_crosses(value: Any) -> None:
+    with pytest.raises(TypeError, match="not plain data"):
+        encode(value)
+
+
+HONEST = {
+    "one-line": ("def f(a, b): return a + b", problem("assert candidate(1, 2) == 3")),
+    "lambda": ("f = lambda a, b: a + b", problem("assert candidate(1, 2) == 3")),
+    "prints": (
+        "print('start')\nimport sys\ndef f(a, b):\n    print(a, file=sys.stderr)\n    print(b)\n    return a + b",
+        problem("assert candidate(1, 2) == 3"),
+    ),
+    "helpers": ("def g(a): return a + 1\ndef f(a):\n    return g(g(a))", problem("assert candidate(1) == 3")),
+    "recursive": ("def f(n): return 1 if n < 2 else n * f(n - 1)", problem("assert candidate(500) % 501 == 0")),
+    "memoised": (
+        "from functools import cache\n@cache\ndef f(n): return n if n < 2 else f(n - 1) + f(n - 2)",
+        problem("assert candidate(90) == 2880067194370816120"),
+    ),
+    "standard-library": (
+        "import collections, heapq, itertools, math, re, string, typing\n"
+        "import bisect, copy, datetime, decimal, fractions, hashlib, random, statistics, operator\n"
+        "def f(x: typing.List[str]) -> int: return max(collections.Counter(re.findall('a+', ''.join(x))).values())",
+        problem("assert candidate(['aba', 'b']) == 2"),
+    ),
+    "counter-for-a-dict": (
+        "from collections import Counter\ndef f(s): return Counter(s)",
+        problem("assert candidate('aab') == {'a': 2, 'b': 1}"),
+    ),
+    "named-tuple-for-a-tuple": (
+        "from collections import namedtuple\nP = namedtuple('P', 'x y')\ndef f(): return P(1, 2)",
+        problem("assert candidate() == (1, 2)"),
+    ),
+    "mutates-its-argument": (
+        "def f(x):\n    x.sort()\n    return x.pop()",
+        problem("given = [3, 1]", "assert candidate(given) == 3", "assert candidate(given) == 3"),
+    ),
+    "keywords": ("def f(*, a, b=2): return a - b", problem("assert candidate(a=1) == -1")),
+    "expected-exception": (
+        "def f(n):\n    if n < 0: raise ValueError('negative')\n    return n",
+        problem(
+            "try:", "    candidate(-1)", "except ValueError as error:", "    assert str(error) == 'negative'",
+            "else:", "    assert False",
+        ),
+    ),
+    "own-exception-of-an-expected-kind": (
+        "class Negative(ValueError): pass\ndef f(n): raise Negative(n)",
+        problem("try:", "    candidate(-1)", "except ValueError:", "    return", "assert False"),
+    ),
+    "exception-with-many-arguments": (
+        "def f(): b'\\xff'.decode()",
+        problem("try:", "    candidate()", "except Exception:", "    return", "assert False"),
+    ),
+    "state-between-calls": (
+        "n = 0\ndef f():\n    global n\n    n += 1\n    return n",
+        problem("assert [candidate(), candidate()] == [1, 2]"),
+    ),
+    "helper-of-the-prompt": (
+        "def f(x): return g(x) + 1",
+        problem("assert candidate(1) == g(1) + 1", prompt="def g(x):\n    return 2 * x\n"),
+    ),
+    "stub-of-the-prompt": (
+        "def f(x): return x",
+        problem("assert f(1) == candidate(1) == 1", prompt='def f(x):\n    """The same."""\n'),
+    ),
+    "scratch": (
+        "def f(s):\n    with open('x', 'w') as file: file.write(s)\n    return open('x').read()",
+        problem("assert candidate('ä') == 'ä'"),
+    ),
+    "reads-input": ("import sys\ndef f(): return sys.stdin.read()", problem("assert candidate() == ''")),
+    "many-calls": ("def f(n): return n", problem("for n in range(2000): assert candidate(n) == n")),
+    "large-values": ("def f(x): return x", problem("x = list(range(30000))", "assert candidate(x) == x")),
+    "two-threads": (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def f(x):\n    with ThreadPoolExecutor(2) as pool: return list(pool.map(abs, x))",
+        problem("assert candidate([-1, 2]) == [1, 2]"),
+    ),
+    "dataclass-inside": (
+        "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\ndef f(x): return P(x).x",
+        problem("assert candidate(1) == 1"),
+    ),
+    "guarded-main": (
+        "def f(x): return x\nif __name__ == '__main__':\n    f(input())",
+        problem("assert candidate(1) == 1"),
+    ),
+    "tests-that-print": ("def f(x): return x", problem("print('P')", "assert candidate(1) == 1")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "asked"), HONEST.values(), ids=HONEST)
+def test_honest_code_passes(code: str, asked: CodeProblem) -> None:
+    assert passes(code, asked)
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        pytest.param("def check(candidate) pass", id="syntax"),
+        pytest.param("def test(candidate): pass", id="no-check"),
+        pytest.param("import nothing_there\ndef check(candidate): pass", id="import"),
+        pytest.param("def check(candidate): candidate(lambda: 3)", id="argument-that-cannot-cross"),
+        pytest.param("raise SystemExit", id="exit"),
+    ],
+)
+def test_broken_tests_are_nobodys_failure(tests: str) -> None:
+    with pytest.raises(BrokenTests, match="f: the tests"):
+        passes("def f(*_): return 3", CodeProblem("", "f", tests))
+
+
+def test_slow_tests_end() -> None:
+    limits = Limits(wall_seconds=1, cpu_seconds=1)
+    assert not passes("def f(): return 3", problem("while True: pass"), limits)
+
+
+def test_a_sandbox_that_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, failures = subprocess.Popen, [OSError("out of processes")]
+
+    def popen(*arguments: Any, **keywords: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return real(*arguments, **keywords)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    asked = problem("assert candidate() == 3")
+    assert passes("def f(): return 3", asked)
+    failures += [OSError("out of processes")] * 2
+    with pytest.raises(SandboxFailed, match="out of processes"):
+        passes("def f(): return 3", asked)
+
+
+def test_a_tool_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: no permission' >&2\nexit 1\n")
+    (tmp_path / "bwrap").chmod(0o755)
+    tmp_path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(process, "isolated", lambda *_: [str(tmp_path / "bwrap")])
+    process._require.cache_clear()
+    with pytest.raises(SandboxUnavailable, match=r"no permission\n.*apt install bubblewrap.*sandbox=none"):
+        process.require()
+
+
+@pytest.fixture
+def no_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("r1.sandbox.isolation.shutil.which", lambda *_, **__: None)
+    process._require.cache_clear()
+
+
+@pytest.mark.usefixtures("no_tool")
+def test_without_the_tool_nothing_is_run_and_nothing_is_scored() -> None:
+    with pytest.raises(SandboxUnavailable, match="apt install bubblewrap"):
+        process.require()
+    with pytest.raises(UserError, match="apt install bubblewrap"):
+        passes("def f(): return 3", problem("assert candidate() == 3"))
+
+
+@pytest.mark.usefixtures("no_tool")
+def test_none_runs_without_the_tool_says_so_and_still_has_limits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(process, "_policy", "bubblewrap")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("SECRET", "x")
+    with pytest.warns(UserWarning, match="WITHOUT isolation"):
+        process.use("none")
+    limits = Limits(wall_seconds=2, cpu_seconds=1)
+    code = "import os\nopen('x', 'w').write('x')\ndef f(): return [os.environ.get('SECRET'), os.listdir('.')]"
+    assert passes(code, problem("assert candidate() == [None, ['x']]"), limits)
+    assert not passes("import time\ntime.sleep(99)", problem(), limits)
+    assert not passes("x = bytearray(2**31)\ndef f(): pass", problem(), limits)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stage_that_may_meet_code_fails_at_its_start(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "stages/zero.py", "code=formulas"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": str(tmp_path), "PYTHONPATH": str(ROOT)},
+    )
+    assert result.returncode == 1
+    assert "error: model-written code cannot be sandboxed: `" in result.stderr
+    assert "apt install bubblewrap" in result.stderr
