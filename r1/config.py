@@ -5,6 +5,7 @@ fails in well under two seconds, before any model loads. Values live in conf/;
 params.yaml is their composition, which DVC tracks and every stage reads.
 """
 
+import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFlo
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
 RuleRewardName = Literal[
     "accuracy_reward",
     "format_reward",
@@ -162,7 +164,7 @@ class Pretraining(Optimization):
 class Base(Section):
     """A base model: pretrained here (architecture + pretraining), or a checkpoint that exists.
 
-    checkpoint: hub id, local directory, or a .gguf file.
+    checkpoint: hub id, local directory, or a .gguf file; outside the project only as an absolute path or with `~`.
     """
 
     checkpoint: str | None
@@ -282,7 +284,7 @@ class General(Section):
 class Prepare(Section):
     """The world: problems by family, the corpus' styles, general prompts."""
 
-    families: dict[str, Family]
+    families: dict[Name, Family]
     styles: Styles
     general: General
 
@@ -534,7 +536,7 @@ class Ablation(Section):
 class Config(Section):
     """The whole recipe, in R1's order."""
 
-    profile: str
+    profile: Name
     seed: int = Field(ge=0)
     offline: bool
     model: str | None
@@ -563,6 +565,11 @@ class Config(Section):
     def _checkpoints_exist(self) -> Self:
         for name in get_args(BaseName):
             checkpoint = getattr(self, name).checkpoint
+            if checkpoint is not None and os.path.normpath(checkpoint).split(os.sep)[0] == os.pardir:
+                raise ValueError(
+                    f"{name}.checkpoint = {checkpoint!r}: leaves the project; "
+                    f"if it is meant, use an absolute path: {os.path.abspath(checkpoint)}"
+                )
             local = checkpoint is not None and (self.offline or checkpoint.startswith((".", "/", "~")))
             if local and not Path(checkpoint).expanduser().exists():
                 hint = "; with offline=false it may be a hub id" if self.offline else ""

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from r1.text import printable
+
 
 class UserError(Exception):
     """Base of errors whose message says what is wrong and what to do."""
@@ -17,8 +19,8 @@ class ConfigurationError(UserError):
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """End the program with a UserError's message instead of a stack trace."""
+    """End the program with a UserError's message instead of a stack trace; it may quote what others wrote."""
     try:
         yield
     except UserError as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(printable(f"error: {error}")) from None

@@ -11,6 +11,9 @@ from typing import Literal, get_args
 
 Language = Literal["en", "zh"]
 
+# Of the control characters only tab and newline; and those that reorder what stands beside them.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
 _WORD = re.compile(
     r"(?P<zh>[\u3400-\u4dbf\u4e00-\u9fff])"
     r"|(?P<en>[A-Za-z\u00c0-\u024f\u0370-\u03ff\u1e00-\u1eff]+)"  # Latin; Greek, which stands in formulas
@@ -116,3 +119,12 @@ def unreadable_because(text: str, language: str = "en", max_paragraph_words: int
     if len(lines) >= 4 and len(set(lines)) <= len(lines) // 2:
         return "repetition"
     return None
+
+
+def printable(text: str) -> str:
+    """The text with control characters spelled out, so that a terminal shows them instead of obeying them.
+
+    >>> print(printable("\\x1b[2Jgone"))
+    \\x1b[2Jgone
+    """
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)

@@ -18,6 +18,7 @@ def main(run: Run) -> None:
     from r1.data import read_rows
     from r1.models.chat import TEMPLATES
     from r1.models.loading import from_scratch, load_checkpoint, save
+    from r1.models.trial import try_template
     from r1.training.pretrain import pretrain
 
     settings, seed = getattr(run.config, run.name), run.config.seed
@@ -25,6 +26,7 @@ def main(run: Run) -> None:
         model, tokenizer = load_checkpoint(settings.checkpoint)
         if settings.chat_template is not None:
             tokenizer.chat_template = TEMPLATES[settings.chat_template]
+        try_template(tokenizer, settings.checkpoint)
         local = Path(settings.checkpoint).expanduser()
         metrics, inputs = {}, [str(local)] if local.exists() else []
         write_text(run.curve, "step,loss\n")  # nothing was trained

@@ -6,12 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 
 from r1.artifacts import MANIFEST, BrokenArtifact, content_hash, read_manifest
 from r1.errors import UserError
+from r1.text import printable
+
+
+class SafeConsole(Console):
+    """A console that shows control characters instead of sending them: a model, or a file, may hold any."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """As rich does, with the text of every segment made printable; rich's own controls stay."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
 
 # Tables whose rows tell why: samples with rewards, candidates with reasons.
 _TOLD_FIRST = ("samples.parquet", "candidates.parquet")
@@ -23,7 +35,7 @@ def inspect(name: str, samples: int) -> None:
     Raises:
         UserError: if there is none; the message lists those there are.
     """
-    console = Console()
+    console = SafeConsole()
     found = [path for path in _artifacts() if f"/{path}".endswith(f"/{name}") or name == read_manifest(path)["stage"]]
     if not found:
         known = sorted({path.name for path in _artifacts()} | {read_manifest(path)["stage"] for path in _artifacts()})
@@ -51,7 +63,8 @@ def _show(console: Console, artifact: Path, samples: int) -> None:
     console.print("counts", style="bold")
     console.print_json(json.dumps(manifest["counts"]))
     metrics = Path(manifest["metrics"])
-    if metrics.is_file():
+    # An artifact may be another's: what its manifest points to is shown only if it is one of ours.
+    if metrics.resolve().is_relative_to(Path("data").resolve()) and metrics.is_file():
         console.print(str(metrics), style="bold")
         console.print_json(metrics.read_text())
     tables = sorted(artifact.glob("*.parquet"), key=lambda path: (path.name not in _TOLD_FIRST, path.name))
