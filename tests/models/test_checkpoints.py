@@ -139,8 +139,14 @@ def test_an_architecture_that_needs_its_own_code_is_refused(model: Path, marker:
 
 # --- damage ------------------------------------------------------------------
 
+
+def remove(model: Path, pattern: str) -> None:
+    for path in model.glob(pattern):
+        path.unlink()
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "no-weights": (lambda model: (model / "model.safetensors").unlink(), "no file named model.safetensors"),
+    "no-weights": (lambda model: remove(model, "*.safetensors"), "no file named model.safetensors"),
     "weights-are-junk": (lambda model: (model / "model.safetensors").write_bytes(b"junk" * 99), "SafetensorError"),
     "weights-are-empty": (lambda model: (model / "model.safetensors").write_bytes(b""), "SafetensorError"),
     "weights-are-cut": (
@@ -148,16 +154,16 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
         "incomplete metadata",
     ),
     "weights-of-another-size": (lambda model: edit(model / "config.json", hidden_size=8), "RuntimeError"),
-    "no-config": (lambda model: (model / "config.json").unlink(), "Unrecognized model"),
+    "no-config": (lambda model: remove(model, "config.json"), "Unrecognized model"),
     "config-is-cut": (lambda model: (model / "config.json").write_text("{"), "not a valid JSON file"),
     "unknown-model-type": (lambda model: edit(model / "config.json", model_type="gpt9"), "model type `gpt9`"),
     "no-tokenizer": (
-        lambda model: [path.unlink() for path in model.glob("tokenizer*")],
+        lambda model: remove(model, "tokenizer*"),
         "no tokenizer that reads '1 \\+ 3'",
     ),
     "tokenizer-is-empty": (lambda model: (model / "tokenizer.json").write_text("{}"), "KeyError: 'added_tokens'"),
     "tokenizer-is-cut": (lambda model: (model / "tokenizer.json").write_text('{"version"'), "cannot be loaded"),
-    "nothing": (lambda model: [path.unlink() for path in model.iterdir()], "Unrecognized model"),
+    "nothing": (lambda model: remove(model, "*"), "Unrecognized model"),
 }
 
 
