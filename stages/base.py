@@ -18,7 +18,7 @@ def main(run: Run) -> None:
     from r1.data import read_rows
     from r1.models.chat import TEMPLATES
     from r1.models.loading import from_scratch, load_checkpoint, save
-    from r1.models.trial import try_template
+    from r1.template_trial import try_template
     from r1.training.pretrain import pretrain
 
     settings, seed = getattr(run.config, run.name), run.config.seed
