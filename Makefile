@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: repro test lint setup params readme lock
+.PHONY: repro test lint setup params readme lock audit
 
 repro: setup           ## the whole recipe with the committed configuration
 	. $(BIN)/activate && dvc repro
@@ -26,3 +26,7 @@ lock:                  ## resolve requirements/cpu.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra cpu --extra gguf --extra dev --overrides requirements/overrides.txt \
 	  --python-version 3.11 --generate-hashes --no-emit-package torch --no-emit-package setuptools \
 	  --custom-compile-command "make lock" -o requirements/cpu.lock
+
+audit:                 ## known vulnerabilities of what is locked (needs pip-audit; run it after every `make lock`)
+	pip-audit --strict --disable-pip -r requirements/cpu.lock
+	grep -o 'torch==[0-9.]*' pyproject.toml | pip-audit --strict --disable-pip --no-deps -r /dev/stdin

@@ -42,7 +42,9 @@ def _compose(overrides: list[str]) -> None:
     import yaml
     from dvc.utils.hydra import compose_and_dump
 
-    from r1.stage import validate
+    from r1.stage import check_groups, validate
+
+    check_groups(overrides)
 
     target = Path("params.yaml")
     compose_and_dump(str(target.resolve()), str(Path("conf").resolve()), None, "config", "", overrides)

@@ -24,6 +24,7 @@ from pydantic import (
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
 RuleRewardName = Literal[
     "accuracy_reward",
     "code_reward",
@@ -181,7 +182,7 @@ class Pretraining(Optimization):
 class Base(Section):
     """A base model: pretrained here (architecture + pretraining), or a checkpoint that exists.
 
-    checkpoint: hub id, local directory, or a .gguf file.
+    checkpoint: hub id, local directory, or a .gguf file; outside the project only as an absolute path or with `~`.
     """
 
     checkpoint: str | None
@@ -331,8 +332,8 @@ class General(Section):
 class Prepare(Section):
     """The world: problems by family and from data sets, the corpus' styles, general prompts."""
 
-    families: dict[str, Family]
-    data_sets: dict[str, DataSet]
+    families: dict[Name, Family]
+    data_sets: dict[Name, DataSet]
     styles: Styles
     general: General
 
@@ -599,7 +600,7 @@ class Ablation(Section):
 class Config(Section):
     """The whole recipe, in R1's order."""
 
-    profile: str
+    profile: Name
     seed: int = Field(ge=0)
     offline: bool
     sandbox: Literal["bubblewrap", "none"]
@@ -629,6 +630,11 @@ class Config(Section):
     def _checkpoints_exist(self) -> Self:
         for name in get_args(BaseName):
             checkpoint = getattr(self, name).checkpoint
+            if checkpoint is not None and os.path.normpath(checkpoint).split(os.sep)[0] == os.pardir:
+                raise ValueError(
+                    f"{name}.checkpoint = {checkpoint!r}: leaves the project; "
+                    f"if it is meant, use an absolute path: {os.path.abspath(checkpoint)}"
+                )
             local = checkpoint is not None and (self.offline or checkpoint.startswith((".", "/", "~")))
             if local and not Path(checkpoint).expanduser().exists():
                 hint = "; with offline=false it may be a hub id" if self.offline else ""

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from r1.text import printable
+
 _FULL = 64 * 1024
 """Bytes free on a disk that a writer just filled: file systems keep back a block or so."""
 _REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -47,11 +49,14 @@ def room_on(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """End the program with a message instead of a stack trace, where the user can do something about it."""
+    """End the program with a message instead of a stack trace, where the user can do something about it.
+
+    Messages may quote what others wrote, whose control characters must not reach the terminal.
+    """
     try:
         yield
     except UserError as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(printable(f"error: {error}")) from None
     except KeyboardInterrupt:
         raise SystemExit("interrupted: nothing half-written is left, `dvc repro` goes on from here") from None
     except OSError as error:

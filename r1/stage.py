@@ -228,11 +228,12 @@ def _sort_arguments(arguments: list[str]) -> tuple[list[str], list[str], dict[st
     Unknown keys are let through (`++`) to our own schema, which says what is allowed.
     """
     flags, overrides, groups = [], [], {}
+    known = {path.parent.relative_to("conf").as_posix() for path in Path("conf").glob("*/**/*.yaml")}
     for argument in arguments:
         key, separator, value = argument.partition("=")
         if argument.startswith("-") or not (separator or argument.startswith("~")):
             flags.append(argument)
-        elif Path("conf", key.partition("@")[0]).is_dir():
+        elif key.partition("@")[0] in known:
             groups[key] = value
         else:
             overrides.append(argument if key[:1] in "+~" or key.startswith("hydra") else f"++{argument}")
@@ -269,17 +270,29 @@ def _place(key: str, path: Path) -> str:
 
 
 def _group_file(key: str, choice: str) -> Path:
-    path = Path("conf", key.partition("@")[0], f"{choice}.yaml")
-    if not path.is_file():
-        options = ", ".join(sorted(option.stem for option in path.parent.glob("*.yaml")))
-        raise ConfigurationError(f"{key} = {choice!r}: allowed: {options}")
-    return path
+    """The file of a choice: one that stands in its group's folder, so that `../x` or `/x` is none."""
+    files = {path.stem: path for path in Path("conf", key.partition("@")[0]).glob("*.yaml")}
+    if choice not in files:
+        raise ConfigurationError(f"{key} = {choice!r}: allowed: {', '.join(sorted(files))}")
+    return files[choice]
+
+
+def check_groups(overrides: list[str]) -> None:
+    """Refuse choices of groups that conf/ does not have; Hydra itself would follow a path out of it.
+
+    Raises:
+        ConfigurationError: naming the group and its choices.
+    """
+    for key, choice in _sort_arguments(overrides)[2].items():
+        _group_file(key, choice)
 
 
 def _prepare_environment(config: Config) -> None:
     """No telemetry, no network call in an offline profile, and the policy for model-written code.
 
-    Libraries read the variables when they are imported.
+    Libraries read the variables when they are imported. HF_HUB_DISABLE_TELEMETRY is the hub's, transformers' and
+    TRL's; vLLM has two of its own and turns off Ray's; trackers (W&B, …) are off by `report_to`, DVC's analytics
+    and update check by .dvc/config.
     """
     for name in ("HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK", "TRL_EXPERIMENTAL_SILENCE"):
         os.environ.setdefault(name, "1")

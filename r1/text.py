@@ -5,12 +5,20 @@ never throw inside a training loop.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Language = Literal["en", "zh"]
 
-_WORD = re.compile(r"(?P<zh>[\u3400-\u4dbf\u4e00-\u9fff])|(?P<en>[^\W\d_\u3400-\u4dbf\u4e00-\u9fff]+)")
+# Of the control characters only tab and newline; and those that reorder what stands beside them.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_WORD = re.compile(
+    r"(?P<zh>[\u3400-\u4dbf\u4e00-\u9fff])"
+    r"|(?P<en>[A-Za-z\u00c0-\u024f\u0370-\u03ff\u1e00-\u1eff]+)"  # Latin; Greek, which stands in formulas
+    r"|(?P<other>[^\W\d_A-Za-z\u00c0-\u024f\u0370-\u03ff\u1e00-\u1eff\u3400-\u4dbf\u4e00-\u9fff]+)"
+)
 _TAG = re.compile(r"</?(?:think|answer)>")
 _TAGS_IN_ORDER = ["<think>", "</think>", "<answer>", "</answer>"]
 _IMAGINARY = re.compile(r"(?<=\d)i\b")
@@ -68,16 +76,15 @@ def parse_response(completion: str) -> Response:
 
 
 def language_shares(text: str) -> dict[str, float]:
-    """Share of words per language, summing to 1; empty if the text has no words.
+    """Share of words per language; empty if the text has no words.
 
-    A Han character counts as a word of Chinese, a run of other letters as a word
-    of English. Digits, operators, tags and the imaginary unit have no language.
+    A Han character counts as a word of Chinese, a run of Latin letters as a word
+    of English; words of other scripts (Cyrillic, kana, …) are of neither, so they
+    take from both. Digits, operators, tags and the imaginary unit have no language.
     """
-    counts = {"zh": 0, "en": 0}
-    for match in _WORD.finditer(_IMAGINARY.sub("", _TAG.sub(" ", text))):
-        counts[match.lastgroup or "en"] += 1
-    total = sum(counts.values())
-    return {language: count / total for language, count in counts.items()} if total else {}
+    words = Counter(match.lastgroup for match in _WORD.finditer(_IMAGINARY.sub("", _TAG.sub(" ", text))))
+    total = words.total()
+    return {language: words[language] / total for language in get_args(Language)} if total else {}
 
 
 def is_mixed(text: str, language: str = "en") -> bool:
@@ -112,3 +119,12 @@ def unreadable_because(text: str, language: str = "en", max_paragraph_words: int
     if len(lines) >= 4 and len(set(lines)) <= len(lines) // 2:
         return "repetition"
     return None
+
+
+def printable(text: str) -> str:
+    """The text with control characters spelled out, so that a terminal shows them instead of obeying them.
+
+    >>> print(printable("\\x1b[2Jgone"))
+    \\x1b[2Jgone
+    """
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)

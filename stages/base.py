@@ -20,6 +20,7 @@ def main(run: Run) -> None:
     from r1.data import read_rows
     from r1.models.chat import TEMPLATES
     from r1.models.loading import from_scratch, load_checkpoint, save
+    from r1.template_trial import try_template
     from r1.training.pretrain import pretrain
 
     settings, seed = getattr(run.config, run.name), run.config.seed
@@ -34,6 +35,7 @@ def main(run: Run) -> None:
         model, tokenizer = load_checkpoint(settings.checkpoint)
         if settings.chat_template is not None:
             tokenizer.chat_template = TEMPLATES[settings.chat_template]
+        try_template(tokenizer, settings.checkpoint)
         local = Path(settings.checkpoint).expanduser()
         write_text(run.curve, "step,loss\n")  # nothing was trained
         write(model, tokenizer, {str(local): content_hash(local)} if local.exists() else {}, {})

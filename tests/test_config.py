@@ -60,6 +60,24 @@ WRONG = [
     ("sandbox=docker", "sandbox = 'docker': Input should be 'bubblewrap' or 'none'"),
     ("code=python", "code = 'python': allowed: formulas, none"),
     ("sft.micro_batch_size=5", "must be a multiple of micro_batch_size 5"),
+    # Nothing leaves the project that was not asked to by an absolute path.
+    (
+        "base.checkpoint=../../x",
+        "base.checkpoint = '../../x': leaves the project; if it is meant, use an absolute path: /",
+    ),
+    ("base_qwen.checkpoint=models/../../x", "base_qwen.checkpoint = 'models/../../x': leaves the project"),
+    ("base.checkpoint=/nowhere", "base.checkpoint = '/nowhere': no such file or directory"),
+    ("base.checkpoint='~/nowhere'", "base.checkpoint = '~/nowhere': no such file or directory"),
+    ("rl/algorithm=../../x", "rl/algorithm = '../../x': allowed: dapo, dr_grpo"),
+    ("rl/algorithm=../difficulty/all", "rl/algorithm = '../difficulty/all': allowed: dapo, dr_grpo"),
+    ("teacher=/tmp/x", "teacher = '/tmp/x': allowed: deepseek_v3, qwen3"),
+    (
+        "engine@evaluate.engine=../rollout/vllm",
+        "engine@evaluate.engine = '../rollout/vllm': allowed: transformers, vllm",
+    ),
+    ("profile=../../../tmp/x", "profile = '../../../tmp/x': allowed: miniature, smoke"),
+    ("++profile=a/b", "profile = 'a/b': String should match pattern"),
+    ("'prepare.families={$x|<b>: {}}'", "prepare.families"),
 ]
 
 
@@ -71,6 +89,29 @@ def test_a_wrong_value_is_refused_by_name(override: str, message: str) -> None:
     assert result.returncode == 1
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_an_absolute_checkpoint_is_meant(tmp_path: Path) -> None:
+    assert compose(f"base.checkpoint={tmp_path}").base.checkpoint == str(tmp_path)
+
+
+def test_a_link_in_the_project_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever made it pointed it there: a shared cache, a big disk. Only `..` is refused."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "link").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path / "project")
+    assert compose("base.checkpoint=./link").base.checkpoint == "./link"
+
+
+@pytest.mark.parametrize("choice", ["rl/algorithm=../difficulty/all", "profile=../../../tmp/x"])
+def test_compose_takes_no_path_for_a_choice(choice: str) -> None:
+    before = (ROOT / "params.yaml").read_text()
+    result = subprocess.run(
+        [sys.executable, "-m", "r1", "compose", choice], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1 and f"{choice.partition('=')[2]}': allowed: " in result.stderr
+    assert (ROOT / "params.yaml").read_text() == before
 
 
 def test_a_wrong_value_is_refused_before_anything_heavy_is_imported() -> None:
@@ -133,8 +174,9 @@ def test_a_group_is_chosen_on_a_stage_as_with_dvc(choice: str, key: str, value: 
     assert values == value
 
 
-def test_stages_of_several_models_name_those_they_make(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["zero", "../x", "/tmp/x"])
+def test_stages_of_several_models_name_those_they_make(model: str) -> None:
     result = subprocess.run(
-        [sys.executable, "stages/distill.py", "model=zero"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "stages/distill.py", f"model={model}"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert "model = 'zero': this stage makes one of distill_qwen, distill_llama" in result.stderr
+    assert f"model = {model!r}: this stage makes one of distill_qwen, distill_llama" in result.stderr

@@ -17,6 +17,9 @@ from transformers import (
 )
 
 from r1.config import Architecture
+from r1.errors import UserError
+
+_SAMPLE = "1 + 3"
 
 
 def from_scratch(architecture: Architecture, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
@@ -81,20 +84,57 @@ def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, directory: 
     tokenizer.save_pretrained(directory)
 
 
+class BrokenCheckpoint(UserError):
+    """Something that is no checkpoint, a damaged one, or one that would have to be trusted."""
+
+
 def load_checkpoint(checkpoint: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A pretrained model from a hub id, a local directory or a .gguf file (dequantised to float32).
 
+    Code that comes with a checkpoint is never run: an architecture that
+    transformers knows is loaded as transformers' own class.
+
     Raises:
-        OSError: if there is no such checkpoint.
+        BrokenCheckpoint: if it cannot be loaded.
     """
     path = Path(checkpoint).expanduser()
-    if path.suffix != ".gguf":
-        source = path if path.exists() else checkpoint
-        return load_model(source), load_tokenizer(source)
-    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    try:
+        if path.suffix == ".gguf":
+            model, tokenizer = _load_gguf(path)
+        else:
+            source = path if path.exists() else checkpoint
+            model, tokenizer = load_model(source), load_tokenizer(source)
+    except Exception as error:  # what others made breaks in as many ways as there are libraries
+        raise BrokenCheckpoint(f"{checkpoint} cannot be loaded: {_reason(path, error)}") from error
+    if not tokenizer(_SAMPLE)["input_ids"]:
+        raise BrokenCheckpoint(f"{checkpoint} cannot be loaded: it has no tokenizer that reads {_SAMPLE!r}")
+    # What we save from it points to nobody's code either.
+    vars(model.config).pop("auto_map", None)
+    tokenizer.init_kwargs.pop("auto_map", None)
+    return model, tokenizer
+
+
+def _load_gguf(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    model = AutoModelForCausalLM.from_pretrained(
+        path.parent, gguf_file=path.name, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+    )
+    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, trust_remote_code=False)
     # Weights are plain float32 now; what says otherwise would make save_pretrained refuse.
     model.hf_quantizer = None  # type: ignore[assignment]
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     return model, tokenizer
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """One line on why a checkpoint cannot be loaded."""
+    if not path.exists() and (path.is_absolute() or path.suffix == ".gguf"):
+        return "no such file or directory"
+    if path.is_file() and path.suffix != ".gguf":
+        return "a file; wanted: a model directory, a .gguf file or a hub id"
+    pickled = sorted(file.name for file in path.glob("*") if file.suffix in (".bin", ".pt", ".pth", ".ckpt"))
+    if pickled and not list(path.glob("*.safetensors")):
+        return f"{pickled[0]} is a pickle, which can run code when it is read; wanted: model.safetensors"
+    if "trust_remote_code" in str(error):
+        return "it needs code of its own (auto_map in its config.json), which is never run"
+    return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"

@@ -13,9 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-# The same bytes for the same data; text as paths, so no font is needed to read it.
+# The same bytes for the same data; text as paths, so no font is needed to read it; a "$" in a name is no formula.
 plt.rcParams.update(
-    {"svg.hashsalt": "r1", "svg.fonttype": "path", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+    {
+        "svg.hashsalt": "r1",
+        "svg.fonttype": "path",
+        "text.parse_math": False,
+        "font.size": 9,
+        "axes.grid": True,
+        "grid.alpha": 0.3,
+    }
 )
 
 

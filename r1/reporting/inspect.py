@@ -6,12 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from r1.artifacts import MANIFEST, BrokenArtifact, content_hash, read_manifest
 from r1.errors import UserError
+from r1.text import printable
+
+
+class SafeConsole(Console):
+    """A console that shows control characters and markup instead of obeying them: a model, or a file, may hold any."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """As rich does, with the text of every segment made printable; rich's own controls stay."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
 
 # Tables whose rows tell why: samples with rewards, candidates with reasons.
 _TOLD_FIRST = ("samples.parquet", "candidates.parquet")
@@ -23,7 +38,7 @@ def inspect(name: str, samples: int) -> None:
     Raises:
         UserError: if there is none; the message lists those there are.
     """
-    console = Console()
+    console = SafeConsole()
     found = [path for path in _artifacts() if f"/{path}".endswith(f"/{name}") or name == read_manifest(path)["stage"]]
     if not found:
         known = sorted({path.name for path in _artifacts()} | {read_manifest(path)["stage"] for path in _artifacts()})
@@ -41,7 +56,10 @@ def _show(console: Console, artifact: Path, samples: int) -> None:
     console.rule(f"{artifact}")
     whole = content_hash(artifact) == manifest["content"]
     console.print(f"made by stages/{manifest['stage']}.py, code {manifest['code'][:12]}, seed {manifest['seed']}")
-    console.print("contents are as written" if whole else "[bold red]contents were changed after they were written[/]")
+    if whole:
+        console.print("contents are as written")
+    else:
+        console.print("contents were changed after they were written", style="bold red")
     lineage = Table("made from", "then", "now", title="lineage", title_justify="left")
     for path, digest in manifest["inputs"].items():
         lineage.add_row(path, digest[:12], _now(path, digest))
@@ -51,8 +69,10 @@ def _show(console: Console, artifact: Path, samples: int) -> None:
     console.print("counts", style="bold")
     console.print_json(json.dumps(manifest["counts"]))
     metrics = Path(manifest["metrics"])
+    # An artifact may be another's: what its manifest points to is shown only if it is one of ours.
+    ours = metrics.resolve().is_relative_to(Path("data").resolve())
     for path in (metrics, metrics.parent / "throughput" / metrics.name):
-        if path.is_file():
+        if ours and path.is_file():
             console.print(str(path), style="bold")
             console.print_json(path.read_text())
     tables = sorted(artifact.glob("*.parquet"), key=lambda path: (path.name not in _TOLD_FIRST, path.name))
@@ -76,11 +96,13 @@ def _rows(console: Console, path: Path, count: int) -> None:
     elif "step" in frame:  # the end of a run tells more than its start
         frame = frame[frame["step"] == frame["step"].max()]
     for row in frame.head(max(count, frame.get("reason", pd.Series()).nunique())).to_dict("records"):
-        console.print("\n".join(f"  [cyan]{escape(str(key))}[/] {_value(value)}" for key, value in row.items()) + "\n")
+        for key, value in row.items():
+            console.print(Text.assemble("  ", (str(key), "cyan"), " ", _value(value)))
+        console.print()
 
 
 def _value(value: Any) -> str:
     text = str(value)
     if "\n" in text:
         text = "\n    " + text.replace("\n", "\n    ")
-    return escape(text)
+    return text

@@ -1,5 +1,6 @@
 """The report: claims, models, curves; one Markdown file and one self-contained HTML page."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,11 @@ PAPER_PASS_AT_1 = {
 """AIME 2024 pass@1 of the models that ours stand for; arXiv 2501.12948 v1, section 2.2.4 and tables 4 to 6."""
 
 HEADLINE = ("pass_at_1", "maj_at_k", "response_tokens", "format_rate", "language_mixing", "reflection_rate")
+
+
+_BREAK = re.compile(r"\s*[\n\r\v\f\u2028\u2029]\s*")
+_MARKUP = re.compile(r"[\\|`]|[\[!](?=[^\]]*\]\()")
+"""What would end a table's cell, begin code, or begin a link or an image."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +83,23 @@ def readme_results(root: Path) -> str:
 
 
 def fill(template: str, **values: Any) -> str:
-    """A template beside this file, filled in; values are escaped where it is HTML."""
+    """A template beside this file, filled in; values are escaped for what it is, HTML or a Markdown table."""
+    html = template.endswith(".html.j2")
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=template.endswith(".html.j2"),
+        autoescape=html,
+        finalize=None if html else _as_cell,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
     return environment.get_template(template).render(paper=PAPER_PASS_AT_1, headline=HEADLINE, **values)
+
+
+def _as_cell(value: Any) -> Any:
+    """Text that stays text in a Markdown table's cell: no markup, no further cell, no further line."""
+    return _MARKUP.sub(r"\\\g<0>", _BREAK.sub(" ", value)).replace("<", "&lt;") if isinstance(value, str) else value
 
 
 def show_estimate(estimate: Estimate, metric: str) -> str:

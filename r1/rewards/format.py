@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from r1.rewards.common import Completions, texts
-from r1.text import parse_response
+from r1.text import Response, parse_response
 
+_SAYS = re.compile(r"[^\W_]")
 _STEP = re.compile(
     r"^\s*(?:step \d+\b|\d+[.)]\s|[-*] |first\b|second\b|then\b|next\b|finally\b|先算|再算)",
     re.IGNORECASE | re.MULTILINE,
@@ -16,12 +17,18 @@ _STEP = re.compile(
 def format_reward(*, completions: Completions, task: Sequence[str] | None = None, **_: Any) -> list[float | None]:
     """1 if the response is one `<think>…</think>` and then one `<answer>…</answer>`, else 0 (paper section 2.2.2).
 
-    General prompts (task "") are answered without the form: None.
+    The form is there to hold reasoning and an answer: where either has no letter
+    and no digit, the tags alone are not paid. General prompts (task "") are
+    answered without the form: None.
 
     Rewarded: `<think>2 + 2 = 4.</think><answer>4</answer>`.
-    Not: `<think><think>2 + 2</think></think><answer>4</answer>`.
+    Not: `<think><think>2 + 2</think></think><answer>4</answer>`, `<think></think><answer>4</answer>`.
     """
-    return _of_reasoning(completions, task, lambda text: float(parse_response(text).well_formed))
+    return _of_reasoning(completions, task, lambda text: float(_is_filled_form(parse_response(text))))
+
+
+def _is_filled_form(response: Response) -> bool:
+    return response.well_formed and all(_SAYS.search(part) for part in (response.reasoning, response.answer or ""))
 
 
 def tag_count_reward(*, completions: Completions, task: Sequence[str] | None = None, **_: Any) -> list[float | None]:

@@ -19,6 +19,10 @@ def set_environment(engine: VllmEngine) -> None:
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
 
 
+def _model_type(model: Path) -> str:
+    return str(AutoConfig.from_pretrained(model, trust_remote_code=False).model_type)
+
+
 class VllmSampler:
     """One vLLM engine; continuous batching over all conversations at once."""
 
@@ -30,7 +34,7 @@ class VllmSampler:
         from vllm.model_executor.layers.rotary_embedding.base import RotaryEmbedding
         from vllm.platforms import current_platform
 
-        if current_platform.is_cpu() and AutoConfig.from_pretrained(model).model_type == "deepseek_v3":
+        if current_platform.is_cpu() and _model_type(model) == "deepseek_v3":
             # vLLM 0.31's CPU kernel rotates latent attention's queries wrongly: log-probabilities are off by nats.
             # Its own PyTorch version of the same rotation is right.
             RotaryEmbedding.forward_cpu = RotaryEmbedding.forward_native
@@ -42,6 +46,7 @@ class VllmSampler:
             gpu_memory_utilization=engine.gpu_memory_utilization,
             tensor_parallel_size=engine.tensor_parallel_size,
             trust_remote_code=False,
+            load_format="safetensors",  # vLLM's default would fall back to pickled weights
             generation_config="vllm",  # sampling parameters come from our configuration alone
             seed=0,
         )
