@@ -46,8 +46,12 @@ class Outcome:
 # --- kills ------------------------------------------------------------------
 
 
-def kill(project: Project, stage: str, signum: signal.Signals, ready: Callable[[float], bool]) -> str:
-    """Run a stage and signal its whole process group once `ready(seconds since the stage began)`; what was seen."""
+def kill(project: Project, stage: str, signum: signal.Signals, ready: Callable[[float], bool]) -> tuple[str, str]:
+    """Run a stage and signal its whole process group once `ready(seconds since the stage began)`.
+
+    Returns:
+        What was seen, and what is wrong with it.
+    """
     output: list[str] = []
     with project.start("dvc", "repro", stage) as process:
         reader = Thread(target=output.extend, args=(process.stdout,))
@@ -63,11 +67,18 @@ def kill(project: Project, stage: str, signum: signal.Signals, ready: Callable[[
         reader.join()
     while alive(process.pid):  # one that outlives its group's leader is not to write into the next run
         time.sleep(0.05)
+    seen = next((line.strip() for line in output if line.startswith("interrupted")), "killed")
+    seen += next(
+        (", had gone on from " + line.split("/")[-1].strip() for line in output if "going on from" in line), ""
+    )
     if came_late:
-        return "ended before the signal"
+        failed = f"dvc repro failed: {''.join(output)[-300:]}" if process.returncode else ""
+        return "it had ended before the signal", failed
+    if project.mend_lock():
+        seen += ", dvc.lock cut short: taken from git"
     if any("Traceback" in line for line in output) and signum != signal.SIGKILL:
-        return "a stack trace"
-    return next((line.strip() for line in output if line.startswith("interrupted")), "killed")
+        return seen, "a stack trace"
+    return seen, ""
 
 
 def alive(group: int) -> bool:
@@ -80,7 +91,10 @@ def alive(group: int) -> bool:
 
 
 def try_kills(project: Project, stage: str, thorough: bool) -> Iterator[Outcome]:
-    """Kill a stage at several moments, one after the other without repair in between, then let it end."""
+    """Kill a stage at several moments, one after the other without repair in between, then let it end.
+
+    A moment that comes too late is said to; moments are shares of the time that the undisturbed stage took.
+    """
     targets = [project.root / path for path in project.outs(stage) if not Path(path).suffix]
 
     def after(share: float) -> Callable[[float], bool]:
@@ -102,13 +116,12 @@ def try_kills(project: Project, stage: str, thorough: bool) -> Iterator[Outcome]
             ("at four fifths", signal.SIGINT, after(0.8)),
         ]
     project.forget(stage)
-    seen = []
     for moment, signum, ready in moments:
-        shown = kill(project, stage, signum, ready)
-        seen.append((f"{signum.name} {moment}", shown, "; ".join(project.half_written())))
-    lost = project.go_on(stage)
-    for number, (fault, shown, broken) in enumerate(seen):
-        yield Outcome(stage, fault, shown, broken or (lost if number == len(seen) - 1 else ""))
+        seen, wrong = kill(project, stage, signum, ready)
+        if "ended before" in seen:  # or the next would find nothing to do
+            project.forget(stage)
+        yield Outcome(stage, f"{signum.name} {moment}", seen, "; ".join([wrong, *project.half_written()]).strip("; "))
+    yield Outcome(stage, "`dvc repro` after those", "it ends", project.go_on(stage))
 
 
 # --- mounts, damage and locks -----------------------------------------------
@@ -117,7 +130,9 @@ def try_kills(project: Project, stage: str, thorough: bool) -> Iterator[Outcome]
 def try_mount(project: Project, stage: str, folder: str, mount: str, fault: str, message: str) -> Outcome:
     """Run a stage while a folder is another file system, made by the shell command `mount`; then without."""
     project.forget(stage)
-    script = f'saved=$(mktemp -d) && cp -a {folder}/. "$saved" && {mount} && exec dvc repro {stage}'
+    script = (
+        f'mkdir -p {folder} && saved=$(mktemp -d) && cp -a {folder}/. "$saved" && {mount} && exec dvc repro {stage}'
+    )
     code, output = project.run("unshare", "--map-root-user", "--mount", "sh", "-c", script)
     shown = next((line for line in output.splitlines() if message in line.lower()), "")
     problem = "" if code else "the fault did not bite"
@@ -138,6 +153,9 @@ def try_full_and_read_only(project: Project, stage: str) -> Iterator[Outcome]:
     yield try_mount(project, stage, folder, full, "disk full", "no space left")
     read_only = f"mount -t tmpfs none {folder} && {copied} && mount -o remount,ro {folder}"
     yield try_mount(project, stage, folder, read_only, "read-only output folder", "read-only")
+    if stage in TRAINED:
+        small = "mount -t tmpfs -o size=64k none data/.checkpoints"
+        yield try_mount(project, stage, "data/.checkpoints", small, "disk full for checkpoints", "no space left")
 
 
 @contextmanager
@@ -167,6 +185,13 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
+TRAINED = ("base@base", "zero", "cold_start", "reward_model@helpful", "final_rl", "distill@qwen")
+"""Stages of every kind of training: their checkpoints, too, may not fit."""
+
+CHECKPOINTS = ["rl", "base.pretraining", "base_qwen.pretraining", "base_llama.pretraining"]
+CHECKPOINTS += ["cold_start", "sft", "reward_model", "distill_qwen", "distill_llama"]
+"""Sections that say how often a checkpoint is written."""
+
 UPSTREAM = {
     "base@base": (["stages/base.py", "model=base"], "data/corpus/corpus.parquet"),
     "zero": (["stages/zero.py"], "data/models/base/model.safetensors"),
@@ -179,8 +204,8 @@ UPSTREAM = {
     "final_rl": (["stages/final_rl.py"], "data/reward_models/helpful/model.safetensors"),
     "distill@qwen": (["stages/distill.py", "model=distill_qwen"], "data/models/base_qwen/config.json"),
     "student_rl@qwen": (["stages/student_rl.py", "model=student_rl_qwen"], "data/models/base_qwen/chat_template.jinja"),
-    "evaluate@r1": (["stages/evaluate.py", "model=r1"], "data/models/r1/manifest.json"),
-    "report": (["stages/report.py"], "data/evaluations/r1/problems.parquet"),
+    "evaluate@r1": (["stages/evaluate.py", "model=r1"], "data/reward_models/harmless/config.json"),
+    "report": (["stages/report.py"], "data/evaluations/r1/manifest.json"),
 }
 """Stage, its command by hand, and a file of an upstream artifact."""
 
@@ -194,7 +219,7 @@ def try_damage(project: Project, stage: str) -> Iterator[Outcome]:
             code, output = project.run("python", *command)
             shown = next((line for line in output.splitlines() if line.startswith("error:")), "")
             clear = code == 1 and shown and "Traceback" not in output
-            lost = project.go_on(stage)
+            lost = project.go_on(stage)  # with what DVC restored: the file is put back only afterwards
         yield Outcome(stage, f"{name} {fault}", shown[:160], lost if clear else f"no clear message: {output[-300:]}")
 
 
@@ -247,7 +272,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if started in the background, and inherited
     with tempfile.TemporaryDirectory() as directory:
         # A checkpoint at every step, so that kills fall between, before and into them.
-        project = Project(Path(directory, "project"), "rl.checkpoint_steps=1")
+        often = [f"{section}.checkpoint_steps={20 if section == 'base.pretraining' else 1}" for section in CHECKPOINTS]
+        project = Project(Path(directory, "project"), *often)
         chosen = arguments.stages or list(project.stages())
         outcomes = []
         print("| stage | fault | what the user sees | lost |\n|---|---|---|---|")

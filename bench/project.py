@@ -89,8 +89,19 @@ class Project:
             if "throughput" not in out["path"]
         }
 
+    def mend_lock(self) -> bool:
+        """Take dvc.lock from git, as a user would, if a kill cut it short: DVC rewrites it in place."""
+        try:
+            whole = "stages" in (yaml.safe_load((self.root / "dvc.lock").read_text()) or {})
+        except yaml.YAMLError:
+            whole = False
+        if not whole:
+            (self.root / "dvc.lock").write_text(self.lock)
+        return not whole
+
     def forget(self, stage: str) -> None:
         """As if the stage had never run: its outputs, its part of the lock, DVC's memory of the run."""
+        self.mend_lock()
         for path in self.outs(stage):
             remove(self.root / path)
         locked = yaml.safe_load((self.root / "dvc.lock").read_text())
@@ -111,12 +122,14 @@ class Project:
 
     def go_on(self, stage: str) -> str:
         """`dvc repro` of the stage; what was lost, or nothing."""
+        self.mend_lock()
         code, output = self.run("dvc", "repro", stage)
         if code:
             return f"dvc repro failed: {output[-300:]}"
         differ = [path for path, digest in self.outputs().items() if self.expected[path] != digest]
         missing = sorted(set(self.expected) - set(self.outputs()))
-        return ", ".join([f"{path} differs" for path in differ] + [f"{path} is missing" for path in missing])
+        broken = self.half_written()
+        return ", ".join([f"{path} differs" for path in differ] + [f"{path} is missing" for path in missing] + broken)
 
 
 def remove(path: Path) -> None:

@@ -55,8 +55,12 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, its folder too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    aside.write_text(text)
-    aside.replace(path)
+    try:
+        aside.write_text(text)
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> Any:
@@ -88,13 +92,25 @@ def content_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+def write_manifest(directory: Path, values: dict[str, Any]) -> None:
+    """Write a manifest of a directory's contents as they are now, and a seal on the manifest itself."""
+    manifest = {**values, "content": content_hash(directory)}
+    write_json(directory / MANIFEST, {**manifest, "seal": _seal(manifest)})
+
+
+def _seal(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
 def check_whole(artifact: Path) -> None:
-    """Compare an artifact with its manifest.
+    """Compare an artifact with its manifest, and the manifest with its seal.
 
     Raises:
         BrokenArtifact: if it is missing, or not what was written.
     """
-    if read_manifest(artifact)["content"] != content_hash(artifact):
+    manifest = read_manifest(artifact)
+    seal = manifest.pop("seal", None)
+    if seal != _seal(manifest) or manifest["content"] != content_hash(artifact):
         raise BrokenArtifact(
             f"{artifact} is not what was written: it was cut short or changed by hand; `dvc repro` restores it"
         )

@@ -62,8 +62,8 @@ def reported() -> Iterator[None]:
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise SystemExit(f"error: {DiskFull(error.filename or 'the output')}") from None
-        if error.errno in _REFUSED:
+        if error.errno in _REFUSED and error.filename:
             raise SystemExit(
-                f"error: {error.filename} cannot be written ({error.strerror}): make it writable, then run `dvc repro`"
+                f"error: {error.filename} cannot be used ({error.strerror}): mend that, then run `dvc repro`"
             ) from None
         raise

@@ -11,7 +11,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ValidationError
 
-from r1.artifacts import MANIFEST, check_whole, code_hash, content_hash, write_aside, write_json
+from r1.artifacts import check_whole, code_hash, content_hash, write_aside, write_json, write_manifest
 from r1.config import Config
 from r1.errors import ConfigurationError, UserError, reported
 from r1.sandbox.process import require, use
@@ -33,6 +33,7 @@ STOPPED = "STOPPED"
 """In a run's folder of checkpoints: the diagnosis of the guard that ended it. No run deletes such a folder."""
 _TIMED = ("seconds", "tokens_per_second", "phases")
 """Metrics that the clock decides."""
+_HARMLESS = ("max_kl", "min_entropy", "patience", "checkpoint_steps")
 _HYDRA = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
 
 
@@ -60,7 +61,7 @@ class Run:
         Raises:
             BrokenArtifact: if one is missing, cut short, or was changed after it was written.
         """
-        for artifact in sorted({path if os.path.isdir(path) else os.path.dirname(path) for path in paths}):
+        for artifact in sorted({os.path.dirname(path) if Path(path).suffix else path for path in paths}):
             check_whole(Path(artifact))
         return {path: content_hash(Path(path)) for path in paths}
 
@@ -78,8 +79,8 @@ class Run:
         """
         with write_aside(Path(target)) as directory:
             yield directory
-            write_json(
-                directory / MANIFEST,
+            write_manifest(
+                directory,
                 {
                     "artifact": target,
                     "stage": self.script.stem,
@@ -89,7 +90,6 @@ class Run:
                     "code": code_hash(self.script),
                     "counts": counts,
                     "metrics": metrics or f"data/metrics/{self.name}.json",
-                    "content": content_hash(directory),
                 },
             )
 
@@ -97,13 +97,16 @@ class Run:
     def checkpoints(self, inputs: Mapping[str, str]) -> Iterator[Path]:
         """A folder for the checkpoints of this very run, same seed, params, code and inputs, until the block ends well.
 
+        Limits of the guards and the interval of checkpoints decide no weight: with others it is still the same run.
+
         A run that was killed finds its own there; those of other runs of this name are
         deleted, but for runs that a guard stopped: what these learned is the user's to delete.
 
         Raises:
             UserError: if a guard stopped this very run before, since it would end the same way.
         """
-        identity = json.dumps([self.config.seed, self.params, dict(inputs), code_hash(self.script)], sort_keys=True)
+        decisive = _without(self.params, _HARMLESS)
+        identity = json.dumps([self.config.seed, decisive, dict(inputs), code_hash(self.script)], sort_keys=True)
         folder = CHECKPOINTS / self.name / hashlib.sha256(identity.encode()).hexdigest()[:16]
         for other in folder.parent.glob("*"):
             if other != folder and not (other / STOPPED).exists():
@@ -117,7 +120,7 @@ class Run:
     def metrics(self, values: dict[str, Any]) -> None:
         """Write data/metrics/<name>.json, and what the clock decides beside it, in throughput/.
 
-        So that equal runs write equal files, and no time re-runs what follows.
+        So that equal runs write equal files.
         """
         timed = {key: value for key, value in values.items() if key in _TIMED}
         if timed:
@@ -216,6 +219,12 @@ def _made(config: Config, makes: tuple[str, ...]) -> str | None:
     if config.model not in makes:
         raise ConfigurationError(f"model = {config.model!r}: this stage makes one of {', '.join(makes)}")
     return config.model
+
+
+def _without(params: Any, keys: Collection[str]) -> Any:
+    if not isinstance(params, dict):
+        return params
+    return {key: _without(value, keys) for key, value in params.items() if key not in keys}
 
 
 def _plain(value: Any) -> Any:

@@ -35,8 +35,8 @@ def try_template(tokenizer: PreTrainedTokenizerBase, checkpoint: str, seconds: f
     advice = "set base.chat_template (base_qwen's, base_llama's) to chat, r1_zero or r1_zero_short to use ours"
     if not tokenizer.chat_template:
         raise BrokenTemplate(f"{checkpoint} has no chat template: {advice}")
-    request = {"chat_template": tokenizer.get_chat_template(), **tokenizer.special_tokens_map}
     try:
+        request = {"chat_template": tokenizer.get_chat_template(), **tokenizer.special_tokens_map}
         tried = subprocess.run(
             [sys.executable, "-m", __name__],
             input=json.dumps(request),
@@ -48,6 +48,8 @@ def try_template(tokenizer: PreTrainedTokenizerBase, checkpoint: str, seconds: f
         reason = tried.stderr.strip().rpartition("\n")[2] if tried.returncode else None
     except subprocess.TimeoutExpired:
         reason = f"it takes more than {seconds} seconds"
+    except ValueError as error:  # several templates, and none is the default
+        reason = str(error)
     if reason is not None:
         raise BrokenTemplate(f"the chat template of {checkpoint} cannot be used ({reason}): {advice}")
 

@@ -5,6 +5,7 @@ never throw inside a training loop.
 """
 
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,11 +15,10 @@ Language = Literal["en", "zh"]
 # Of the control characters only tab and newline; and those that reorder what stands beside them.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-_WORD = re.compile(
-    r"(?P<zh>[\u3400-\u4dbf\u4e00-\u9fff])"
-    r"|(?P<en>[A-Za-z\u00c0-\u024f\u0370-\u03ff\u1e00-\u1eff]+)"  # Latin; Greek, which stands in formulas
-    r"|(?P<other>[^\W\d_A-Za-z\u00c0-\u024f\u0370-\u03ff\u1e00-\u1eff\u3400-\u4dbf\u4e00-\u9fff]+)"
-)
+_HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
+# Latin without × and ÷; Greek, which stands in formulas.
+_LATIN = r"A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u1e00-\u1eff"
+_WORD = re.compile(rf"(?P<zh>[{_HAN}])|(?P<en>[{_LATIN}]+)|(?P<other>[^\W\d_{_LATIN}{_HAN}]+)")
 _TAG = re.compile(r"</?(?:think|answer)>")
 _TAGS_IN_ORDER = ["<think>", "</think>", "<answer>", "</answer>"]
 _IMAGINARY = re.compile(r"(?<=\d)i\b")
@@ -81,8 +81,12 @@ def language_shares(text: str) -> dict[str, float]:
     A Han character counts as a word of Chinese, a run of Latin letters as a word
     of English; words of other scripts (Cyrillic, kana, …) are of neither, so they
     take from both. Digits, operators, tags and the imaginary unit have no language.
+    Letters of formulas (ℝ, µ, 𝑥) are the letters that they are made of.
     """
-    words = Counter(match.lastgroup for match in _WORD.finditer(_IMAGINARY.sub("", _TAG.sub(" ", text))))
+    bare = _IMAGINARY.sub("", _TAG.sub(" ", text))
+    if not bare.isascii():
+        bare = unicodedata.normalize("NFKC", bare)
+    words = Counter(match.lastgroup for match in _WORD.finditer(bare))
     total = words.total()
     return {language: words[language] / total for language in get_args(Language)} if total else {}
 

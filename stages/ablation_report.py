@@ -20,18 +20,19 @@ def main(run: Run) -> None:
     from r1.reporting.ablation import render_ablation
 
     root, evaluate = Path("data/ablation"), run.config.evaluate
+    found = sorted(root.glob("runs/*/*"))
+    inputs = run.inputs("data/evaluations/base", *map(str, found))
     base = pd.read_parquet("data/evaluations/base/problems.parquet").query("level == 'train'").reset_index(drop=True)
-    found: dict[str, dict[int, pd.DataFrame]] = {}
-    for path in sorted(root.glob("runs/*/*/problems.parquet")):
-        found.setdefault(path.parent.parent.name, {})[int(path.parent.name)] = pd.read_parquet(path)
-    runs = comparable(found, base)
+    problems: dict[str, dict[int, pd.DataFrame]] = {}
+    for path in found:
+        problems.setdefault(path.parent.name, {})[int(path.name)] = pd.read_parquet(path / "problems.parquet")
+    runs = comparable(problems, base)
     cells = {name: [f"{name}-{seed}" for seed in tables] for name, tables in runs.items()}
     curves = {name: [pd.read_csv(root / f"curves/{cell}.csv") for cell in of] for name, of in cells.items()}
     metrics = {name: [read_json(root / f"metrics/{cell}.json") for cell in of] for name, of in cells.items()}
     claims = judge(runs, base, run.config.ablation, evaluate)
 
-    inputs = run.inputs(*(str(root / "runs" / name / str(seed)) for name, tables in runs.items() for seed in tables))
-    with run.artifact(str(root / "report"), inputs, {"runs": len(inputs)}, str(root / "claims.json")) as directory:
+    with run.artifact(str(root / "report"), inputs, {"runs": len(found)}, str(root / "claims.json")) as directory:
         mini_batches = run.config.ablation.mini_batches
         render_ablation(runs, base, curves, metrics, claims, evaluate, mini_batches, directory)
     write_json(root / "claims.json", claims)

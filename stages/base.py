@@ -32,13 +32,14 @@ def main(run: Run) -> None:
         run.metrics({"parameters": parameters, **metrics})
 
     if settings.checkpoint is not None:
+        local = Path(settings.checkpoint).expanduser()
+        inputs = {str(local): content_hash(local)} if local.exists() else {}
         model, tokenizer = load_checkpoint(settings.checkpoint)
         if settings.chat_template is not None:
             tokenizer.chat_template = TEMPLATES[settings.chat_template]
         try_template(tokenizer, settings.checkpoint)
-        local = Path(settings.checkpoint).expanduser()
         write_text(run.curve, "step,loss\n")  # nothing was trained
-        write(model, tokenizer, {str(local): content_hash(local)} if local.exists() else {}, {})
+        write(model, tokenizer, inputs, {"seconds": 0.0})  # DVC wants the file of times that dvc.yaml declares
         return
 
     inputs = run.inputs("data/corpus")

@@ -18,8 +18,8 @@ from r1.errors import DiskFull, UserError, reported, room_on
         (UserError("say so"), "error: say so"),
         (OSError(errno.ENOSPC, "No space left on device", "data/sft"), "no space left for data/sft: nothing half-writ"),
         (OSError(errno.EDQUOT, "Disk quota exceeded", "data/sft"), "no space left for data/sft"),
-        (OSError(errno.EROFS, "Read-only file system", "data/sft"), "data/sft cannot be written (Read-only file sys"),
-        (PermissionError(errno.EACCES, "Permission denied", "data/sft"), "make it writable, then run `dvc repro`"),
+        (OSError(errno.EROFS, "Read-only file system", "data/sft"), "data/sft cannot be used (Read-only file sys"),
+        (PermissionError(errno.EACCES, "Permission denied", "data/sft"), "mend that, then run `dvc repro`"),
         (KeyboardInterrupt(), "interrupted: nothing half-written is left"),
     ],
 )
@@ -29,7 +29,7 @@ def test_the_message_says_what_to_do(error: BaseException, message: str) -> None
     assert message in str(stopped.value.code)
 
 
-@pytest.mark.parametrize("error", [ValueError("ours"), OSError(errno.EBADF, "Bad file descriptor")])
+@pytest.mark.parametrize("error", [ValueError("ours"), OSError(errno.EPERM, "Operation not permitted")])
 def test_our_own_mistakes_keep_their_stack_trace(error: Exception) -> None:
     with pytest.raises(type(error)), reported():
         raise error

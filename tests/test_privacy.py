@@ -5,12 +5,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from r1.config import Config
 from r1.stage import Run, _prepare_environment
 from r1.training.common import device_arguments
 from tests.conftest import ROOT, compose, run_alone
@@ -23,7 +21,7 @@ def environment(offline: bool) -> dict[str, str]:
     before = dict(os.environ)
     try:
         os.environ.clear()
-        _prepare_environment(cast(Config, SimpleNamespace(offline=offline)))
+        _prepare_environment(compose().model_copy(update={"offline": offline}))
         return dict(os.environ)
     finally:
         os.environ.clear()
@@ -46,7 +44,8 @@ def test_the_libraries_heed_what_a_stage_sets() -> None:
     run_alone(
         "from types import SimpleNamespace\n"
         "from r1.stage import _prepare_environment\n"
-        "_prepare_environment(SimpleNamespace(offline=True))\n"
+        "world = SimpleNamespace(families={})\n"
+        "_prepare_environment(SimpleNamespace(offline=True, sandbox='bubblewrap', prepare=world))\n"
         "import datasets.config, huggingface_hub.constants as hub\n"
         "assert hub.HF_HUB_DISABLE_TELEMETRY and hub.HF_HUB_OFFLINE\n"
         "assert datasets.config.HF_HUB_OFFLINE and hub.is_offline_mode()\n"
@@ -75,7 +74,8 @@ def test_an_offline_checkpoint_opens_no_connection() -> None:
         "import socket\n"
         "from types import SimpleNamespace\n"
         "from r1.stage import _prepare_environment\n"
-        "_prepare_environment(SimpleNamespace(offline=True))\n"
+        "world = SimpleNamespace(families={})\n"
+        "_prepare_environment(SimpleNamespace(offline=True, sandbox='bubblewrap', prepare=world))\n"
         "called = []\n"
         "socket.getaddrinfo = lambda *arguments, **_: called.append(arguments)\n"
         "from r1.models.loading import BrokenCheckpoint, load_checkpoint\n"

@@ -1,13 +1,14 @@
 """A stage's run: inputs checked before they are read, artifacts with manifests, metrics apart from times."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from r1.artifacts import BrokenArtifact, content_hash, read_manifest
+from r1.artifacts import BrokenArtifact, content_hash, read_manifest, write_json
 from r1.config import Config
 from r1.stage import Run
 from tests.conftest import ROOT
@@ -32,11 +33,17 @@ def test_inputs_are_hashed_and_stand_in_the_manifest(run: Run) -> None:
     assert read_manifest(Path("data/models/zero"))["inputs"] == inputs
 
 
+def alter_manifest(artifact: Path) -> None:
+    write_json(artifact / "manifest.json", {**read_manifest(artifact), "seed": 4})
+
+
 DAMAGE: dict[str, Callable[[Path], Any]] = {
     "cut-short": lambda path: path.write_text("first sec"),
     "altered": lambda path: path.write_text("first SECOND"),
     "missing": Path.unlink,
     "something-added": lambda path: (path.parent / "more.parquet").write_text(""),
+    "manifest-altered": lambda path: alter_manifest(path.parent),
+    "artifact-missing": lambda path: shutil.rmtree(path.parent),
     "without-manifest": lambda path: (path.parent / "manifest.json").unlink(),
     "manifest-cut-short": lambda path: (path.parent / "manifest.json").write_text('{"content":'),
 }

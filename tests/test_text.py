@@ -100,6 +100,7 @@ def test_parse_response_takes_no_cubic_time(completion: str) -> None:
         pytest.param("First先", {"en": 0.5, "zh": 0.5}, id="without-a-space"),
         pytest.param("<think>先</think><answer>2</answer>", {"en": 0.0, "zh": 1.0}, id="tags-do-not-count"),
         pytest.param("2 + 2 = 4.", {}, id="digits-and-operators"),
+        pytest.param("3 × 4 = 12, 12 ÷ 4 = 3", {}, id="signs-among-the-letters"),
         pytest.param("", {}, id="empty"),
         pytest.param("\ud800\0", {}, id="junk"),
     ],
@@ -121,6 +122,10 @@ def test_the_imaginary_unit_has_no_language() -> None:
         pytest.param("First 先", "en", True, id="one-word-astray"),
         pytest.param("First 先", "zh", True, id="one-word-astray-of-chinese"),
         pytest.param("2 + 2 = 4", "en", False, id="no-words"),
+        pytest.param("It is 5 µm long", "en", False, id="micro-sign"),
+        pytest.param("x ∈ ℝ so 2ⁿ and 𝑥 are done", "en", False, id="letters-of-formulas"),
+        pytest.param("ﬃ 1ª 2º", "en", False, id="ligatures-and-ordinals"),
+        pytest.param("It is ещё 4", "en", True, id="russian-to-english"),
         pytest.param("", "en", False, id="empty"),
     ],
 )

@@ -70,9 +70,8 @@ def _show(console: Console, artifact: Path, samples: int) -> None:
     console.print_json(json.dumps(manifest["counts"]))
     metrics = Path(manifest["metrics"])
     # An artifact may be another's: what its manifest points to is shown only if it is one of ours.
-    ours = metrics.resolve().is_relative_to(Path("data").resolve())
     for path in (metrics, metrics.parent / "throughput" / metrics.name):
-        if ours and path.is_file():
+        if _is_ours(path) and path.is_file():
             console.print(str(path), style="bold")
             console.print_json(path.read_text())
     tables = sorted(artifact.glob("*.parquet"), key=lambda path: (path.name not in _TOLD_FIRST, path.name))
@@ -80,7 +79,13 @@ def _show(console: Console, artifact: Path, samples: int) -> None:
         _rows(console, table, samples)
 
 
+def _is_ours(path: Path) -> bool:
+    return "\0" not in str(path) and path.resolve().is_relative_to(Path("data").resolve())
+
+
 def _now(path: str, digest: str) -> str:
+    if not _is_ours(Path(path)):
+        return "not in data/"
     try:
         return "same" if content_hash(Path(path)) == digest else "changed since"
     except BrokenArtifact:

@@ -30,7 +30,8 @@ def get_code_reward(workers: int | None = None) -> Any:
     ) -> list[float | None]:
         """1 for code that passes its tests, 0 for any other, None for all tasks but `code`.
 
-        None, with a warning, also where neither can be said: the sandbox fails (twice), or the tests do.
+        None, with a warning, also where neither can be said: no sandbox comes up, try after try, or the tests cannot
+        be run. TRL then counts it as 0 (`nansum`) among the completion's other rewards, unless it has none.
 
         Rewarded: `<think>Add.</think><answer>def f(a, b): return a + b</answer>` (tests: f(1, 2) == 3).
         Not: `<answer>import sys; sys.exit(0)</answer>`.
@@ -52,5 +53,5 @@ def _pay(text: str, task: str, gold: str) -> float | None:
     try:
         return float(is_correct(text, task, gold))
     except UserError as error:
-        warnings.warn(f"code_reward: a completion is left without a reward: {error}", stacklevel=2)
+        warnings.warn(f"code_reward: a completion could not be verified, which TRL counts as 0: {error}", stacklevel=2)
         return None

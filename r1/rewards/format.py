@@ -1,13 +1,13 @@
 """Is the response in R1's form? Rewards of shape, blind to what is said."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from r1.rewards.common import Completions, texts
 from r1.text import Response, parse_response
 
-_SAYS = re.compile(r"[^\W_]")
 _STEP = re.compile(
     r"^\s*(?:step \d+\b|\d+[.)]\s|[-*] |first\b|second\b|then\b|next\b|finally\b|先算|再算)",
     re.IGNORECASE | re.MULTILINE,
@@ -17,8 +17,8 @@ _STEP = re.compile(
 def format_reward(*, completions: Completions, task: Sequence[str] | None = None, **_: Any) -> list[float | None]:
     """1 if the response is one `<think>…</think>` and then one `<answer>…</answer>`, else 0 (paper section 2.2.2).
 
-    The form is there to hold reasoning and an answer: where either has no letter
-    and no digit, the tags alone are not paid. General prompts (task "") are
+    The form is there to hold reasoning and an answer: where either has no letter,
+    no digit and no sign that may be an answer (∞, ∅), the tags alone are not paid. General prompts (task "") are
     answered without the form: None.
 
     Rewarded: `<think>2 + 2 = 4.</think><answer>4</answer>`.
@@ -28,7 +28,12 @@ def format_reward(*, completions: Completions, task: Sequence[str] | None = None
 
 
 def _is_filled_form(response: Response) -> bool:
-    return response.well_formed and all(_SAYS.search(part) for part in (response.reasoning, response.answer or ""))
+    return response.well_formed and all(map(_says, (response.reasoning, response.answer or "")))
+
+
+def _says(part: str) -> bool:
+    """True if it is more than white space and punctuation; ASCII's signs (+, =) stand between things."""
+    return any(char.isalnum() or (not char.isascii() and unicodedata.category(char) == "Sm") for char in part)
 
 
 def tag_count_reward(*, completions: Completions, task: Sequence[str] | None = None, **_: Any) -> list[float | None]:

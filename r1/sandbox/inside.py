@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import sys
+import types
 from typing import Any, NoReturn
 
 READY, CALL, PASSED, FAILED, BROKEN = b"R", b"C", b"P", b"F", b"B"
@@ -20,6 +21,7 @@ READY, CALL, PASSED, FAILED, BROKEN = b"R", b"C", b"P", b"F", b"B"
 _CONTAINERS: dict[str, Any] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 _ENDS_A_LOOP = (StopIteration, StopAsyncIteration)
 _MESSAGE_CHARACTERS = 1000
+_SHORT = 2**53
 
 
 class Channel:
@@ -54,14 +56,15 @@ def encode(value: Any) -> Any:
         TypeError: for anything else: objects, functions, generators.
 
     >>> encode([1, 2.5, None])
-    ['list', ['int', '0x1'], ['float', '0x1.4000000000000p+1'], None]
+    ['list', 1, ['float', '0x1.4000000000000p+1'], None]
     """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
-        return ["int", hex(int.__int__(value))]  # in hexadecimal no length is refused
+        number = int.__int__(value)
+        return number if -_SHORT < number < _SHORT else ["int", hex(number)]  # in hexadecimal no length is refused
     if isinstance(value, float):
         return ["float", float.hex(value)]
     if isinstance(value, complex):
@@ -82,7 +85,7 @@ def decode(coded: Any) -> Any:
     Raises:
         Exception: of some kind, if it wrote no such thing.
     """
-    if coded is None or isinstance(coded, (bool, str)):
+    if coded is None or isinstance(coded, (bool, int, str)):
         return coded
     kind, *parts = coded
     if kind == "int":
@@ -100,8 +103,12 @@ def decode(coded: Any) -> Any:
 
 def answer_calls(channel: Channel, problem: dict[str, str]) -> None:
     """The candidate: any way in which the code ends itself ends this process, and so earns nothing."""
-    space: dict[str, Any] = {"__name__": "candidate"}
-    exec(problem["prompt"], space)
+    space = _namespace("candidate")
+    try:
+        exec(problem["prompt"], space)
+    except BaseException as error:
+        channel.end(BROKEN, f"the prompt cannot be run: {error!r}")
+    channel.send(READY)  # before the code runs, which could say BROKEN as well
     exec(problem["code"], space)
     function = space[problem["entry_point"]]
     channel.send(READY)
@@ -118,30 +125,41 @@ def answer_calls(channel: Channel, problem: dict[str, str]) -> None:
 def examine(channel: Channel, problem: dict[str, str]) -> None:
     """The examiner: passed only if `check` returns; what it may trust of the candidate is plain data alone."""
 
+    asked = False
+
     def candidate(*arguments: Any, **keywords: Any) -> Any:
+        nonlocal asked
         try:
             message = [encode(arguments), encode(keywords)]
         except TypeError as error:
             channel.end(BROKEN, f"the tests call with {error}")
+        asked = True
         channel.send(CALL, message)
         kind, *parts = channel.receive()
         if kind == "return":
             return decode(parts[0])
         raise _exception(*parts)
 
-    space: dict[str, Any] = {"__name__": "examiner"}
+    space = _namespace("examiner")
     try:
         exec(problem["prompt"], space)
         space[problem["entry_point"]] = candidate
         exec(problem["tests"], space)
-        check = space["check"]
-    except BaseException as error:
-        channel.end(BROKEN, f"the tests cannot be run: {error!r}")
+    except BaseException as error:  # once the code was asked, it may be what it answered
+        channel.end(FAILED if asked else BROKEN, f"the tests cannot be run: {error!r}")
+    if "check" not in space:
+        channel.end(BROKEN, "the tests define no check")
     try:
-        check(candidate)
+        space["check"](candidate)
     except BaseException:
         channel.end(FAILED)
     channel.end(PASSED)
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    """Of a module that can be found by its name, as dataclasses and pickle do."""
+    module = sys.modules[name] = types.ModuleType(name)
+    return module.__dict__
 
 
 def _exception(name: str, message: str) -> Exception:

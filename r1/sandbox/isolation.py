@@ -1,7 +1,8 @@
 """What a sandboxed process may see and do: bubblewrap's namespaces, and limits on what it takes.
 
 Of the host it sees this Python, its standard library and the system's shared libraries, all read-only.
-No network, no processes but its own, no /proc, no environment; the only place to write is a small tmpfs.
+No network, no processes but its own, no /proc, no environment; the only place to write is a small tmpfs. Of the
+system calls it has no use for, r1/sandbox/seccomp.py refuses those that could harm.
 """
 
 import os
@@ -27,8 +28,11 @@ _OURS = (_PYTHON, str(_PREFIX / "lib"))
 class Limits:
     """Of one sandbox. All its processes together hold at most `processes * memory_bytes + scratch_bytes`.
 
+    Plus what the kernel buffers for their pipes and sockets. It is a bound only because r1/sandbox/seccomp.py refuses
+    memory that is no process' address space: System V segments, memfd; with sandbox=none it does not hold.
+
     Attributes:
-        wall_seconds: of a whole verification; then everything in the sandbox is killed.
+        wall_seconds: of a whole verification, starts excepted; then everything in the sandbox is killed.
         start_seconds: in which a sandbox must be up; it fails through no fault of the code's.
         cpu_seconds: of one process.
         memory_bytes: address space of one process.
@@ -47,7 +51,7 @@ class Limits:
     file_bytes: int = 4 * _MIB
     open_files: int = 32
     scratch_bytes: int = 16 * _MIB
-    message_bytes: int = _MIB
+    message_bytes: int = 4 * _MIB
 
     @property
     def rlimits(self) -> dict[str, int]:
@@ -76,7 +80,7 @@ class SandboxUnavailable(UserError):
         )
 
 
-def isolated(python: list[str], limits: Limits, info_fd: int) -> list[str]:
+def isolated(python: list[str], limits: Limits, info_fd: int, filter_fd: int) -> list[str]:
     """The command that runs Python under bubblewrap.
 
     As root it first becomes nobody, since RLIMIT_NPROC does not bind root, and neither do file permissions.
@@ -85,6 +89,7 @@ def isolated(python: list[str], limits: Limits, info_fd: int) -> list[str]:
         python: Python's arguments.
         limits: gives the size of the scratch folder.
         info_fd: where bubblewrap writes the process id of the sandbox, as JSON.
+        filter_fd: from which bubblewrap reads the filter of system calls.
 
     Raises:
         SandboxUnavailable: if a tool is missing.
@@ -98,6 +103,7 @@ def isolated(python: list[str], limits: Limits, info_fd: int) -> list[str]:
         *(_as_nobody(closed) if root else []),
         *(_tool("bwrap"), "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"),
         *("--as-pid-1", "--die-with-parent", "--new-session", "--hostname", "sandbox", "--info-fd", str(info_fd)),
+        *("--seccomp", str(filter_fd)),
         *(*binds, "--dev-bind", "/dev/null", "/dev/null", "--dev-bind", "/dev/urandom", "/dev/urandom"),
         *("--size", str(limits.scratch_bytes), "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/"),
         *("--", _PYTHON, *python),

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal, Self
 
 from r1.errors import UserError
-from r1.sandbox import inside
+from r1.sandbox import inside, seccomp
 from r1.sandbox.isolation import Limits, Policy, SandboxUnavailable, exposed, isolated
 
 _PROGRAM = Path(inside.__file__).read_text()
@@ -30,6 +30,10 @@ class SandboxFailed(UserError):
 
 class Broke(Exception):
     """The process ended, went on for too long, or wrote too much: whatever it was to say, it did not."""
+
+
+class TooLong(Broke):
+    """It wrote too much in one line."""
 
 
 def use(policy: Policy) -> None:
@@ -73,16 +77,19 @@ class Sandboxed:
         self.scratch = TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True) if _policy == "none" else None
         python = ["-I", "-S", "-X", "utf8", "-c", _PROGRAM, role, json.dumps(limits.rlimits)]
         reader, writer = os.pipe()
+        passed = [writer]
         try:
+            if self.scratch is None:
+                passed.append(seccomp.open_filter(os.uname().machine))
             self.process = subprocess.Popen(
-                exposed(python) if self.scratch else isolated(python, limits, writer),
+                exposed(python) if self.scratch else isolated(python, limits, *passed),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 cwd=self.scratch.name if self.scratch else "/",
                 env={},
-                pass_fds=[writer],
+                pass_fds=passed,
                 start_new_session=True,
             )
         except BaseException as error:
@@ -91,7 +98,8 @@ class Sandboxed:
                 raise SandboxFailed(f"no sandbox could be started: {error}") from error
             raise
         finally:
-            os.close(writer)
+            for descriptor in passed:
+                os.close(descriptor)
         assert self.process.stdin and self.process.stdout and self.process.stderr
         self.stdin, self.stdout, self.stderr = self.process.stdin, self.process.stdout, self.process.stderr
         for pipe in (self.stdin, self.stdout, self.stderr):
@@ -133,11 +141,11 @@ class Sandboxed:
         """Read one line, its end included.
 
         Raises:
-            Broke: if there is none in time, or it exceeds `message_bytes`.
+            Broke: if there is none in time; TooLong if it exceeds `message_bytes`.
         """
         while b"\n" not in self.buffer:
             if len(self.buffer) > self.limits.message_bytes:
-                raise Broke
+                raise TooLong
             self._wait(self.stdout.fileno(), select.POLLIN)
             chunk = os.read(self.stdout.fileno(), _CHUNK)
             if not chunk:

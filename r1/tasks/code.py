@@ -20,7 +20,7 @@ NAME = "code"
 MAX_ANSWER_CHARACTERS = 20_000
 _OPERATORS = "+-*"
 _CASES = 4
-_FENCE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)\n?```", re.DOTALL)
+_FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*(?:py(?:thon)?3?)?[ \t]*\r?\n(.*?)\r?\n?\1", re.DOTALL | re.IGNORECASE)
 
 
 def generate(options: dict[str, Any], seed: int) -> Iterator[Problem]:
@@ -85,5 +85,7 @@ def verify(predicted: str, gold: str) -> bool:
         problem = CodeProblem(**json.loads(gold))
     except (TypeError, ValueError) as error:
         raise BrokenTests(f"the gold answer of a code problem is no JSON of its tests: {error}") from error
+    if odd := [name for name, value in asdict(problem).items() if not isinstance(value, str)]:
+        raise BrokenTests(f"the gold answer of a code problem has fields that are no text: {', '.join(odd)}")
     fenced = _FENCE.fullmatch(predicted.strip())
-    return passes(fenced[1] if fenced else predicted, problem)
+    return passes(fenced[2] if fenced else predicted, problem)

@@ -14,7 +14,7 @@ from torch import nn
 from transformers import PreTrainedModel, PrinterCallback
 from transformers.trainer import TRAINING_ARGS_NAME
 
-from r1.artifacts import MANIFEST, BrokenArtifact, check_whole, content_hash, read_json, write_json, write_text
+from r1.artifacts import BrokenArtifact, check_whole, read_json, write_manifest, write_text
 from r1.config import Rl
 from r1.errors import room_on
 from r1.stage import STOPPED
@@ -73,7 +73,7 @@ class Checkpointed:
             weights = {key: value.contiguous().clone() for key, value in module.state_dict().items()}
             save_file(weights, directory / f"{name}.safetensors")
         write_text(directory / STATE, json.dumps(self.record.state()))
-        write_json(directory / MANIFEST, {"content": content_hash(directory)})
+        write_manifest(directory, {})
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]

@@ -56,7 +56,7 @@ def within_context(rows: list[dict[str, Any]], policy: Path, max_completion_leng
     Raises:
         NothingLeft: if none does.
     """
-    context = context_length(AutoConfig.from_pretrained(policy))
+    context = context_length(AutoConfig.from_pretrained(policy, trust_remote_code=False))
     if context is None:
         return rows
     lengths = [len(ids) for ids in prompt_ids(load_tokenizer(policy), [as_messages(row["prompt"]) for row in rows])]

@@ -1,6 +1,6 @@
 """Python imports this at its start wherever this folder is on PYTHONPATH: it writes down who looks for a network.
 
-Every connection or name look-up that leaves the machine goes, with the command
+Every connection or name look-up of Python's that leaves the machine goes, with the command
 that tried it, to the file that R1_NETWORK_LOG names.
 """
 
@@ -10,9 +10,9 @@ from typing import Any
 
 
 def _record(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "socket.getaddrinfo":
+    if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
         host = arguments[0]
-    elif event in ("socket.connect", "socket.sendto") and isinstance(arguments[1], tuple):
+    elif event in ("socket.connect", "socket.sendto", "socket.sendmsg") and isinstance(arguments[1], tuple):
         host = arguments[1][0]
     else:
         return

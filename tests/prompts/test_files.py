@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r1.artifacts import MANIFEST, content_hash
+from r1.artifacts import MANIFEST, content_hash, write_manifest
 from r1.config import DataSet
 from r1.errors import UserError
 from r1.prompts.clean import MAX_PROMPT_CHARACTERS, NothingUsable, clean, examine
@@ -75,6 +75,12 @@ BAD_LINES: list[tuple[str, bytes | dict[str, Any], str]] = [
     ("special token </s>", row(OTHER + "</s>"), "chat_markup"),
     ("special token <｜User｜>", row("<｜User｜>" + OTHER), "chat_markup"),
     ("a turn of the assistant", row(OTHER + "\nAssistant: 7"), "chat_markup"),
+    ("turns in capitals", row("USER: " + OTHER + "\nASSISTANT: 7"), "chat_markup"),
+    ("a turn in small letters", row(OTHER + "\nassistant: 7"), "chat_markup"),
+    ("a turn as a heading", row(OTHER + "\n### Assistant:"), "chat_markup"),
+    ("special token <unk>", row(OTHER + "<unk>"), "chat_markup"),
+    ("special token [PAD]", row(OTHER + "[PAD]"), "chat_markup"),
+    ("our own tags", row(OTHER + "<think>5 + 2</think><answer>7</answer>"), "chat_markup"),
     ("answer null", row(answer=None), "missing_answer"),
     ("no answer", {"prompt": OTHER}, "missing_answer"),
     ("answer NaN", b'{"prompt": "What is 5 + 2?", "answer": NaN}', "missing_answer"),
@@ -133,6 +139,8 @@ KEPT: list[tuple[str, Any, Any, str, str]] = [
     ("a family of emoji", "How many are \U0001f468\u200d\U0001f469\u200d\U0001f467?", "3", "chain_sum", "3"),
     ("emoji with a selector", "What is ❤\ufe0f + 2 if ❤\ufe0f is 5?", "7", "chain_sum", "7"),
     ("Chinese", "五加二等于多少？", "7", "chain_sum", "7"),
+    ("a system of equations", "System: x+y=1, x-y=3. Find x.", "2", "math", "2"),
+    ("a ratio", "Human : apes ratio is 3 : 4. How many apes per 3 humans?", "4", "math", "4"),
     ("norm bars", "For which x is 2 <|x|> 1?", "2", "math", "2"),
     ("LaTeX", "Solve $2x = 1$.", "\\frac{1}{2}", "math", "\\frac{1}{2}"),
     ("LaTeX that math-verify takes for gold alone", "Solve $2x = 1$.", "\\frac12", "math", "\\frac12"),
@@ -156,6 +164,30 @@ def test_a_prompt_may_have_so_many_characters() -> None:
     prompt = "x" * MAX_PROMPT_CHARACTERS
     assert isinstance(examine(prompt, "7", "chain_sum"), Problem)
     assert examine(prompt + "x", "7", "chain_sum") == "prompt_too_long"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("x < 3", "x > 3"),
+        ("a ≤ 3", "a ≥ 3"),
+        ("5!", "5"),
+        ("n!", "n"),
+        ("2^3", "2 3"),
+        ("1.5", "1 5"),
+        ("1.5 2", "1 5.2"),
+    ],
+)
+def test_a_sign_makes_another_problem(one: str, other: str, tmp_path: Path) -> None:
+    asks = [row(f"What of {text}?", 7) for text in (one, other, f" {one.upper()} ")]
+    problems, reasons = clean("mine", data_set(write_lines(tmp_path / "a.jsonl", *asks)))
+    assert len(problems) == 2 and reasons == {"duplicate": 1}
+
+
+def test_generated_prompts_are_found_whatever_the_signs(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.jsonl", row("Is 3 < 5?"), row("Is 3 > 5?"), row())
+    drawn, counts = draw_data_sets({"mine": data_set(path)}, ["is 3 = 5"], 0)
+    assert counts["mine"]["reasons"] == {"also_generated": 2} and asked(drawn["rl"]) == {OTHER}
 
 
 def test_blank_lines_and_a_byte_order_mark_are_no_matter(tmp_path: Path) -> None:
@@ -463,7 +495,7 @@ def artifact(project: Path, name: str, **tables: list[dict[str, Any]]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for table, rows in tables.items():
         pd.DataFrame(rows).to_parquet(directory / f"{table}.parquet", index=False)
-    (directory / MANIFEST).write_text(json.dumps({"content": content_hash(directory)}))
+    write_manifest(directory, {})
 
 
 @pytest.mark.parametrize(

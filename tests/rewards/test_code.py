@@ -40,6 +40,11 @@ def pay(*completions: str, **columns: Any) -> list[float | None]:
         pytest.param(tagged(ADD), 1.0, id="tagged"),
         pytest.param(tagged(f"```python\n{ADD}\n```"), 1.0, id="fence"),
         pytest.param(tagged(f"```\n{ADD}\n```"), 1.0, id="fence-without-language"),
+        pytest.param(tagged(f"```Python\n{ADD}\n```"), 1.0, id="fence-with-a-capital"),
+        pytest.param(tagged(f"```python3\n{ADD}\n```"), 1.0, id="fence-of-python-3"),
+        pytest.param(tagged(f"```python\r\n{ADD}\r\n```"), 1.0, id="fence-of-windows"),
+        pytest.param(tagged(f"~~~py\n{ADD}\n~~~"), 1.0, id="fence-of-tildes"),
+        pytest.param(tagged(f"~~~\n{ADD}\n```"), 0.0, id="fences-that-differ"),
         pytest.param(tagged(f"\n\n{ADD}\n\n"), 1.0, id="white-space"),
         pytest.param(f"First f = a + b.\nThe answer is {ADD}.", 1.0, id="untagged"),
         pytest.param(tagged(ADD + "\n#" + "x" * 15_000), 1.0, id="15000-characters"),
@@ -72,9 +77,16 @@ def test_a_batch_is_verified_in_its_order_by_any_number_of_workers() -> None:
         assert get_code_reward(workers)(**batch) == [1.0, 0.0] * 4
 
 
-@pytest.mark.parametrize("gold", ["4", "", "[]", "{}", '{"prompt": "", "entry_point": "f", "tests": "def check("}'])
+@pytest.mark.parametrize(
+    "gold",
+    [
+        *("4", "", "[]", "{}", '{"prompt": "", "entry_point": "f", "tests": "def check("}'),
+        GOLD.replace('"prompt": ""', '"prompt": null'),
+        GOLD.replace('"prompt": ""', '"prompt": "def"'),
+    ],
+)
 def test_broken_tests_give_no_reward_and_a_warning(gold: str) -> None:
-    with pytest.warns(UserWarning, match="left without a reward"):
+    with pytest.warns(UserWarning, match="could not be verified"):
         assert pay(tagged(ADD), answer=[gold]) == [None]
     with pytest.raises(UserError):
         is_correct(tagged(ADD), "code", gold)

@@ -4,6 +4,7 @@ In the tables GOLD stands for the right answer, WRONG for a wrong one and QUESTI
 for the expression to work out, so that one row attacks every task.
 """
 
+import json
 import math
 import time
 from collections.abc import Sequence
@@ -16,13 +17,20 @@ from r1.rewards import REWARDS
 from r1.tasks import VERIFIERS
 from tests.rewards.test_rewards import LENGTH, OPTIONS, each_reward, pay, said, tagged
 
+SUM = "def f(a, b): return a + b"
 # task -> (QUESTION, GOLD, WRONG)
 TASKS = {
     "chain_sum": ("1 + 3", "4", "5"),
     "basic_arithmetic": ("1 + 3", "4", "5"),
     "complex_arithmetic": ("(8 - 2i) + (7 + 5i)", "15 + 3i", "5 + 3i"),
     "math": ("1 + 3", "4", "5"),
+    "code": ("a + b", SUM, "def f(a, b): return 5"),
 }
+TESTS = json.dumps(
+    {"prompt": "", "entry_point": "f", "tests": "def check(candidate):\n    assert candidate(1, 3) == 4\n"}
+)
+SOLVES = {"stuffing-lines-wrong-first", "comment"}
+"""Not hacks of code: a later definition replaces an earlier one, and Python ignores the rest."""
 
 HACKS = {
     # several answers at once
@@ -263,6 +271,22 @@ EXPRESSION_HACKS = [
     ("0.5", "2^{-1}"),
     ("\\text{yes}", "\\text{yes or no}"),
     ("A", "A, B"),
+    ("(3,4)", "(3,9^{999999999})"),
+    ("[2,5)", "[2,9^{999999999})"),
+    ("2\\sqrt{3}", "9^{9^{9^{9}}}"),
+    ("2\\sqrt{3}", "9^{99999\\cdot 99999}"),
+    ("2\\sqrt{3}", "9^\\frac{999999999}{1}"),
+    ("2\\sqrt{3}", "9**9**9**9"),
+    ("2\\sqrt{3}", "((9^{50})^{50})^{50})^{50}"),
+    ("x+1", "(x+y+z+w)^{500}"),
+    ("x+1", "(((((((x+1)^9)^9)^9)^9)^9)^9)^9"),
+    ("x+1", "(10^8)!"),
+    ("x+1", "(x+y+z+w)^{50}"),
+    ("x+1", "9^{{{{{{999999999}}}}}}"),
+    ("x+1", "9^{{{999999999}}}"),
+    ("x+1", "9^\\frac{{{{{999999999}}}}}{1}"),
+    ("x+1", "9^\\left(999999999\\right)"),
+    ("e^{x^2}", "9^{9^{9^{9}}}"),
 ]
 """Gold that is no number, and what must not pass for it."""
 
@@ -288,29 +312,48 @@ def attacks(task: str) -> dict[str, str]:
         name: text.replace("QUESTION", question).replace("GOLD", gold).replace("WRONG", wrong)
         for name, text in HACKS.items()
     }
+    if task == "code":
+        filled = {name: text for name, text in filled.items() if name not in SOLVES}
     own = {"math": LATEX_HACKS, "complex_arithmetic": COMPLEX_HACKS}.get(task, {})
     return filled | {f"{task}: {name}": tagged(text) for name, text in own.items()}
 
 
+def gold_of(task: str) -> str:
+    return TESTS if task == "code" else TASKS[task][1]
+
+
+def judge_of(task: str) -> RuleRewardName:
+    return "code_reward" if task == "code" else "accuracy_reward"
+
+
+def is_paid(name: RuleRewardName, task: str) -> bool:
+    """Code has a reward of its own, which says nothing of the rest; its verifier is no part of the others."""
+    if task == "code":
+        return name not in ("accuracy_reward", "len_reward", "cosine_scaled_reward")
+    return name != "code_reward"
+
+
 def test_every_verifier_is_attacked() -> None:
+    """Code also in tests/rewards/test_code.py and tests/sandbox, by what only running it can do."""
     assert set(TASKS) == set(VERIFIERS)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_problems_are_solvable(task: str) -> None:
     """Or else the hacks would be refused for nothing."""
-    _, gold, wrong = TASKS[task]
-    assert pay("accuracy_reward", [tagged(gold), tagged(wrong)], task=[task] * 2, answer=[gold] * 2) == [1.0, 0.0]
+    _, right, wrong = TASKS[task]
+    answers = [gold_of(task)] * 2
+    assert pay(judge_of(task), [tagged(right), tagged(wrong)], task=[task] * 2, answer=answers) == [1.0, 0.0]
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("told", [str, said], ids=["string", "conversation"])
 def test_no_hack_is_accurate(task: str, told: type) -> None:
     completions = attacks(task)
-    count, gold = len(completions), TASKS[task][1]
+    count, gold = len(completions), gold_of(task)
     start = time.perf_counter()
     values = pay(
-        "accuracy_reward", [told(text) for text in completions.values()], task=[task] * count, answer=[gold] * count
+        judge_of(task), [told(text) for text in completions.values()], task=[task] * count, answer=[gold] * count
     )
     assert {name for name, value in zip(completions, values, strict=True) if value != 0.0} == set()
     assert time.perf_counter() - start < 30, "a hack stalls the verifier"
@@ -320,23 +363,28 @@ def test_no_hack_is_accurate(task: str, told: type) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_no_hack_breaks_a_reward_or_earns_what_is_for_right_answers(name: RuleRewardName, task: str) -> None:
     """The hacks are one group of a prompt, of one token to many, with a right answer among them."""
-    completions, gold = attacks(task), TASKS[task][1]
+    completions, gold = attacks(task), gold_of(task)
     count = len(completions) + 1
     values = pay(
         name,
-        [*completions.values(), tagged(gold)],
+        [*completions.values(), tagged(TASKS[task][1])],
         completion_ids=[[7] * length for length in range(1, count + 1)],
         task=[task] * count,
         answer=[gold] * count,
     )
-    bound = {"accuracy_reward": 0.0, "len_reward": 0.0, "cosine_scaled_reward": -0.5}.get(name, 1.0)
+    if not is_paid(name, task):
+        assert set(values) == {None}
+        return
+    bound = {"accuracy_reward": 0.0, "code_reward": 0.0, "len_reward": 0.0, "cosine_scaled_reward": -0.5}.get(name, 1.0)
     for hack, value in zip(completions, values, strict=False):
         assert isinstance(value, float) and math.isfinite(value) and value <= bound, hack
 
 
 @pytest.mark.parametrize(("gold", "predicted"), EXPRESSION_HACKS)
 def test_no_hack_passes_for_an_expression(gold: str, predicted: str) -> None:
+    start = time.perf_counter()
     assert pay("accuracy_reward", [tagged(gold), tagged(predicted)], task=["math"] * 2, answer=[gold] * 2) == [1.0, 0.0]
+    assert time.perf_counter() - start < 4, "a hack stalls the verifier"
 
 
 ACCEPTED_BY_MATH = [
@@ -344,6 +392,7 @@ ACCEPTED_BY_MATH = [
     ("4", "4 \\text{ million}", "a word behind a number reads as its unit"),
     ("0.5", "\\frac{3}{6}", "a fraction need not be reduced, so a question for the reduced one is its own answer"),
     ("\\sqrt{2}", "2^{1/2}", "an expression equal to an expression: which is the simpler one, nobody says"),
+    ("5\\sqrt{2}", "\\sqrt{50}", "nor which root is the simpler one"),
     ("\\{1, 2\\}", "(1, 2)", "math-verify takes a pair for the set of its parts"),
 ]
 
@@ -439,7 +488,7 @@ def test_repeating_with_a_counter_is_not_seen_and_repeating_is() -> None:
 
 def test_every_shape_reward_has_its_hacks() -> None:
     attacked = {row[0] for row in REFUSED} | {row[0] for row in PAID}
-    assert attacked == set(REWARDS) - {"accuracy_reward"}
+    assert attacked == set(REWARDS) - {"accuracy_reward", "code_reward"}
     assert OPTIONS.reasoning_steps_target == 3
 
 

@@ -113,6 +113,34 @@ def test_math_goes_through_math_verify(predicted: str, gold: str, value: float) 
     assert pay("accuracy_reward", [tagged(predicted)], task=["math"], answer=[gold]) == [value]
 
 
+@pytest.mark.parametrize(
+    ("gold", "predicted"),
+    [
+        *[("10000", text) for text in (r"10{,}000", r"10,\!000")],
+        *[
+            ("4", text)
+            for text in (r"4\text{ m/s}", r"4\ \text{cm}", r"4\,\text{cm}", r"4\;", r"\(4\)", r"$\boxed{4}$")
+        ],
+        *[("4", text) for text in (r"\text{4}", r"\textbf{4}", r"\mathbf{4}", "x_1 = 4", r"\theta = 4", "AB = 4")],
+        ("5", r"5\text{ cm}^2"),
+        ("5", r"5\text{ cm}^{3}"),
+        ("30", r"\angle ABC = 30^\circ"),
+        ("e^{x^2}", "e^{x^2}"),
+        ("2^{2023}", "2^{2023}"),
+        ("x^4 + 2x^2 + 1", "(x^2 + 1)^2"),
+        ("n!", "n!"),
+        (r"e^{-\frac{x^{2}}{2}}", r"e^{-\frac{x^{2}}{2}}"),
+    ],
+)
+def test_math_takes_a_right_answer_however_it_is_dressed(gold: str, predicted: str) -> None:
+    assert pay("accuracy_reward", [tagged(predicted)], task=["math"], answer=[gold]) == [1.0]
+
+
+@pytest.mark.parametrize(("gold", "predicted"), [("4", r"2\text{}^2"), ("4", r"2\text{ cm}^2"), ("4", r"8\text{m}/2")])
+def test_a_unit_hides_no_operation(gold: str, predicted: str) -> None:
+    assert pay("accuracy_reward", [tagged(predicted)], task=["math"], answer=[gold]) == [0.0]
+
+
 @pytest.mark.parametrize("name", ["accuracy_reward", "format_reward", "len_reward", "cosine_scaled_reward"])
 def test_general_prompts_are_left_to_others(name: RuleRewardName) -> None:
     values = pay(name, [tagged("4"), tagged("4")], task=["", "chain_sum"], answer=["", "4"])
@@ -207,6 +235,10 @@ def test_no_reward_is_constant(name: RuleRewardName) -> None:
         pytest.param("<think>a</think><answer>4</answer>", 1.0, id="form"),
         pytest.param("<think>a</think>So <answer>4</answer>", 1.0, id="summary-between"),
         pytest.param("<think><think>a</think></think><answer>4</answer>", 0.0, id="nested"),
+        pytest.param("<think>a</think><answer>∞</answer>", 1.0, id="infinity"),
+        pytest.param("<think>a</think><answer>∅</answer>", 1.0, id="empty-set"),
+        pytest.param("<think>a</think><answer>...</answer>", 0.0, id="dots"),
+        pytest.param("<think>a</think><answer>=</answer>", 0.0, id="a-sign-between-nothing"),
         pytest.param("<think>a</think>4", 0.0, id="no-answer-tag"),
         pytest.param("<answer>4</answer><think>a</think>", 0.0, id="wrong-order"),
         pytest.param("4", 0.0, id="no-tag"),

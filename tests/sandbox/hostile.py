@@ -107,6 +107,27 @@ ESCAPES = {
     "dns": escape(works("socket.getaddrinfo('example.com', 80)")),
     "unix-socket": escape(works("socket.socket(socket.AF_UNIX).connect('/run/docker.sock')")),
     "raw-socket": escape(works("socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)")),
+    "system-v-shared-memory": escape(
+        LIBC + "found = libc.shmget(0, 4096, 0o1600)\nwon = found >= 0 and libc.shmctl(found, 0, None) == 0"
+    ),
+    "memory-file": escape(works("os.close(os.memfd_create('x'))")),
+    "gift-pages-to-a-pipe": escape(
+        LIBC + "page = (ctypes.c_long * 2)(ctypes.addressof(ctypes.create_string_buffer(8)), 8)\n"
+        "won = libc.vmsplice(os.pipe()[1], page, 1, 0) >= 0"
+    ),
+    "keyring": escape(LIBC + "number = 248 if os.uname().machine == 'x86_64' else 217\n"
+        "won = libc.syscall(number, b'user', b'x', b'x', 1, -2) >= 0"),
+    "io-uring": escape(
+        LIBC + "won = libc.syscall(425, 1, ctypes.create_string_buffer(256)) >= 0"
+    ),
+    "system-call-of-x32": escape(LIBC + "won = libc.syscall(0x40000000 | 39) > 0"),
+    "system-call-of-32-bits": escape(
+        "import mmap\n"
+        "assert os.uname().machine == 'x86_64'\n"
+        "code = mmap.mmap(-1, 4096, prot=7)\n"
+        "code.write(b'\\xb8\\x14\\0\\0\\0\\xcd\\x80\\xc3')  # getpid, as i386 numbers it\n"
+        "won = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))() > 0"
+    ),
     "become-root": escape(works("os.setuid(0)")),
     "setuid-program": escape("subprocess.run(['/usr/bin/su', '-c', 'true'], check=True)\nwon = True"),
     "kill-the-parent": escape("os.kill({pid}, 9)\nwon = True"),
@@ -241,6 +262,17 @@ HOGS = {
     ),
     "memory-bomb": "x = bytearray(2**31)\ndef f(a, b): return a + b",
     "memory-bomb-bit-by-bit": "x = []\nwhile True: x.append('x' * 10**7)",
+    "memory-in-detached-segments": (
+        "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.shmat.restype = ctypes.c_void_p\n"
+        "for _ in range(64):\n    found = libc.shmget(0, 2**24, 0o1600)\n    assert found >= 0\n"
+        "    there = ctypes.c_void_p(libc.shmat(found, None, 0))\n    ctypes.memset(there, 1, 2**24)\n"
+        "    libc.shmdt(there)\n"
+        "def f(a, b): return a + b"
+    ),
+    "memory-in-files": (
+        "import os\nx = [os.memfd_create('x') for _ in range(16)]\n"
+        "for fd in x: os.write(fd, bytes(2**22))\ndef f(a, b): return a + b"
+    ),
     "zip-bomb": (
         "import zlib\npacked = zlib.compressobj()\n"
         "packed = b''.join(packed.compress(bytes(2**20)) for _ in range(2**10)) + packed.flush()\n"

@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from r1.errors import UserError
-from r1.sandbox import process
+from r1.sandbox import process, seccomp
 from r1.sandbox.examine import BrokenTests, CodeProblem, passes
 from r1.sandbox.inside import decode, encode
 from r1.sandbox.isolation import Limits, SandboxUnavailable
@@ -22,7 +23,8 @@ def problem(*asserts: str, prompt: str = "") -> CodeProblem:
 
 
 PLAIN = [
-    None, True, False, 0, -1, 2**70, 0.0, -0.0, 1.5, float("inf"), float("-inf"), 1 + 2j, "", "ä\ud800\n\0",
+    None, True, False, 0, 1, -1, 2**53 - 1, 2**53, -(2**53), 2**70,
+    0.0, -0.0, 1.5, float("inf"), float("-inf"), 1 + 2j, "", "ä\ud800\n\0",
     b"", b"\xff", [], [[1], (2, "x")], (), (1,), set(), {1, "a"}, frozenset({1}), {frozenset({1})}, {},
     {1: {"a": [None]}, "1": 2, (1, 2): 3, None: 4},
 ]  # fmt: skip
@@ -122,7 +124,7 @@ HONEST = {
     ),
     "reads-input": ("import sys\ndef f(): return sys.stdin.read()", problem("assert candidate() == ''")),
     "many-calls": ("def f(n): return n", problem("for n in range(2000): assert candidate(n) == n")),
-    "large-values": ("def f(x): return x", problem("x = list(range(30000))", "assert candidate(x) == x")),
+    "large-values": ("def f(x): return x", problem("x = list(range(100000))", "assert candidate(x) == x")),
     "two-threads": (
         "from concurrent.futures import ThreadPoolExecutor\n"
         "def f(x):\n    with ThreadPoolExecutor(2) as pool: return list(pool.map(abs, x))",
@@ -130,6 +132,15 @@ HONEST = {
     ),
     "dataclass-inside": (
         "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\ndef f(x): return P(x).x",
+        problem("assert candidate(1) == 1"),
+    ),
+    "dataclass-with-annotations-as-text": (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+        "@dataclass\nclass P:\n    x: int\ndef f(x): return P(x).x",
+        problem("assert candidate(1) == 1"),
+    ),
+    "pickles-its-own-class": (
+        "import pickle\nclass P:\n    x = 1\ndef f(x): return pickle.loads(pickle.dumps(P())).x",
         problem("assert candidate(1) == 1"),
     ),
     "guarded-main": (
@@ -153,6 +164,8 @@ def test_honest_code_passes(code: str, asked: CodeProblem) -> None:
         pytest.param("import nothing_there\ndef check(candidate): pass", id="import"),
         pytest.param("def check(candidate): candidate(lambda: 3)", id="argument-that-cannot-cross"),
         pytest.param("raise SystemExit", id="exit"),
+        pytest.param("f()", id="calls-and-no-check"),
+        pytest.param("def check(candidate): candidate('x' * 2**23)", id="argument-that-is-too-long"),
     ],
 )
 def test_broken_tests_are_nobodys_failure(tests: str) -> None:
@@ -160,13 +173,53 @@ def test_broken_tests_are_nobodys_failure(tests: str) -> None:
         passes("def f(*_): return 3", CodeProblem("", "f", tests))
 
 
+@pytest.mark.parametrize(
+    "prompt", ["def f(", "import nothing_there", "raise SystemExit", "import os\nos._exit(0)", "while True: pass"]
+)
+def test_a_broken_prompt_is_nobodys_failure(prompt: str) -> None:
+    with pytest.raises(BrokenTests, match="f: the prompt"):
+        passes("def f(): return 3", problem("assert candidate() == 3", prompt=prompt), Limits(wall_seconds=1))
+
+
+def test_a_file_of_tests_that_asks_by_itself_fails_wrong_code() -> None:
+    asked = CodeProblem("", "f", "assert f() == 3\ndef check(candidate): pass")
+    assert passes("def f(): return 3", asked)
+    assert not passes("def f(): return 4", asked)
+
+
+def test_no_result_breaks_the_tests_that_hand_it_on() -> None:
+    asked = problem("assert candidate(1)", "assert candidate(candidate(1) * 1000)")
+    assert passes("def f(x): return x", asked)
+    with pytest.warns(UserWarning, match="f: the tests call with more than"):
+        assert not passes("def f(x): return 'x' * 10000", asked)
+
+
+def test_the_candidate_does_not_pay_for_a_slow_start_of_the_examiner(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(process.Sandboxed):
+        def __init__(self, role: Any, limits: Limits) -> None:
+            super().__init__(role, limits)
+            if role == "examiner":
+                time.sleep(2.5)
+                self.deadline += 2.5
+
+    monkeypatch.setattr("r1.sandbox.examine.Sandboxed", Slow)
+    assert passes("def f(): return 3", problem("assert candidate() == 3"), Limits(wall_seconds=2))
+
+
+def test_every_machine_has_a_filter_or_no_sandbox() -> None:
+    filters = [seccomp.program(machine) for machine in ("x86_64", "aarch64")]
+    assert len(set(filters)) == 2 and all(len(found) % 8 == 0 for found in filters)
+    with pytest.raises(SandboxUnavailable, match="no filter of system calls is known for riscv64"):
+        seccomp.program("riscv64")
+
+
 def test_slow_tests_end() -> None:
     limits = Limits(wall_seconds=1, cpu_seconds=1)
     assert not passes("def f(): return 3", problem("while True: pass"), limits)
 
 
-def test_a_sandbox_that_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, failures = subprocess.Popen, [OSError("out of processes")]
+def test_a_sandbox_that_fails_twice_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, failures = subprocess.Popen, [OSError("out of processes")] * 2
 
     def popen(*arguments: Any, **keywords: Any) -> Any:
         if failures:
@@ -176,7 +229,7 @@ def test_a_sandbox_that_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(subprocess, "Popen", popen)
     asked = problem("assert candidate() == 3")
     assert passes("def f(): return 3", asked)
-    failures += [OSError("out of processes")] * 2
+    failures += [OSError("out of processes")] * 3
     with pytest.raises(SandboxFailed, match="out of processes"):
         passes("def f(): return 3", asked)
 
