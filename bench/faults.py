@@ -111,7 +111,6 @@ def try_kills(project: Project, stage: str, thorough: bool) -> Iterator[Outcome]
         moments += [
             ("at a tenth", signal.SIGKILL, after(0.1)),
             ("at half time", signal.SIGKILL, after(0.5)),
-            ("at four fifths", signal.SIGKILL, after(0.8)),
             ("once its artifact is there", signal.SIGKILL, lambda _: all(target.exists() for target in targets)),
             ("at four fifths", signal.SIGINT, after(0.8)),
         ]
