@@ -117,6 +117,9 @@ def try_kills(project: Project, stage: str, thorough: bool) -> Iterator[Outcome]
     project.forget(stage)
     for moment, signum, ready in moments:
         seen, wrong = kill(project, stage, signum, ready)
+        if "ended before" in seen and not wrong:  # it went on from a checkpoint, and so had less to do
+            project.forget(stage)
+            seen, wrong = kill(project, stage, signum, ready)
         if "ended before" in seen:  # or the next would find nothing to do
             project.forget(stage)
         yield Outcome(stage, f"{signum.name} {moment}", seen, "; ".join([wrong, *project.half_written()]).strip("; "))

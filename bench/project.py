@@ -100,9 +100,9 @@ class Project:
         return not whole
 
     def forget(self, stage: str) -> None:
-        """As if the stage had never run: its outputs, its part of the lock, DVC's memory of the run."""
+        """As if the stage had never run: its outputs, checkpoints, its part of the lock, DVC's memory of the run."""
         self.mend_lock()
-        for path in self.outs(stage):
+        for path in (*self.outs(stage), "data/.checkpoints"):
             remove(self.root / path)
         locked = yaml.safe_load((self.root / "dvc.lock").read_text())
         locked["stages"].pop(stage, None)
