@@ -171,6 +171,7 @@ def stage(*reads: str, makes: tuple[str, ...] = ()) -> Callable[[Callable[[Run],
             with reported(), TemporaryDirectory() as directory:
                 OmegaConf.save(_with_groups(groups), Path(directory, "params.yaml"))
                 hydra.main(version_base="1.3", config_path=directory, config_name="params")(task)()
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written: let libraries shut down in peace
 
         main.reads = reads  # type: ignore[attr-defined]
         return main
