@@ -56,8 +56,14 @@ ModelName = Literal[
 RL_STAGES = ("zero", "reasoning_rl", "final_rl", "student_rl_qwen", "student_rl_llama")
 """Stages that train on the RL prompts."""
 TemplateName = Literal["chat", "r1_zero", "r1_zero_short"]
+SandboxPolicy = Literal["bubblewrap", "none"]
 Level = Literal["train", "hard", "transfer"]
 PromptSplit = Literal["cold_start", "rl", "rejection", "evaluate"]
+
+
+def _leaves_project(path: str) -> bool:
+    """True for a relative path that climbs out; an absolute one is meant."""
+    return os.path.normpath(path).split(os.sep)[0] == os.pardir
 
 
 class Section(BaseModel):
@@ -285,7 +291,7 @@ class DataSet(Section):
     def _path_is_readable(cls, path: str) -> str:
         if not path.endswith((".jsonl", ".parquet")):
             raise ValueError("a data set is a .jsonl or a .parquet file")
-        if os.path.normpath(path).split(os.sep)[0] == os.pardir:
+        if _leaves_project(path):
             raise ValueError("leads out of the project: put the file into data/external/, or give an absolute path")
         return path
 
@@ -603,7 +609,7 @@ class Config(Section):
     profile: Name
     seed: int = Field(ge=0)
     offline: bool
-    sandbox: Literal["bubblewrap", "none"]
+    sandbox: SandboxPolicy
     model: str | None
     prepare: Prepare
     base: Base
@@ -630,7 +636,7 @@ class Config(Section):
     def _checkpoints_exist(self) -> Self:
         for name in get_args(BaseName):
             checkpoint = getattr(self, name).checkpoint
-            if checkpoint is not None and os.path.normpath(checkpoint).split(os.sep)[0] == os.pardir:
+            if checkpoint is not None and _leaves_project(checkpoint):
                 raise ValueError(
                     f"{name}.checkpoint = {checkpoint!r}: leaves the project; "
                     f"if it is meant, use an absolute path: {os.path.abspath(checkpoint)}"

@@ -10,11 +10,8 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from r1.errors import UserError
-
-Policy = Literal["bubblewrap", "none"]
 
 _MIB = 2**20
 _NOBODY = "65534"

@@ -13,15 +13,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, Self
 
+from r1.config import SandboxPolicy
 from r1.errors import UserError
 from r1.sandbox import inside, seccomp
-from r1.sandbox.isolation import Limits, Policy, SandboxUnavailable, exposed, isolated
+from r1.sandbox.isolation import Limits, SandboxUnavailable, exposed, isolated
 
 _PROGRAM = Path(inside.__file__).read_text()
 _CHUNK = 2**16
 _END_SECONDS = 5.0
 
-_policy: Policy = "bubblewrap"
+_policy: SandboxPolicy = "bubblewrap"
 
 
 class SandboxFailed(UserError):
@@ -36,7 +37,7 @@ class TooLong(Broke):
     """It wrote too much in one line."""
 
 
-def use(policy: Policy) -> None:
+def use(policy: SandboxPolicy) -> None:
     """Choose for this process how model-written code is run; `none` warns, once."""
     global _policy
     _policy = policy
@@ -54,7 +55,7 @@ def require() -> None:
 
 
 @cache
-def _require(policy: Policy) -> None:
+def _require(policy: SandboxPolicy) -> None:
     try:
         with Sandboxed("candidate", Limits()):
             pass
