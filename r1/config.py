@@ -335,11 +335,18 @@ class General(Section):
     evaluate: PositiveInt
 
 
+class Decontamination(Section):
+    """Rows of data sets that share so many words in a row with an evaluation prompt are not trained on."""
+
+    ngram: int = Field(ge=8, le=13)
+
+
 class Prepare(Section):
     """The world: problems by family and from data sets, the corpus' styles, general prompts."""
 
     families: dict[Name, Family]
     data_sets: dict[Name, DataSet]
+    decontamination: Decontamination
     styles: Styles
     general: General
 

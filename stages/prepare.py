@@ -5,7 +5,9 @@
 Writes data/prompts/{cold_start,rl,rejection,evaluate}.parquet,
 data/general/{sft,preference,rl,evaluate}.parquet and data/corpus/corpus.parquet.
 No problem of an evaluation split stands anywhere else; the metrics say so, and
-count the rows of data sets that were dropped, by reason.
+count the rows of data sets that were dropped, by reason. Generated problems are
+few words from a small world, so that some share an n-gram by chance: these are
+counted (`shared_ngrams`), and kept.
 """
 
 from r1.stage import Run, stage
@@ -21,6 +23,7 @@ def main(run: Run) -> None:
     from r1.corpus.build import build_corpus
     from r1.data import write_rows
     from r1.prompts.data_sets import draw_data_sets
+    from r1.prompts.decontamination import EvaluationNgrams
     from r1.prompts.general import draw
     from r1.prompts.splits import GENERAL_BUCKETS, as_row, contamination, draw_problems
 
@@ -40,7 +43,18 @@ def main(run: Run) -> None:
     }
     corpus = build_corpus(settings, seed)
     generated = (row["prompt"] for row in chain(*prompts.values(), *general.values(), corpus))
-    from_files, data_sets = draw_data_sets(settings.data_sets, generated, seed)
+    ngrams = EvaluationNgrams(settings.decontamination.ngram)
+    for row in prompts["evaluate"]:
+        ngrams.add(row["family"], [row["prompt"]])
+    ngrams.add("general", (row["prompt"] for row in general["evaluate"]))
+    trained_on: dict[str, list[str]] = {}
+    for name, row in chain(
+        ((row["family"], row) for split in ("cold_start", "rl", "rejection") for row in prompts[split]),
+        (("general", row) for split in ("sft", "preference", "rl") for row in general[split]),
+    ):
+        trained_on.setdefault(name, []).append(row["prompt"])
+    from_files, data_sets = draw_data_sets(settings.data_sets, generated, seed, ngrams)
+    shared_ngrams = {name: ngrams.count(asked) for name, asked in trained_on.items()}
     for split, rows in from_files.items():
         prompts[split] += rows
     sources = {data_set.path: content_hash(Path(data_set.path)) for data_set in settings.data_sets.values()}
@@ -68,6 +82,7 @@ def main(run: Run) -> None:
             "general": {split: len(rows) for split, rows in general.items()},
             "documents": len(corpus),
             "data_sets": data_sets,
+            "shared_ngrams": {"n": ngrams.n, "generated": shared_ngrams},
         }
     )
 

@@ -22,6 +22,7 @@ from r1.config import DataSet
 from r1.errors import UserError
 from r1.prompts.clean import MAX_PROMPT_CHARACTERS, NothingUsable, clean, examine
 from r1.prompts.data_sets import draw_data_sets
+from r1.prompts.decontamination import EvaluationNgrams
 from r1.prompts.files import MAX_LINE_BYTES
 from r1.prompts.splits import PROBLEM_BUCKETS, TooFewProblems
 from r1.tasks import TASKS, Problem, bucket, normalise
@@ -41,6 +42,14 @@ def data_set(path: Path, **changes: Any) -> DataSet:
         "splits": {"rl": "all"},
     }
     return DataSet.model_validate(values | changes)
+
+
+def ngrams(**prompts: list[str]) -> EvaluationNgrams:
+    """Of generated evaluation prompts, by family."""
+    index = EvaluationNgrams(8)
+    for name, texts in prompts.items():
+        index.add(name, texts)
+    return index
 
 
 def write_lines(path: Path, *lines: bytes | dict[str, Any]) -> Path:
@@ -186,7 +195,7 @@ def test_a_sign_makes_another_problem(one: str, other: str, tmp_path: Path) -> N
 
 def test_generated_prompts_are_found_whatever_the_signs(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl", row("Is 3 < 5?"), row("Is 3 > 5?"), row())
-    drawn, counts = draw_data_sets({"mine": data_set(path)}, ["is 3 = 5"], 0)
+    drawn, counts = draw_data_sets({"mine": data_set(path)}, ["is 3 = 5"], 0, ngrams())
     assert counts["mine"]["reasons"] == {"also_generated": 2} and asked(drawn["rl"]) == {OTHER}
 
 
@@ -345,7 +354,7 @@ def asked(rows: list[dict[str, Any]]) -> set[str]:
 
 def test_a_data_set_is_shared_out_by_identity(tmp_path: Path) -> None:
     path, splits = many(tmp_path / "a.jsonl", 400), {"cold_start": 10, "rl": 100, "rejection": "all", "evaluate": 40}
-    drawn, counts = draw_data_sets({"mine": data_set(path, splits=splits)}, [], seed=0)
+    drawn, counts = draw_data_sets({"mine": data_set(path, splits=splits)}, [], 0, ngrams())
     assert counts["mine"]["rows"] == counts["mine"]["kept"] == 400 and counts["mine"]["reasons"] == {}
     used = counts["mine"]["splits"]
     assert used == {split: len(rows) for split, rows in drawn.items()} and used["rl"] == 100
@@ -354,13 +363,15 @@ def test_a_data_set_is_shared_out_by_identity(tmp_path: Path) -> None:
         for prompt in asked(rows):
             assert bucket(Problem("chain_sum", prompt, "", ()).identity) % 50 in PROBLEM_BUCKETS[split]
     assert drawn["rl"][0] == {**drawn["rl"][0], "task": "chain_sum", "level": "train", "family": "mine", "kind": ""}
-    again, _ = draw_data_sets({"mine": data_set(path, splits=splits)}, [], seed=0)
-    other, _ = draw_data_sets({"mine": data_set(path, splits=splits)}, [], seed=1)
+    again, _ = draw_data_sets({"mine": data_set(path, splits=splits)}, [], 0, ngrams())
+    other, _ = draw_data_sets({"mine": data_set(path, splits=splits)}, [], 1, ngrams())
     assert again == drawn and asked(other["rl"]) != asked(drawn["rl"])
 
 
 def test_a_data_set_may_be_given_whole_to_one_split(tmp_path: Path) -> None:
-    drawn, _ = draw_data_sets({"mine": data_set(many(tmp_path / "a.jsonl", 50), splits={"evaluate": 50})}, [], 0)
+    drawn, _ = draw_data_sets(
+        {"mine": data_set(many(tmp_path / "a.jsonl", 50), splits={"evaluate": 50})}, [], 0, ngrams()
+    )
     assert len(drawn["evaluate"]) == 50 and not drawn["rl"]
 
 
@@ -371,11 +382,48 @@ def test_an_evaluation_problem_is_trained_on_nowhere(tmp_path: Path) -> None:
         "test": data_set(test, task="math", splits={"evaluate": "all"}),
     }
     generated = ["Problem 0: what is 0 + 1?", "PROBLEM 19, what is 19 + 1"]
-    drawn, counts = draw_data_sets(sets, generated, seed=0)
+    drawn, counts = draw_data_sets(sets, generated, 0, ngrams())
     assert counts["test"]["reasons"] == {"also_generated": 1} and len(drawn["evaluate"]) == 7
     assert counts["train"]["reasons"] == {"in_another_data_set": 7, "also_generated": 2}
     evaluated = {normalise(prompt) for prompt in asked(drawn["evaluate"])}
     assert not evaluated & {normalise(prompt) for prompt in asked(drawn["rl"]) | set(generated)}
+
+
+QUOTED = "A farmer has seven cows and buys three more in May"
+
+
+def test_a_row_that_shares_an_ngram_with_an_evaluation_prompt_is_not_trained_on(tmp_path: Path) -> None:
+    train = write_lines(
+        tmp_path / "a.jsonl",
+        row(f"Hard one! {QUOTED.upper()}: so many?", 10),
+        row("Tom reads four pages of his very long book and then two more."),
+        row("Both: tom reads four pages of his very long book; a farmer has seven cows and buys three."),
+        row("A farmer has seven cows and buys four more in May."),
+        row(),
+    )
+    test = write_lines(tmp_path / "b.jsonl", row(f"{QUOTED}. How many are these?", 10))
+    sets = {
+        "train": data_set(train),
+        "half": data_set(many(tmp_path / "c.jsonl", 40), splits={"rl": "all", "evaluate": 5}),
+        "test": data_set(test, splits={"evaluate": "all"}),
+    }
+    index = ngrams(books=["Tom reads four pages of his very long book."], general=["Who are you?"])
+    drawn, counts = draw_data_sets(sets, [], 0, index)
+    assert {prompt for prompt in asked(drawn["rl"]) if "farmer" in prompt or "book" in prompt} == {
+        "A farmer has seven cows and buys four more in May."
+    }
+    assert counts["train"]["reasons"] == {"contaminated": 3}
+    assert counts["train"]["contaminated_by"] == {"books": 2, "test": 2}
+    assert counts["train"]["rows"] == 5 and counts["train"]["kept"] == counts["train"]["splits"]["rl"] == 2
+    assert counts["test"]["reasons"] == {} and counts["test"]["splits"] == {"evaluate": 1}, "evaluation keeps its row"
+    assert counts["half"]["contaminated_by"] == {}
+
+
+def test_a_data_set_is_decontaminated_against_its_own_evaluation_split(tmp_path: Path) -> None:
+    asks = (row(f"Of all the very many numbers that there are, what is {n} + 1?", n + 1) for n in range(60))
+    path = write_lines(tmp_path / "a.jsonl", *asks)
+    with pytest.raises(TooFewProblems, match=r"splits\.rl = all: only 0 belong there; .* \(contaminated \d+\)"):
+        draw_data_sets({"mine": data_set(path, splits={"evaluate": 5, "rl": "all"})}, [], 0, ngrams())
 
 
 @pytest.mark.parametrize(
@@ -391,14 +439,14 @@ def test_an_evaluation_problem_is_trained_on_nowhere(tmp_path: Path) -> None:
 def test_too_few_problems_are_refused(splits: dict[str, int], message: str, tmp_path: Path) -> None:
     path = many(tmp_path / "a.jsonl", 21)
     with pytest.raises(TooFewProblems) as refused:
-        draw_data_sets({"mine": data_set(path, splits=splits)}, [], 0)
+        draw_data_sets({"mine": data_set(path, splits=splits)}, [], 0, ngrams())
     assert str(refused.value).startswith(message.format(path=path))
 
 
 def test_a_data_set_of_generated_problems_alone_is_refused(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl", GOOD)
     with pytest.raises(NothingUsable, match=r"0 of 1 rows can be used \(also_generated 1\)"):
-        draw_data_sets({"mine": data_set(path)}, [GOOD["prompt"]], 0)
+        draw_data_sets({"mine": data_set(path)}, [GOOD["prompt"]], 0, ngrams())
 
 
 def test_identities_of_generated_problems_do_not_depend_on_unicode() -> None:
@@ -467,7 +515,8 @@ def test_a_good_file_flows_into_the_prompts(project: Path) -> None:
     metrics = json.loads((project / "data/metrics/prepare.json").read_text())
     rows = {split: pd.read_parquet(project / f"data/prompts/{split}.parquet") for split in ("rl", "evaluate")}
     used = {split: int((table["family"] == "mine").sum()) for split, table in rows.items()}
-    assert metrics["data_sets"]["mine"] == {"rows": 101, "kept": 100, "reasons": {"broken_json": 1}, "splits": used}
+    counted = {"rows": 101, "kept": 100, "reasons": {"broken_json": 1}, "contaminated_by": {}, "splits": used}
+    assert metrics["data_sets"]["mine"] == counted
     assert used["evaluate"] == 5 and 20 < used["rl"] < 70
     assert metrics["contamination"] == {"exact": 0, "normalised": 0}
     manifest = json.loads((project / "data/prompts" / MANIFEST).read_text())
