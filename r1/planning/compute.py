@@ -62,9 +62,7 @@ class Replica:
         longest = longest_response(max(of, sequences), mean, limit)
         steps = longest / _SEGMENTS
         middles = [(number + 0.5) * steps for number in range(_SEGMENTS)]
-        return sum(
-            steps * self.step_seconds(max(1.0, sequences * math.exp(-at / mean)), prompt + at) for at in middles
-        )
+        return sum(steps * self.step_seconds(max(1.0, sequences * math.exp(-at / mean)), prompt + at) for at in middles)
 
 
 def longest_response(responses: float, mean: float, limit: float) -> float:

@@ -49,7 +49,7 @@ class Cost:
 
     Attributes:
         generated, trained: tokens; generated without prompts.
-        flops: as the stage's metrics will count them, of active parameters.
+        flops: as the stage's metrics count them, but of a mixture of experts only the active parameters.
         hours: of one device, times their number.
         lacks: why it cannot run; empty where it can.
     """
@@ -94,7 +94,11 @@ def _memory(stage: Stage, cluster: Cluster) -> Memory:
     else:
         work = stage.training
         memory = training_memory(
-            *(shape, sizes, cluster.shards, work.sequences, work.length),
+            shape,
+            sizes,
+            cluster.shards,
+            work.sequences,
+            work.length,
             checkpointing=work.checkpointing,
             fused_head=work.fused_head,
             critics=work.critics,
@@ -114,7 +118,7 @@ def _memory(stage: Stage, cluster: Cluster) -> Memory:
 def _engine_bytes(stage: Stage, decoding: Decoding, cluster: Cluster) -> float:
     """What vLLM reserves: its share of a GPU, or weights and the cache that it is told to make on a CPU."""
     assert decoding.engine is not None
-    if cluster.device.dollars == 0:
+    if cluster.device.is_cpu:
         return _engine_weights(stage, decoding, cluster) + decoding.engine.cpu_kvcache_gib * 2**30
     return decoding.engine.gpu_memory_utilization * cluster.device.memory
 

@@ -1,7 +1,6 @@
 """The recipe's stages as work: what each samples, scores and trains, from the configuration alone."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -188,9 +187,7 @@ class Recipe:
         settings, problems = self.config.evaluate, self.problems("evaluate")
         counts = {"base": len(TEACHERS), "base_qwen": STUDENTS, "base_llama": STUDENTS}
         return [
-            self._sampling(
-                *(f"evaluate: {count} of {base}", base, settings.engine, settings.sampling, problems * count)
-            )
+            self._sampling(f"evaluate_{base}", base, settings.engine, settings.sampling, problems * count)
             for base, count in counts.items()
         ]
 
@@ -261,5 +258,3 @@ def _count(name: str, data: DataSet, split: PromptSplit) -> int:
         return int(parquet.read_metadata(path).num_rows)
     with path.open() as lines:
         return sum(1 for line in lines if json.loads(line or "null"))
-
-
