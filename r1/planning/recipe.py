@@ -142,7 +142,7 @@ class Recipe:
     def problems(self, split: PromptSplit) -> int:
         """How many a split has, of families and data sets."""
         prepare = self.config.prepare
-        families = sum(getattr(family, split) for family in prepare.families.values())
+        families: int = sum(getattr(family, split) for family in prepare.families.values())
         return families + sum(_count(name, data, split) for name, data in prepare.data_sets.items())
 
     def _sft_examples(self) -> int:

@@ -110,7 +110,7 @@ class Shape:
         """Weights that a forward pass over so many independent tokens reads, each routed uniformly."""
         if self.experts is None:
             return float(self.parameters)
-        missed = (1 - self.experts.per_token / self.experts.routed) ** tokens
+        missed: float = (1 - self.experts.per_token / self.experts.routed) ** tokens
         return self.shared_parameters + self.expert_parameters * (1 - missed)
 
     def _sparse_layers(self) -> int:

@@ -18,6 +18,9 @@ from tests.conftest import ROOT, compose, run_alone
 
 TRAINED = ("base", "base_qwen", "base_llama", "cold_start", "sft", "distill_qwen", "distill_llama")
 RL = ("zero", "reasoning_rl", "final_rl", "student_rl_qwen", "student_rl_llama")
+MISSED = {"R1's SFT data": 6, "V3 decoding, 144 GPUs": 3}
+"""Where the planner is off by more than 2: decoding at large batches is planned as bound by bandwidth alone, while
+serving also waits for communication; of the SFT data the number of samples is not published either."""
 QWEN = "offline=false base.checkpoint=Qwen/Qwen2.5-1.5B"
 
 
@@ -64,12 +67,9 @@ def test_every_stage_that_computes_is_planned(miniature: dict[str, Cost]) -> Non
 
 
 @pytest.mark.parametrize("check", checks(), ids=lambda check: f"{check.name}, {check.unit}")
-def test_published_figures_are_met_within_a_factor_of_two(check: Check) -> None:
-    if check.name in ("R1's SFT data", "V3 decoding, 144 GPUs"):
-        pytest.xfail(
-            "decoding is bound by bandwidth alone here: serving is 2.7 times slower, the data's settings unknown"
-        )
-    assert 0.5 < check.planned / check.published < 2
+def test_published_figures_are_met_within_a_factor_of_two_but_for_known_misses(check: Check) -> None:
+    factor = MISSED.get(check.name, 2)
+    assert 1 / factor < check.planned / check.published < factor
 
 
 def test_ppo_plans_a_critic(miniature: dict[str, Cost]) -> None:
