@@ -181,6 +181,7 @@ def _qwen2(hidden: int, intermediate: int, layers: int, heads: int, kv: int, voc
 
 
 KnownName = Literal[
+    "Qwen2.5-0.5B",
     "Qwen2.5-1.5B",
     "Qwen2.5-7B",
     "Qwen2.5-Math-7B",
@@ -191,6 +192,7 @@ KnownName = Literal[
 ]
 
 KNOWN: dict[KnownName, Shape] = {
+    "Qwen2.5-0.5B": Shape(896, 4864, 24, 14, 2, 64, 151936, tied=True, biases=True),
     "Qwen2.5-1.5B": _qwen2(1536, 8960, 28, 12, 2, 151936, tied=True),
     "Qwen2.5-7B": _qwen2(3584, 18944, 28, 28, 4, 152064, tied=False),
     "Qwen2.5-Math-7B": _qwen2(3584, 18944, 28, 28, 4, 152064, tied=False),

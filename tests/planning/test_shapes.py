@@ -7,6 +7,7 @@ from tests.conftest import ROOT, compose
 
 # Weights of the published safetensors files.
 PUBLISHED: dict[KnownName, int] = {
+    "Qwen2.5-0.5B": 494_032_768,
     "Qwen2.5-1.5B": 1_543_714_304,
     "Qwen2.5-7B": 7_615_616_512,
     "Qwen2.5-Math-7B": 7_615_616_512,
