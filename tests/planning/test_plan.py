@@ -138,7 +138,7 @@ def test_a_colocated_engine_needs_room_for_one_response() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("base.checkpoint=a/b offline=false", "base.checkpoint = 'a/b': its size is not known; known: Qwen2.5-1.5B"),
+        ("base.checkpoint=a/b offline=false", "base.checkpoint = 'a/b': its size is not known; known: Qwen2.5-0.5B"),
         ("zero.batch_size=3", "must be a multiple of num_generations"),
         ("teacher=gpt", "teacher = 'gpt': allowed"),
         ("--devices 0", "at least 1"),
@@ -157,3 +157,10 @@ def test_planning_needs_no_torch() -> None:
         "show.show_plan([], 'cpu', 1, 'ddp', None, 0.5, 128, False);"
         "assert not {'torch', 'transformers', 'trl'} & set(sys.modules)"
     )
+
+
+@pytest.mark.parametrize("device", ["h100", "a100"])
+def test_the_gpu_profile_fits_one_gpu(device: str) -> None:
+    planned = costs("profile=gpu", device=device)
+    assert not any(cost.lacks for cost in planned.values())
+    assert "base" not in planned, "its bases are checkpoints"
