@@ -2,6 +2,7 @@
 
 python -m r1 inspect zero            what a stage made: lineage, params, counts, metrics, samples
 python -m r1 compose profile=smoke   write params.yaml from conf/ (what `dvc exp run -S` does), run nothing
+python -m r1 plan profile=smoke      what it would cost: tokens, FLOPs, memory, hours, dollars; run nothing
 python -m r1 readme                  write the README's results from the metrics in data/
 """
 
@@ -25,6 +26,8 @@ def main() -> None:
     inspecting.add_argument("--samples", type=int, default=3, help="rows to show of each table (default 3)")
     composing = commands.add_parser("compose", help="write params.yaml from conf/")
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
+    planning = commands.add_parser("plan", help="print what the recipe would cost; exit 1 if it cannot fit")
+    _add_plan(planning)
     commands.add_parser("readme", help="write the README's results from the metrics")
     arguments = parser.parse_args()
     with reported():
@@ -32,10 +35,50 @@ def main() -> None:
             _compose(arguments.overrides)
         elif arguments.command == "readme":
             _readme()
+        elif arguments.command == "plan":
+            _plan(arguments)
         else:
             from r1.reporting.inspect import inspect
 
             inspect(arguments.name, arguments.samples)
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    from r1.planning.hardware import DEVICES
+    from r1.planning.memory import PRECISIONS
+    from r1.planning.recipe import FILL, PROMPT_TOKENS
+
+    parser.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help="what it is to run on (default cpu)")
+    parser.add_argument("--devices", type=_positive, default=1, help="how many of them (default 1)")
+    parser.add_argument("--parallelism", choices=("ddp", "zero3"), default="ddp", help="of training (default ddp)")
+    parser.add_argument("--precision", choices=PRECISIONS, help="of training (default fp32 on the CPU, bf16 elsewhere)")
+    parser.add_argument("--fill", type=_share, default=FILL, help=f"mean response / its limit (default {FILL})")
+    parser.add_argument("--prompt-tokens", type=_positive, default=PROMPT_TOKENS, help=f"default {PROMPT_TOKENS}")
+    parser.add_argument("--force", action="store_true", help="do not refuse what cannot fit")
+    parser.add_argument("--checks", action="store_true", help="the planner against published runs, instead of a plan")
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    if not 0 < float(text) <= 1:
+        raise argparse.ArgumentTypeError("above 0, at most 1")
+    return float(text)
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    from r1.planning.show import show_checks, show_plan
+
+    if arguments.checks:
+        show_checks()
+        return
+    options = {key: value for key, value in vars(arguments).items() if key not in ("command", "checks")}
+    show_plan(**options)
 
 
 def _compose(overrides: list[str]) -> None:

@@ -1,0 +1,51 @@
+"""Devices and how well they are used."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+DeviceName = Literal["h800", "h100", "a100", "cpu"]
+
+
+@dataclass(frozen=True)
+class Device:
+    """One accelerator, or this machine.
+
+    Attributes:
+        flops: dense peak, FLOP/s; bfloat16 on a GPU, float32 on the CPU.
+        memory: bytes.
+        bandwidth: bytes per second between memory and compute.
+        dollars: per hour.
+        source: where these figures come from.
+    """
+
+    name: str
+    flops: float
+    memory: float
+    bandwidth: float
+    dollars: float
+    source: str
+
+    @property
+    def is_cpu(self) -> bool:
+        """True for this machine: vLLM then takes a cache of a given size, not a share of the memory."""
+        return self is DEVICES["cpu"]
+
+
+DEVICES: dict[DeviceName, Device] = {
+    "h800": Device(
+        "H800 80GB", 989e12, 80e9, 3.35e12, 2.00, "H100's compute and memory; $2/h: arXiv 2412.19437, table 1"
+    ),
+    "h100": Device(
+        "H100 SXM 80GB", 989e12, 80e9, 3.35e12, 3.78, "NVIDIA data sheet; Lambda on demand, May 2026 (techbytes.app)"
+    ),
+    "a100": Device("A100 SXM 80GB", 312e12, 80e9, 2.039e12, 2.50, "NVIDIA data sheet; Modal, May 2026 (techbytes.app)"),
+    # 8 floats, 2 units, multiply and add, about 3 GHz; 70e9 of it measured with matrices of the miniature's size.
+    "cpu": Device("2 AMD AVX2 cores", 2 * 32 * 3e9, 24 * 2**30, 20e9, 0.0, "peak of AVX2 at 3 GHz; bandwidth assumed"),
+}
+
+MFU = 0.38
+"""Share of the peak that training reaches: Llama 3's lowest published, 38 to 43 % (arXiv 2407.21783, table 4)."""
+
+MBU = 0.6
+"""Share of the bandwidth that decoding reaches: about 60 % measured for batch 1 on GPUs (Databricks, LLM Inference
+Performance Engineering, 2023). An assumption for larger batches and for the CPU."""

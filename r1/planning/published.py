@@ -1,0 +1,151 @@
+"""The planner held to what DeepSeek published, each figure with its relative error; nothing is fitted to a row."""
+
+from dataclasses import dataclass
+
+from r1.planning.compute import Replica, compute_seconds, flops
+from r1.planning.hardware import DEVICES, Device
+from r1.planning.memory import FREE
+from r1.planning.shapes import KNOWN, Shape
+
+V3 = KNOWN["DeepSeek-V3"]
+H800 = DEVICES["h800"]
+DOLLARS = H800.dollars
+
+PRETRAINING_TOKENS = 14.8e12
+"""arXiv 2412.19437, section 4.1."""
+EXTENSION_TOKENS = 1000 * 1920 * 32_768 + 1000 * 480 * 131_072
+"""Two phases of long-context extension: steps, batch, length (arXiv 2412.19437, section 4.3)."""
+
+GPUS = 512
+"""64 nodes of 8 H800 (arXiv 2501.12948v2, appendix on training cost)."""
+STEPS, ROLLOUTS_PER_STEP, ROLLOUTS_PER_ROUND = 10_400, 32 * 16, 8_192
+LONGER_FROM, LIMIT, LONGER_LIMIT = 8_200, 32_768, 65_536
+"""R1-Zero's settings (arXiv 2501.12948v2, section 2): the limit on a response doubles after step 8.2k."""
+FINAL_STEPS = 1_700
+"""Of R1's second RL (arXiv 2501.12948v2, section 3)."""
+SFT_EXAMPLES, SFT_TOKENS, SFT_EPOCHS = 804_745, 5_355, 2.5
+"""The fine-tuning set with its mean length (Nature supplement), and 2 to 3 epochs."""
+KEPT_REASONING = 600_000
+
+FIRST_LENGTH, LENGTH_AT_LIMIT, LAST_LENGTH = 500.0, 10_000.0, 12_000.0
+"""Mean response at the start, at step 8.2k and at the end, read off a figure (arXiv 2501.12948, figure 3) and taken as
+linear in between."""
+PROMPT = 200.0
+"""Tokens of a question; assumed."""
+WEIGHT_BYTES = CACHE_BYTES = 2.0
+"""Rollouts in bfloat16; their precision is not published."""
+
+REASONING_STEPS = 1_700
+"""Of R1's first RL; not published, assumed to be those of the second."""
+SAMPLES_PER_KEPT = 4
+"""Sampled for one that is kept; not published, assumed."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A published figure beside ours.
+
+    Attributes:
+        assumed: what we had to assume of settings that are not published; empty where they are.
+    """
+
+    name: str
+    unit: str
+    published: float
+    planned: float
+    source: str
+    assumed: str = ""
+
+    @property
+    def error(self) -> float:
+        """Relative: 0.1 is 10 % too much."""
+        return self.planned / self.published - 1
+
+
+def checks() -> list[Check]:
+    """All of them."""
+    pretraining = _hours(compute_seconds(flops(V3.active_parameters, 0, PRETRAINING_TOKENS), H800, 1))
+    extension = _hours(compute_seconds(flops(V3.active_parameters, 0, EXTENSION_TOKENS), H800, 1))
+    zero, r1, data = zero_hours(), r1_hours(), sft_data_hours()
+    v3, r1_source = "arXiv 2412.19437, table 1", "arXiv 2501.12948v2, table on training cost"
+    lengths, steps = "lengths linear in the step", f"{REASONING_STEPS} steps of reasoning RL"
+    return [
+        Check("DeepSeek-V3 parameters", "B", 671, V3.parameters / 1e9, "arXiv 2412.19437, abstract"),
+        Check("DeepSeek-V3 active parameters", "B", 37, V3.active_parameters / 1e9, "arXiv 2412.19437, abstract"),
+        Check("V3 pretraining", "H800 hours", 2.664e6, pretraining, v3),
+        Check("V3 in all", "H800 hours", 2.788e6, pretraining + extension, v3),
+        Check("V3 in all", "$", 5.576e6, DOLLARS * (pretraining + extension), v3),
+        Check("R1-Zero", "H800 hours", 101e3, zero, r1_source, lengths),
+        Check("R1's SFT data", "H800 hours", 5e3, data, r1_source, f"{SAMPLES_PER_KEPT} samples for one kept"),
+        Check("R1", "H800 hours", 41e3, r1, r1_source, steps),
+        Check("R1-Zero and R1 in all", "H800 hours", 147e3, zero + data + r1, r1_source, f"{lengths}; {steps}"),
+        Check("R1-Zero and R1 in all", "$", 294e3, DOLLARS * (zero + data + r1), r1_source, f"{lengths}; {steps}"),
+        Check(
+            *("V3 decoding, 144 GPUs", "tokens/s per H800", 14_800 / 8, serving_speed()),
+            "DeepSeek-V3/R1 Inference System Overview, 2025",
+        ),
+    ]
+
+
+def zero_hours() -> float:
+    """Of R1-Zero: rounds of 8,192 rollouts decoded to the longest, scored by two models, and trained on."""
+    rounds = STEPS * ROLLOUTS_PER_STEP // ROLLOUTS_PER_ROUND
+    steps_per_round = ROLLOUTS_PER_ROUND // ROLLOUTS_PER_STEP
+    total = 0.0
+    for number in range(rounds):
+        step = number * steps_per_round
+        total += _round_hours(mean_length(step), LIMIT if step < LONGER_FROM else LONGER_LIMIT)
+    return total
+
+
+def r1_hours() -> float:
+    """Of R1: two RL runs at the length where R1-Zero's first limit ended, and the fine-tuning between them."""
+    rounds = (REASONING_STEPS + FINAL_STEPS) * ROLLOUTS_PER_STEP / ROLLOUTS_PER_ROUND
+    trained = SFT_EXAMPLES * SFT_TOKENS * SFT_EPOCHS
+    sft = _hours(compute_seconds(flops(V3.active_parameters, 0, trained), H800, 1))
+    return rounds * _round_hours(LENGTH_AT_LIMIT, LIMIT) + sft
+
+
+def sft_data_hours() -> float:
+    """Of rejection sampling, with always as many sequences as fit."""
+    replica = _replica(V3, H800)
+    context = PROMPT + SFT_TOKENS / 2
+    room = replica.devices * H800.memory * (1 - FREE) - V3.parameters * WEIGHT_BYTES
+    sequences = room / (context * V3.cached_values * CACHE_BYTES)
+    speed = sequences / replica.step_seconds(sequences, context) / replica.devices
+    return _hours(KEPT_REASONING * SAMPLES_PER_KEPT * SFT_TOKENS / speed)
+
+
+def serving_speed() -> float:
+    """Decoded tokens per second and GPU, as DeepSeek serves: 21 tokens/s each user, 4,989 tokens of context, FP8."""
+    sequences = 144 * 14_800 / 8 / 21
+    replica = Replica(V3, H800, 144, weight_bytes=1, cache_bytes=2)
+    return sequences / replica.step_seconds(sequences, 4_989) / 144
+
+
+def mean_length(step: int) -> float:
+    """Tokens of R1-Zero's mean response at a step."""
+    if step < LONGER_FROM:
+        return FIRST_LENGTH + (LENGTH_AT_LIMIT - FIRST_LENGTH) * step / LONGER_FROM
+    return LENGTH_AT_LIMIT + (LAST_LENGTH - LENGTH_AT_LIMIT) * (step - LONGER_FROM) / (STEPS - LONGER_FROM)
+
+
+def _round_hours(mean: float, limit: float) -> float:
+    """GPU-hours of a round: decoding until the longest response, two scorings (policy, reference), training."""
+    replica = _replica(V3, H800)
+    share = ROLLOUTS_PER_ROUND * replica.devices / GPUS
+    decoding = replica.decode_seconds(share, PROMPT, mean, limit, of=ROLLOUTS_PER_ROUND) * GPUS
+    tokens = ROLLOUTS_PER_ROUND * (PROMPT + mean)
+    return _hours(decoding + compute_seconds(flops(V3.active_parameters, 2 * tokens, tokens), H800, 1))
+
+
+def _replica(shape: Shape, device: Device) -> Replica:
+    """The fewest devices, doubling, whose memory the weights fill by at most 60 %: the rest is for the cache."""
+    devices = 1
+    while shape.parameters * WEIGHT_BYTES > 0.6 * device.memory * devices:
+        devices *= 2
+    return Replica(shape, device, devices, WEIGHT_BYTES, CACHE_BYTES)
+
+
+def _hours(seconds: float) -> float:
+    return seconds / 3600

@@ -1,0 +1,127 @@
+"""`python -m r1 plan`: the plan on the terminal, and its refusal of what cannot fit."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from r1.config import Config
+from r1.errors import UserError
+from r1.planning.hardware import DEVICES, MBU, MFU, DeviceName
+from r1.planning.memory import FREE, ParallelismName, PrecisionName
+from r1.planning.plan import Cluster, Cost, plan
+from r1.planning.published import checks
+from r1.planning.recipe import Recipe
+from r1.reporting.inspect import SafeConsole
+
+_MEMORY = {
+    **{part: part for part in ("weights", "gradients", "optimizer", "frozen")},
+    **{"activations": "activ.", "logits": "logits", "cache": "cache", "engine": "engine", "total": "total"},
+}
+"""Parts of the memory, and their columns."""
+
+
+class DoesNotFit(UserError):
+    """Stages that the devices' memory cannot hold."""
+
+
+def show_plan(
+    overrides: list[str],
+    device: DeviceName,
+    devices: int,
+    parallelism: ParallelismName,
+    precision: PrecisionName | None,
+    fill: float,
+    prompt_tokens: int,
+    force: bool,
+) -> None:
+    """Print what the configuration with these overrides would cost.
+
+    Args:
+        overrides: Hydra's, as `dvc exp run -S` takes them.
+        device, devices, parallelism: what it is to run on.
+        precision: of training; None is what r1/models/loading.py takes on such a device.
+        fill: mean response as a share of its limit.
+        prompt_tokens: mean length of a prompt.
+        force: do not refuse what does not fit.
+
+    Raises:
+        DoesNotFit: naming each stage, what it needs and what there is.
+    """
+    chosen = DEVICES[device]
+    default: PrecisionName = "fp32" if chosen.is_cpu else "bf16"
+    cluster = Cluster(chosen, devices, parallelism, precision or default)
+    costs = plan(Recipe(compose(overrides), fill, prompt_tokens).stages(), cluster)
+    console = SafeConsole()
+    console.print(_cost_table(costs, cluster))
+    console.print(_memory_table(costs, cluster))
+    console.print(
+        f"Assumed: mean responses {fill:.0%} of their limit, prompts of {prompt_tokens} tokens (or an eighth of a "
+        f"context made here), training at {MFU:.0%} of the peak, decoding at {MBU:.0%} of the bandwidth, lengths "
+        f"exponential; {FREE:.0%} of the memory stays free. Hours: within a factor of 2 or so at best, see --checks."
+    )
+    refused = [f"{cost.name}: {cost.lacks}" for cost in costs if cost.lacks]
+    if refused and not force:
+        raise DoesNotFit("\n  ".join((f"does not fit into a {chosen.name} (--force plans on)", *refused)))
+
+
+def show_checks() -> None:
+    """Print the planner's errors against what is published."""
+    table = Table(title="The planner against published figures", box=box.SIMPLE)
+    for column in ("what", "unit", "published", "planned", "error", "assumed beside", "source"):
+        table.add_column(column, justify="right" if column in ("published", "planned", "error") else "left")
+    for check in checks():
+        numbers = f"{check.published:,.4g}", f"{check.planned:,.4g}", f"{check.error:+.1%}"
+        table.add_row(check.name, check.unit, *numbers, check.assumed, check.source)
+    SafeConsole().print(table)
+
+
+def compose(overrides: list[str]) -> Config:
+    """The configuration that `dvc exp run -S …` would run; writes nothing."""
+    import hydra
+    from omegaconf import OmegaConf
+
+    from r1.stage import check_groups, validate
+
+    check_groups(overrides)
+    with hydra.initialize_config_dir(str(Path("conf").resolve()), version_base="1.3"):
+        return validate(OmegaConf.to_container(hydra.compose("config", overrides=overrides), resolve=True))
+
+
+def _cost_table(costs: Sequence[Cost], cluster: Cluster) -> Table:
+    """Tokens, FLOPs, hours and dollars."""
+    title = f"{cluster.devices} x {cluster.device.name} ({cluster.device.source})"
+    table = Table(title=title, box=box.SIMPLE)
+    table.add_column("stage")
+    for column in ("generated", "trained", "FLOPs", "device hours", "$"):
+        table.add_column(column, justify="right")
+    rows = [(cost.name, cost.generated, cost.trained, cost.flops, cost.hours, cost.dollars) for cost in costs]
+    totals = [sum(column) for column in list(zip(*rows, strict=True))[1:]]
+    for name, generated, trained, operations, hours, dollars in (*rows, ("all", *totals)):
+        if name == "all":
+            table.add_section()
+        numbers = f"{operations:.2e}", f"{hours:,.1f}" if hours >= 1 else f"{hours:.2g}", f"{dollars:,.2f}"
+        table.add_row(name, _short(generated), _short(trained), *numbers)
+    return table
+
+
+def _memory_table(costs: Sequence[Cost], cluster: Cluster) -> Table:
+    """Bytes on each device, and what does not fit."""
+    title = f"bytes on each device, {cluster.parallelism}, {cluster.precision}; {_short(cluster.usable)} can be used"
+    table = Table(title=title, box=box.SIMPLE, padding=0, collapse_padding=True)
+    table.add_column("stage ")
+    for column in _MEMORY.values():
+        table.add_column(f" {column}", justify="right")
+    for cost in costs:
+        sizes = [f" {_short(getattr(cost.memory, part))}" for part in _MEMORY]
+        table.add_row(cost.name, *sizes, style="red" if cost.lacks else "")
+    return table
+
+
+def _short(number: float) -> str:
+    """1,234 as 1.2k, and so on; - for none."""
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.1f}{unit}"
+    return f"{number:.0f}" if number else "-"
