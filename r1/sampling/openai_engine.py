@@ -10,8 +10,10 @@ have no n, and a lost connection loses one completion. Servers with a prefix cac
 
 import asyncio
 import os
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Awaitable, Collection, Iterator, Sequence
 from itertools import islice
+from typing import Any, cast
 
 from openai import (
     APIConnectionError,
@@ -20,13 +22,19 @@ from openai import (
     AsyncOpenAI,
     DefaultAsyncHttpxClient,
     OpenAIError,
+    omit,
 )
+from openai._legacy_response import LegacyAPIResponse
+from openai.types.chat import ChatCompletionMessageParam
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 from tqdm import tqdm
 
 from r1.config import OpenaiEngine, Sampling
 from r1.errors import UserError
 from r1.sampling.interface import Completion, ContextExceeded, Conversation, Drawn, Sampler
+
+_CONTEXT = re.compile(r"context.?(length|window)", re.IGNORECASE)
+"""In the words of vLLM, DeepSeek and OpenAI about a prompt that is too long."""
 
 
 class EndpointError(UserError):
@@ -144,20 +152,20 @@ class OpenaiSampler(Sampler):
         return client
 
     async def _ask(self, client: AsyncOpenAI, conversation: Conversation, sampling: Sampling, seed: int) -> Completion:
-        body = {
-            "model": self.model,
-            "messages": conversation,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "max_tokens": sampling.max_new_tokens,
-            **({"seed": seed} if self.engine.seeded else {}),
-        }
+        request = client.chat.completions.with_raw_response.create(
+            model=self.model,
+            messages=cast(list[ChatCompletionMessageParam], conversation),
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_new_tokens,
+            seed=seed if self.engine.seeded else omit,
+        )
         try:
-            answer = _Answer.model_validate_json(await self._call(client, "/chat/completions", body))
+            answer = _Answer.model_validate_json(await self._call(request))
         except ValidationError as error:
             raise self._no_answer("chat completion", error) from None
         except APIStatusError as error:
-            if error.status_code in (400, 413, 422) and "context" in _words(error).lower():
+            if error.status_code in (400, 413, 422) and _CONTEXT.search(_words(error)):
                 raise ContextExceeded(
                     f"a prompt does not fit with max_new_tokens = {sampling.max_new_tokens}, says "
                     f"{self.engine.base_url}: {self._quoted(_words(error))} (the prompt: "
@@ -171,7 +179,8 @@ class OpenaiSampler(Sampler):
     async def _only_model(self) -> str:
         try:
             async with self._client() as client:
-                listed = [model.id for model in _Models.model_validate_json(await self._call(client, "/models")).data]
+                answer = await self._call(client.models.with_raw_response.list())
+            listed = [model.id for model in _Models.model_validate_json(answer).data]
         except ValidationError as error:
             raise self._no_answer("list of models", error) from None
         except APIStatusError as error:
@@ -181,21 +190,15 @@ class OpenaiSampler(Sampler):
             raise EndpointError(f"{self.engine.base_url} lists {len(listed)} models ({names}): name one by `model`")
         return listed[0]
 
-    async def _call(self, client: AsyncOpenAI, path: str, body: dict[str, object] | None = None) -> bytes:
-        """The raw answer, which our own schema reads: the package's own accepts anything.
+    async def _call(self, request: Awaitable[LegacyAPIResponse[Any]]) -> bytes:
+        """The raw answer, which our own schema reads: the package's own lets anything through.
 
         Raises:
             APIStatusError: what the endpoint says when it refuses.
             EndpointError: if it does not answer at all.
         """
-        from httpx2 import Response  # openai's, in whose answers nothing is parsed
-
         try:
-            response = (
-                await client.get(path, cast_to=Response)
-                if body is None
-                else await client.post(path, body=body, cast_to=Response)
-            )
+            return (await request).content
         except APIStatusError:
             raise
         except APITimeoutError:
@@ -208,7 +211,6 @@ class OpenaiSampler(Sampler):
             raise EndpointError(f"{self.engine.base_url} cannot be reached ({why}): does the server run?") from None
         except OpenAIError as error:
             raise EndpointError(f"{self.engine.base_url}: {self._quoted(str(error))}") from None
-        return response.content
 
     def _refused(self, error: APIStatusError) -> EndpointError:
         endpoint, status, words = self.engine.base_url, error.status_code, self._quoted(_words(error))
