@@ -6,10 +6,13 @@ params.yaml is their composition, which DVC tracks and every stage reads.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -226,7 +229,57 @@ class VllmEngine(Section):
     tensor_parallel_size: PositiveInt
 
 
-Engine = Annotated[TransformersEngine | VllmEngine, Field(discriminator="name")]
+class OpenaiEngine(Section):
+    """Any endpoint that speaks OpenAI's chat completions: a `vllm serve` of one's own, or a teacher's API.
+
+    It samples from the model that it serves; the model directory of the stage is not loaded.
+
+    Attributes:
+        base_url: up to and with the version, such as http://127.0.0.1:8000/v1; a key has no place in it.
+        model: its name there; null takes the only one that the endpoint lists.
+        api_key_env: NAME of the environment variable that holds the key, never the key; null for none.
+        seeded: sends a seed with each request. Off for an endpoint that cannot: vLLM on CPU fails at one.
+        max_concurrency: requests under way at once.
+        timeout: seconds that the endpoint may be silent, which without streaming is the time of a completion.
+        retries: of a request, after 429, 5xx or a lost connection, with growing pauses.
+    """
+
+    name: Literal["openai"]
+    base_url: str
+    model: str | None
+    api_key_env: str | None
+    seeded: bool
+    max_concurrency: PositiveInt
+    timeout: PositiveFloat
+    retries: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _no_secret_is_written(self) -> Self:
+        """A check of the whole section, since one of a field would quote its value, which may be a key."""
+        if self.api_key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.api_key_env):
+            raise ValueError("api_key_env: must be the NAME of an environment variable, such as TEACHER_API_KEY")
+        try:
+            url = urlsplit(self.base_url)
+            sound = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        except ValueError:
+            sound = False
+        if not sound:
+            raise ValueError("base_url: must look like http://127.0.0.1:8000/v1")
+        if "@" in url.netloc or url.query or url.fragment:
+            raise ValueError("base_url: holds a user, a query or a fragment; a key goes by api_key_env")
+        return self
+
+    @property
+    def loopback(self) -> bool:
+        """True if the endpoint is on this machine."""
+        host = urlsplit(self.base_url).hostname or ""
+        try:
+            return host == "localhost" or ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+
+Engine = Annotated[TransformersEngine | VllmEngine | OpenaiEngine, Field(discriminator="name")]
 
 
 class TransformersRollout(Section):
@@ -652,6 +705,23 @@ class Config(Section):
             if local and not Path(checkpoint).expanduser().exists():
                 hint = "; with offline=false it may be a hub id" if self.offline else ""
                 raise ValueError(f"{name}.checkpoint = {checkpoint!r}: no such file or directory{hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _endpoints_are_near(self) -> Self:
+        engines: dict[str, Engine] = {
+            "cold_start_data.engine": self.cold_start_data.engine,
+            "rejection_sampling.engine": self.rejection_sampling.engine,
+            "evaluate.engine": self.evaluate.engine,
+        }
+        if isinstance(self.rl.difficulty, ByPassRate):
+            engines["rl.difficulty.engine"] = self.rl.difficulty.engine
+        for key, engine in engines.items():
+            if self.offline and isinstance(engine, OpenaiEngine) and not engine.loopback:
+                raise ValueError(
+                    f"{key}.base_url = {engine.base_url!r}: is not on this machine, and offline is true; "
+                    "with offline=false it may be called"
+                )
         return self
 
     @model_validator(mode="after")

@@ -33,7 +33,10 @@ STOPPED = "STOPPED"
 """In a run's folder of checkpoints: the diagnosis of the guard that ended it. No run deletes such a folder."""
 _TIMED = ("seconds", "tokens_per_second", "phases")
 """Metrics that the clock decides."""
-_HARMLESS = ("max_kl", "min_entropy", "patience", "checkpoint_steps")
+_HARMLESS = (
+    *("max_kl", "min_entropy", "patience", "checkpoint_steps"),
+    *("api_key_env", "max_concurrency", "timeout", "retries"),
+)
 _HYDRA = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
 
 
@@ -97,7 +100,8 @@ class Run:
     def checkpoints(self, inputs: Mapping[str, str]) -> Iterator[Path]:
         """A folder for the checkpoints of this very run, same seed, params, code and inputs, until the block ends well.
 
-        Limits of the guards and the interval of checkpoints decide no weight: with others it is still the same run.
+        Limits of the guards, the interval of checkpoints and the manners towards an endpoint decide no weight and no
+        completion: with others it is still the same run.
 
         A run that was killed finds its own there; those of other runs of this name are
         deleted, but for runs that a guard stopped: what these learned is the user's to delete.

@@ -29,38 +29,41 @@ def main(run: Run) -> None:
         "base": [with_few_shot(problem["prompt"], settings.few_shot) for problem in problems],
     }
 
-    sampled, started = [], time.perf_counter()
-    for model, asked in conversations.items():
-        sampler = open_sampler(Path(f"data/models/{model}"), settings.engine)
-        drawn = sampler.sample(asked, settings.sampling, seed)
-        sampled.append(
-            [
-                [Candidate(problem, completion, model) for completion in completions]
-                for problem, completions in zip(problems, drawn, strict=True)
-            ]
-        )
-    seconds = time.perf_counter() - started
-    # Problem by problem, the two sources in turn, so that neither crowds out the other.
-    candidates = [
-        candidate
-        for of_problem in zip(*sampled, strict=True)
-        for pair in zip(*of_problem, strict=True)
-        for candidate in pair
-    ]
+    with run.checkpoints(inputs) as checkpoints:
+        sampled, started = [], time.perf_counter()
+        for model, asked in conversations.items():
+            sampler = open_sampler(Path(f"data/models/{model}"), settings.engine, checkpoints)
+            drawn = sampler.sample(asked, settings.sampling, seed)
+            sampled.append(
+                [
+                    [Candidate(problem, completion, model) for completion in completions]
+                    for problem, completions in zip(problems, drawn, strict=True)
+                ]
+            )
+        seconds = time.perf_counter() - started
+        # Problem by problem, the two sources in turn, so that neither crowds out the other.
+        candidates = [
+            candidate
+            for of_problem in zip(*sampled, strict=True)
+            for pair in zip(*of_problem, strict=True)
+            for candidate in pair
+        ]
 
-    reasons = select(candidates, settings.max_paragraph_words, settings.max_kept_per_prompt, settings.max_examples)
-    check_kept(reasons)
-    examples = [
-        {"prompt": candidate.problem["prompt"], "completion": rewrite(candidate.completion.text)}
-        for candidate, reason in zip(candidates, reasons, strict=True)
-        if reason == "kept"
-    ]
-    accepted = acceptance(reasons)
-    with run.artifact("data/cold_start", inputs, counts={"examples": len(examples), **accepted}) as directory:
-        write_rows(directory / "examples.parquet", examples)
-        write_rows(directory / "candidates.parquet", as_table(candidates, reasons))
-    tokens = sum(candidate.completion.tokens for candidate in candidates)
-    run.metrics({**accepted, "engine": settings.engine.name, "tokens": tokens, "tokens_per_second": tokens / seconds})
+        reasons = select(candidates, settings.max_paragraph_words, settings.max_kept_per_prompt, settings.max_examples)
+        check_kept(reasons)
+        examples = [
+            {"prompt": candidate.problem["prompt"], "completion": rewrite(candidate.completion.text)}
+            for candidate, reason in zip(candidates, reasons, strict=True)
+            if reason == "kept"
+        ]
+        accepted = acceptance(reasons)
+        with run.artifact("data/cold_start", inputs, counts={"examples": len(examples), **accepted}) as directory:
+            write_rows(directory / "examples.parquet", examples)
+            write_rows(directory / "candidates.parquet", as_table(candidates, reasons))
+        tokens = sum(candidate.completion.tokens for candidate in candidates)
+        run.metrics(
+            {**accepted, "engine": settings.engine.name, "tokens": tokens, "tokens_per_second": tokens / seconds}
+        )
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ WRONG = [
     ("teacher=/tmp/x", "teacher = '/tmp/x': allowed: deepseek_v3, qwen3"),
     (
         "engine@evaluate.engine=../rollout/vllm",
-        "engine@evaluate.engine = '../rollout/vllm': allowed: transformers, vllm",
+        "engine@evaluate.engine = '../rollout/vllm': allowed: openai, transformers, vllm",
     ),
     ("profile=../../../tmp/x", "profile = '../../../tmp/x': allowed: gpu, miniature, smoke"),
     ("++profile=a/b", "profile = 'a/b': String should match pattern"),

@@ -1,8 +1,8 @@
 """What an engine takes and gives."""
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from r1.config import Sampling
 from r1.errors import UserError
@@ -49,7 +49,7 @@ class Completion:
     Attributes:
         text: decoded, without special tokens.
         tokens: tokens generated, the end token included.
-        truncated: True if it ran into max_new_tokens.
+        truncated: True if it did not end by itself: it ran into max_new_tokens, or an endpoint cut it short.
     """
 
     text: str
@@ -57,19 +57,57 @@ class Completion:
     truncated: bool
 
 
-class Sampler(Protocol):
-    """An engine with a model in it."""
+Drawn = dict[int, list[Completion]]
+"""Finished conversations: number -> their completions."""
+
+
+class Sampler(ABC):
+    """An engine with a model in it.
+
+    Attributes:
+        name: of the engine.
+        source: what is sampled, and where, so that completions of another model are never taken for its own.
+    """
 
     name: str
+    source: str
 
-    def sample(self, conversations: Sequence[Conversation], sampling: Sampling, seed: int) -> list[list[Completion]]:
-        """Draw `sampling.num_samples` completions per conversation.
+    @abstractmethod
+    def draw(
+        self, conversations: Sequence[Conversation], sampling: Sampling, seed: int, done: Collection[int] = ()
+    ) -> Iterator[Drawn]:
+        """Draw `sampling.num_samples` completions per conversation, and give them piece by piece as they are finished.
 
         Temperature 0 is greedy. The same seed gives the same completions on the
-        same machine.
+        same machine, whichever are done: a piece with its own seed is drawn whole or not at all.
 
-        Raises ContextExceeded if a prompt and max_new_tokens do not fit into the model's context.
+        Args:
+            conversations: what is asked.
+            sampling: how.
+            seed: of the whole.
+            done: numbers of conversations whose completions are not needed again.
+
+        Raises:
+            ContextExceeded: if a prompt and max_new_tokens do not fit into the model's context.
+        """
+
+    def sample(self, conversations: Sequence[Conversation], sampling: Sampling, seed: int) -> list[list[Completion]]:
+        """All that `draw` gives.
 
         Returns:
             [conversation][sample], in the order given.
         """
+        drawn: Drawn = {}
+        for piece in self.draw(conversations, sampling, seed):
+            drawn |= piece
+        return [drawn[number] for number in range(len(conversations))]
+
+
+def pieces(order: Sequence[int], size: int, done: Collection[int]) -> list[tuple[int, Sequence[int]]]:
+    """Conversations cut into pieces of a size, without those pieces that are done to the last.
+
+    Returns:
+        Number of each piece, which decides its seed, and the conversations in it.
+    """
+    cut = [order[start : start + size] for start in range(0, len(order), size)]
+    return [(number, piece) for number, piece in enumerate(cut) if not all(index in done for index in piece)]

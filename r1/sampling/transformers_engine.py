@@ -1,6 +1,6 @@
 """Sampling with transformers' generate."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,16 @@ from transformers import GenerationConfig
 from r1.config import Sampling, TransformersEngine
 from r1.models.loading import context_length, load_model, load_tokenizer, prompt_ids
 from r1.progress import track
-from r1.sampling.interface import Completion, Conversation, check_context
+from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, pieces
 
 
-class TransformersSampler:
+class TransformersSampler(Sampler):
     """One model in this process; conversations go through it in batches of similar length."""
 
     name = "transformers"
 
     def __init__(self, model: Path, engine: TransformersEngine) -> None:
+        self.source = f"transformers:{model}"
         self.tokenizer = load_tokenizer(model)
         self.model = load_model(model).eval()
         self.model.generation_config = GenerationConfig()  # what is drawn comes from our configuration alone
@@ -26,22 +27,20 @@ class TransformersSampler:
             self.model.to("cuda")
         self.batch_size = engine.batch_size
 
-    @torch.inference_mode()
-    def sample(self, conversations: Sequence[Conversation], sampling: Sampling, seed: int) -> list[list[Completion]]:
-        """See Sampler."""
+    def draw(
+        self, conversations: Sequence[Conversation], sampling: Sampling, seed: int, done: Collection[int] = ()
+    ) -> Iterator[Drawn]:
+        """See Sampler; a piece is a batch."""
         prompts = prompt_ids(self.tokenizer, conversations)
         check_context(conversations, prompts, sampling.max_new_tokens, context_length(self.model.config))
         # Longest first: little padding, and memory runs out at once if it runs out.
         order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
-        per_batch = max(1, self.batch_size // sampling.num_samples)
-        batches = [order[start : start + per_batch] for start in range(0, len(order), per_batch)]
-        completions: list[list[Completion]] = [[] for _ in prompts]
-        for number, batch in enumerate(track(batches, "sampling", "batch")):
+        batches = pieces(order, max(1, self.batch_size // sampling.num_samples), done)
+        for number, batch in track(batches, "sampling", "batch"):
             torch.manual_seed(seed + number)
-            for index, drawn in zip(batch, self._generate([prompts[i] for i in batch], sampling), strict=True):
-                completions[index] = drawn
-        return completions
+            yield dict(zip(batch, self._generate([prompts[i] for i in batch], sampling), strict=True))
 
+    @torch.inference_mode()
     def _generate(self, prompts: list[list[int]], sampling: Sampling) -> list[list[Completion]]:
         padded = self.tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self.model.device)
         warmth: dict[str, Any] = (

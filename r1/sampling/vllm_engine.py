@@ -1,7 +1,7 @@
 """Sampling with vLLM in this process, on GPU or on the CPU build."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -9,7 +9,10 @@ from transformers import AutoConfig
 
 from r1.config import Sampling, VllmEngine
 from r1.models.loading import load_tokenizer, prompt_ids
-from r1.sampling.interface import Completion, Conversation, check_context
+from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, pieces
+
+PIECE = 4096
+"""Completions that are drawn, and then kept, together: many times what an engine has in flight, minutes of a GPU."""
 
 
 def set_environment(engine: VllmEngine) -> None:
@@ -23,8 +26,8 @@ def _model_type(model: Path) -> str:
     return str(AutoConfig.from_pretrained(model, trust_remote_code=False).model_type)
 
 
-class VllmSampler:
-    """One vLLM engine; continuous batching over all conversations at once."""
+class VllmSampler(Sampler):
+    """One vLLM engine; continuous batching over the conversations of a piece at once."""
 
     name = "vllm"
 
@@ -38,6 +41,7 @@ class VllmSampler:
             # vLLM 0.31's CPU kernel rotates latent attention's queries wrongly: log-probabilities are off by nats.
             # Its own PyTorch version of the same rotation is right.
             RotaryEmbedding.forward_cpu = RotaryEmbedding.forward_native
+        self.source = f"vllm:{model}"
         self.tokenizer = load_tokenizer(model)
         self.llm = LLM(
             model=str(model),
@@ -51,36 +55,40 @@ class VllmSampler:
             seed=0,
         )
 
-    def sample(self, conversations: Sequence[Conversation], sampling: Sampling, seed: int) -> list[list[Completion]]:
+    def draw(
+        self, conversations: Sequence[Conversation], sampling: Sampling, seed: int, done: Collection[int] = ()
+    ) -> Iterator[Drawn]:
         """See Sampler.
 
         On GPUs every completion has its own seed (vLLM adds a sample's number to its
         request's). On CPU vLLM cannot seed requests (a chunked prefill fails with
         "CPU Generator does not use offset"), but the engine draws from this
-        process's generator, which is seeded instead.
+        process's generator, which is seeded for each piece instead.
         """
         from vllm import SamplingParams, TokensPrompt
         from vllm.platforms import current_platform
 
-        torch.manual_seed(seed)
-
         prompts = prompt_ids(self.tokenizer, conversations)
         check_context(conversations, prompts, sampling.max_new_tokens, self.llm.model_config.max_model_len)
-        outputs = self.llm.generate(
-            [TokensPrompt(prompt_token_ids=ids) for ids in prompts],
-            [
-                SamplingParams(
-                    n=sampling.num_samples,
-                    temperature=sampling.temperature,
-                    top_p=sampling.top_p,
-                    max_tokens=sampling.max_new_tokens,
-                    seed=None if current_platform.is_cpu() else seed + number * sampling.num_samples,
-                )
-                for number in range(len(prompts))
-            ],
-            use_tqdm=True,
-        )
-        return [
-            [Completion(out.text, len(out.token_ids), out.finish_reason == "length") for out in request.outputs]
-            for request in outputs
-        ]
+        for number, piece in pieces(range(len(prompts)), max(1, PIECE // sampling.num_samples), done):
+            torch.manual_seed(seed + number)
+            outputs = self.llm.generate(
+                [TokensPrompt(prompt_token_ids=prompts[index]) for index in piece],
+                [
+                    SamplingParams(
+                        n=sampling.num_samples,
+                        temperature=sampling.temperature,
+                        top_p=sampling.top_p,
+                        max_tokens=sampling.max_new_tokens,
+                        seed=None if current_platform.is_cpu() else seed + index * sampling.num_samples,
+                    )
+                    for index in piece
+                ],
+                use_tqdm=True,
+            )
+            yield {
+                index: [
+                    Completion(out.text, len(out.token_ids), out.finish_reason == "length") for out in request.outputs
+                ]
+                for index, request in zip(piece, outputs, strict=True)
+            }
