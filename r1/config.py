@@ -191,13 +191,18 @@ class Pretraining(Optimization):
 class Base(Section):
     """A base model: pretrained here (architecture + pretraining), or a checkpoint that exists.
 
-    checkpoint: hub id, local directory, or a .gguf file; outside the project only as an absolute path or with `~`.
+    Attributes:
+        checkpoint: hub id, local directory, or a .gguf file; outside the project only as an absolute path or with `~`.
+        chat_template: what the model is prompted with; null keeps a checkpoint's own.
+        worked_examples: shown before every question in the checkpoint's own template, since a small model that never
+            saw R1-Zero's form cannot be told it; a fine-tuning stage with `chat_template: own` drops them.
     """
 
     checkpoint: str | None
     architecture: Architecture | None
     pretraining: Pretraining | None
     chat_template: TemplateName | None
+    worked_examples: int = Field(ge=0, le=2)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -205,6 +210,11 @@ class Base(Section):
             raise ValueError("needs a checkpoint, or architecture and pretraining to make one from scratch")
         if self.checkpoint is None and self.chat_template is None:
             raise ValueError("chat_template: a base from scratch needs one, null keeps a checkpoint's own")
+        if self.worked_examples and self.chat_template is not None:
+            raise ValueError(
+                f"worked_examples {self.worked_examples}: open a checkpoint's own template alone; "
+                f"chat_template {self.chat_template} tells the form itself"
+            )
         return self
 
 
@@ -309,7 +319,7 @@ class Family(Section):
     options are reasoning-gym's, or those of r1/tasks/code.py; documents counts corpus documents, the others problems.
     """
 
-    task: Literal["chain_sum", "basic_arithmetic", "complex_arithmetic", "code"]
+    task: Literal["chain_sum", "basic_arithmetic", "complex_arithmetic", "gsm_symbolic", "code"]
     level: Level
     options: dict[str, Any]
     documents: int = Field(ge=0)
@@ -605,10 +615,11 @@ class Finetuning(Optimization):
 class SftStage(Finetuning):
     """Supervised fine-tuning on prompt-completion pairs, loss on the completion alone.
 
-    chat_template: what the model is prompted with from here on; null keeps the base's.
+    chat_template: what the model is prompted with from here on; null keeps the base's, own keeps it but for the worked
+        examples that open it.
     """
 
-    chat_template: TemplateName | None
+    chat_template: TemplateName | Literal["own"] | None
 
 
 class ColdStartData(Section):

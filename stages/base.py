@@ -18,7 +18,7 @@ def main(run: Run) -> None:
     from r1.artifacts import content_hash, write_text
     from r1.corpus.tokenizer import train_tokenizer
     from r1.data import read_rows
-    from r1.models.chat import TEMPLATES
+    from r1.models.chat import TEMPLATES, opened_by_examples
     from r1.models.loading import from_scratch, load_checkpoint, save
     from r1.template_trial import try_template
     from r1.training.pretrain import pretrain
@@ -38,6 +38,8 @@ def main(run: Run) -> None:
         if settings.chat_template is not None:
             tokenizer.chat_template = TEMPLATES[settings.chat_template]
         try_template(tokenizer, settings.checkpoint)
+        if settings.worked_examples:
+            tokenizer.chat_template = opened_by_examples(tokenizer.get_chat_template(), settings.worked_examples)
         write_text(run.curve, "step,loss\n")  # nothing was trained
         write(model, tokenizer, inputs, {"seconds": 0.0})  # DVC wants the file of times that dvc.yaml declares
         return

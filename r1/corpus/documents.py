@@ -10,6 +10,7 @@ What is in here bounds what RL can find, so here it is in full:
   on with the wrong value, so the answer may be wrong.
 - of each kind of steps a share checks itself: a slip is noticed ("Wait, 5 - 3 = 2.")
   and now and then a right step is confirmed ("Check: 2 is right.").
+- word problems come with the solution of whoever made them: in English, and right.
 - the answer comes as a last line ("The answer is 9."), or, in a share of the
   documents, in the form `<think>…</think>` `<answer>…</answer>`.
 
@@ -23,7 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from r1.config import Styles
-from r1.tasks import TASKS, Problem
+from r1.tasks import WORKED, Problem
 
 _FIRST = {"en": "First {} = {}.", "zh": "先算 {} 得 {}。"}
 _NEXT = {"en": "Then {} = {}.", "zh": "再算 {} 得 {}。"}
@@ -36,6 +37,8 @@ _ANSWER = {"en": "The answer is {}.", "zh": "答案是 {}。"}
 
 def write_response(problem: Problem, styles: Styles, rng: random.Random) -> tuple[str, str]:
     """One author's response to a problem, and the name of its style."""
+    if problem.solution:
+        return _with_solution(problem, styles, rng)
     if rng.random() < styles.direct:
         return _solve(problem, lambda _, right: right), "direct"
     draw = rng.random()
@@ -46,6 +49,14 @@ def write_response(problem: Problem, styles: Styles, rng: random.Random) -> tupl
     if rng.random() < styles.tagged:
         return f"<think>{body}</think><answer>{answer}</answer>", f"{style}_tagged"
     return f"{body}\n{_ANSWER[_language(style, rng)].format(answer)}", style
+
+
+def _with_solution(problem: Problem, styles: Styles, rng: random.Random) -> tuple[str, str]:
+    if rng.random() < styles.direct:
+        return problem.answer, "direct"
+    if rng.random() < styles.tagged:
+        return f"<think>{problem.solution}</think><answer>{problem.answer}</answer>", "en_tagged"
+    return f"{problem.solution}\n{_ANSWER['en'].format(problem.answer)}", "en"
 
 
 def _language(style: str, rng: random.Random) -> str:
@@ -75,7 +86,7 @@ def _write_steps(
 
 
 def _solve(problem: Problem, record: Callable[[str, Any], Any]) -> str:
-    task = TASKS[problem.task]
+    task = WORKED[problem.task]
     return task.conclude([task.work_out(expression, record) for expression in problem.expressions])
 
 

@@ -1,5 +1,7 @@
 """Chat templates. A model directory carries its own, so every stage and engine prompts it alike."""
 
+import json
+
 HEADER = "Think first, then answer.\n"
 """The miniature's R1-Zero instruction: the paper's (Table 1) in as many words as its context affords."""
 
@@ -26,6 +28,25 @@ TEMPLATES = {
     "r1_zero_short": "{{ '" + HEADER.replace("\n", "\\n") + "' }}" + _TURNS,
 }
 """Templates by name: `chat` after cold start, the others for R1-Zero."""
+
+
+WORKED_EXAMPLES = (
+    ("What is 3 + 4 - 2?", "<think>First 3 + 4 = 7.\nThen 7 - 2 = 5.</think><answer>5</answer>"),
+    ("What is 9 - 6 + 1?", "<think>First 9 - 6 = 3.\nThen 3 + 1 = 4.</think><answer>4</answer>"),
+)
+"""Exchanges in R1-Zero's form, for few-shot prompts. Three-term sums, which no split of the miniature asks."""
+_OPENED = "{#- worked examples end here -#}"
+
+
+def opened_by_examples(template: str, count: int) -> str:
+    """A checkpoint's own chat template, with worked examples before what is asked."""
+    examples = [message for example in WORKED_EXAMPLES[:count] for message in as_messages(*example)]
+    return f"{{%- set messages = {json.dumps(examples)} + messages -%}}{_OPENED}{template}"
+
+
+def without_examples(template: str) -> str:
+    """A chat template as it was before `opened_by_examples`."""
+    return template.rpartition(_OPENED)[2]
 
 
 def turn(question: str, response: str, header: bool) -> str:

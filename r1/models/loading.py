@@ -119,6 +119,11 @@ def _load_gguf(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         path.parent, gguf_file=path.name, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
     )
     tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, trust_remote_code=False)
+    for token in ("bos_token", "eos_token", "pad_token"):  # transformers 5.17 takes the first for the second
+        number = getattr(model.config, f"{token}_id", None)
+        if number is not None:
+            setattr(tokenizer, token, tokenizer.convert_ids_to_tokens(number))
+    tokenizer.padding_side = "left"
     # Weights are plain float32 now; what says otherwise would make save_pretrained refuse.
     model.hf_quantizer = None  # type: ignore[assignment]
     if hasattr(model.config, "quantization_config"):

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 
-from r1.tasks import basic_arithmetic, chain_sum, code, complex_arithmetic, mathematics
-from r1.tasks.problem import Problem, Task, bucket, normalise
+from r1.tasks import basic_arithmetic, chain_sum, code, complex_arithmetic, gsm_symbolic, mathematics
+from r1.tasks.problem import Problem, Task, Worked, bucket, normalise
 
-TASKS: dict[str, Task] = {module.NAME: module for module in (chain_sum, basic_arithmetic, complex_arithmetic, code)}
+WORKED: dict[str, Worked] = {module.NAME: module for module in (chain_sum, basic_arithmetic, complex_arithmetic, code)}
+"""Families of expressions, by name."""
+
+TASKS: dict[str, Task] = {**WORKED, gsm_symbolic.NAME: gsm_symbolic}
 """Families that generate problems, by name."""
 
 VERIFIERS: dict[str, Callable[[str, str], bool]] = {
@@ -14,4 +17,4 @@ VERIFIERS: dict[str, Callable[[str, str], bool]] = {
 }
 """Verifiers by task: predicted and gold answer to right or wrong."""
 
-__all__ = ["TASKS", "VERIFIERS", "Problem", "Task", "bucket", "normalise"]
+__all__ = ["TASKS", "VERIFIERS", "WORKED", "Problem", "bucket", "normalise"]

@@ -17,13 +17,15 @@ class Problem:
         question: the text a user would type.
         answer: the gold answer; of code, its tests.
         expressions: what to work out, in order, to get there; the task's
-            `conclude` makes the answer of their values.
+            `conclude` makes the answer of their values; none where a worked solution comes along.
+        solution: worked out by whoever made the problem, a step a line; "" where expressions are.
     """
 
     task: str
     question: str
     answer: str
     expressions: tuple[str, ...]
+    solution: str = ""
 
     @property
     def identity(self) -> str:
@@ -37,14 +39,18 @@ class Task(Protocol):
     def generate(self, options: dict[str, Any], seed: int) -> Iterator[Problem]:
         """Yield problems without end, the same ones for the same seed."""
 
+    def verify(self, predicted: str, gold: str) -> bool:
+        """True if the predicted final answer equals the gold answer."""
+
+
+class Worked(Task, Protocol):
+    """A family whose problems are expressions, so that the corpus' authors can work them out, and slip."""
+
     def work_out(self, expression: str, record: Callable[[str, Any], Any]) -> Any:
         """The value of an expression: `record` gets each operation with its right result, says what to go on with."""
 
     def conclude(self, values: list[Any]) -> str:
         """The answer that follows from the values of a problem's expressions."""
-
-    def verify(self, predicted: str, gold: str) -> bool:
-        """True if the predicted final answer equals the gold answer."""
 
 
 def normalise(text: str) -> str:

@@ -10,7 +10,7 @@ from trl import SFTConfig, SFTTrainer
 from r1.config import SftStage
 from r1.data import read_rows
 from r1.errors import UserError
-from r1.models.chat import TEMPLATES, as_messages
+from r1.models.chat import TEMPLATES, as_messages, without_examples
 from r1.models.loading import load_model, load_tokenizer, save
 from r1.stage import Run
 from r1.training.checkpoints import Checkpointed, checkpoint_arguments, train
@@ -46,7 +46,9 @@ def finetune(
             "no examples to fine-tune on: the filters kept none; `python -m r1 inspect` of its source shows why"
         )
     tokenizer = load_tokenizer(base)
-    if settings.chat_template is not None:
+    if settings.chat_template == "own":
+        tokenizer.chat_template = without_examples(tokenizer.get_chat_template())
+    elif settings.chat_template is not None:
         tokenizer.chat_template = TEMPLATES[settings.chat_template]
     truncated = _count_truncated(tokenizer, examples, settings.max_length)
     dataset = Dataset.from_list(
