@@ -48,6 +48,15 @@ def test_who_does_not_slip_is_right(family: Family, style: dict[str, float]) -> 
         assert is_correct(response, problem.task, problem.answer), (problem, response)
 
 
+@pytest.mark.parametrize("style", [{}, {"tagged": 1}, {"direct": 1}, {"slip": 1, "chinese": 1}], ids=str)
+def test_a_word_problem_is_answered_with_its_own_solution(style: dict[str, float]) -> None:
+    family = FAMILIES["chain_sum"].model_copy(update={"task": "gsm_symbolic", "options": {}})
+    for problem, response, _ in written(family, **style):
+        assert is_correct(response, problem.task, problem.answer), (problem, response)
+        assert (problem.solution in response) != bool(style.get("direct"))
+        assert language_shares(response).get("zh", 0) == 0
+
+
 @each_family
 def test_direct_is_the_answer_alone(family: Family) -> None:
     for problem, response, style in written(family, direct=1, slip=1):

@@ -1,5 +1,6 @@
 """General prompts: wins, ties and losses against the reference."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from r1.evaluation import evaluate
-from r1.sampling import Completion
+from r1.sampling import Completion, Sampler
+from r1.sampling.interface import Drawn
 from tests.conftest import compose
 
 PROMPTS = [
@@ -16,16 +18,16 @@ PROMPTS = [
 ]
 
 
-class Fixed:
+class Fixed(Sampler):
     """A sampler that says what it is told to."""
 
-    name = "fixed"
+    name = source = "fixed"
 
     def __init__(self, responses: list[str]) -> None:
         self.responses = responses
 
-    def sample(self, conversations: Any, sampling: Any, seed: int) -> list[list[Completion]]:
-        return [[Completion(text, 1, False)] for text in self.responses]
+    def draw(self, conversations: Any, sampling: Any, seed: int, done: Any = ()) -> Iterator[Drawn]:
+        yield {number: [Completion(text, 1, False)] for number, text in enumerate(self.responses)}
 
 
 class ByLength:

@@ -1,16 +1,19 @@
 """Families: what they ask is worked out and verified, and nothing else is."""
 
+import re
 from itertools import islice
 
 import pytest
 
 from r1.config import Family
 from r1.rewards.accuracy import is_correct
-from r1.tasks import TASKS, Problem, bucket, normalise
+from r1.tasks import TASKS, VERIFIERS, WORKED, Problem, bucket, normalise
 from r1.tasks.arithmetic import work_out
 from tests.conftest import compose
 
-FAMILIES = compose().prepare.families
+GSM = Family(task="gsm_symbolic", level="train", options={}, documents=0, cold_start=0, rl=0, rejection=0, evaluate=0)
+WORKED_FAMILIES = compose().prepare.families
+FAMILIES = {**WORKED_FAMILIES, "gsm_symbolic": GSM}
 each_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
 
 
@@ -23,7 +26,8 @@ def tagged(answer: str) -> str:
 
 
 def test_the_project_uses_every_family() -> None:
-    assert {family.task for family in compose("code=formulas").prepare.families.values()} == set(TASKS)
+    used = {family.task for family in compose("code=formulas").prepare.families.values()}
+    assert used | set(FAMILIES) >= set(TASKS) == set(VERIFIERS) - {"math"}
 
 
 @each_family
@@ -75,6 +79,21 @@ def test_look_alike_digits_do_not_verify(family: Family, zero: str) -> None:
         assert not is_correct(tagged(predicted), problem.task, problem.answer), (problem, predicted)
 
 
+def test_a_word_problem_comes_with_a_solution_that_ends_in_its_answer() -> None:
+    for problem in problems(GSM, count=200):
+        assert problem.solution and "####" not in problem.solution and "<<" not in problem.solution, problem
+        numbers = re.findall(r"-?\d+", problem.solution.replace(",", ""))
+        assert problem.answer in numbers or f"-{problem.answer}" in numbers, problem
+        assert "final answer" not in problem.question, problem
+
+
+def test_the_sign_of_an_answer_counts() -> None:
+    """reasoning-gym's verifier of gsm_symbolic takes -20 for 20."""
+    assert not is_correct(tagged("-20"), "gsm_symbolic", "20")
+    assert not is_correct(tagged("20"), "gsm_symbolic", "-20")
+    assert is_correct(tagged("20.0"), "gsm_symbolic", "20")
+
+
 def test_two_guesses_joined_by_a_comma_are_not_one_number() -> None:
     assert not is_correct(tagged("3,4"), "chain_sum", "34")
 
@@ -97,11 +116,11 @@ def test_chunks_do_not_overlap() -> None:
     assert len(set(identities)) > 0.9 * len(identities)
 
 
-@each_family
+@pytest.mark.parametrize("family", WORKED_FAMILIES.values(), ids=WORKED_FAMILIES.keys())
 def test_the_worked_expressions_conclude_in_the_answer(family: Family) -> None:
     for problem in problems(family):
         values = [work_out(expression, lambda _, result: result) for expression in problem.expressions]
-        assert TASKS[problem.task].conclude(values) == problem.answer, problem
+        assert WORKED[problem.task].conclude(values) == problem.answer, problem
 
 
 @pytest.mark.parametrize(
