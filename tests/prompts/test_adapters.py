@@ -15,7 +15,8 @@ from r1.prompts.data_sets import draw_data_sets
 from r1.prompts.decontamination import EvaluationNgrams
 from r1.prompts.general_data_sets import draw_general, read_general
 from r1.prompts.sources import hashes
-from r1.sandbox.process import SandboxUnavailable, require
+from r1.sandbox.isolation import SandboxUnavailable
+from r1.sandbox.process import require
 from r1.tasks import VERIFIERS
 from tests.conftest import compose
 from tests.prompts import published
@@ -210,7 +211,7 @@ def test_general_prompts(root: Path) -> None:
     sets = {
         name: general(root / FILES[adapter][0], adapter, FILES[adapter][1], **splits)
         for name, (adapter, splits) in GENERAL.items()
-    }  # type: ignore[arg-type]
+    }
     evaluation = EvaluationNgrams(8)
     evaluation.add("math_500", ["Solve $2x = 1$ in algebra, test."])
     read = read_general(sets, ["Tell me of bird 3!"], 0, evaluation)
@@ -227,7 +228,7 @@ def test_general_prompts(root: Path) -> None:
     pairs = [row for row in drawn["preference"] + drawn["rl"] if row["kind"] == "harmless"]
     assert {(row["chosen"], row["rejected"]) for row in pairs} == {("No.", "Take a pin.")}
     assert {row["category"] for row in pairs} <= {"harmful", "safe"}
-    asked = [{row["prompt"] for row in drawn[split]} for split in ("preference", "rl")]  # type: ignore[index]
+    asked = [{row["prompt"] for row in drawn[split]} for split in ("preference", "rl")]
     assert not asked[0] & asked[1]
 
 
