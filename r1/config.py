@@ -62,6 +62,12 @@ TemplateName = Literal["chat", "r1_zero", "r1_zero_short"]
 SandboxPolicy = Literal["bubblewrap", "none"]
 Level = Literal["train", "hard", "transfer"]
 PromptSplit = Literal["cold_start", "rl", "rejection", "evaluate"]
+GeneralSplit = Literal["sft", "preference", "rl", "evaluate"]
+CodeAdapterName = Literal["humaneval", "mbpp"]
+AdapterName = (
+    Literal["columns", "gsm8k", "math", "math_500", "aime", "openr1_math", "dapo_math", "deepscaler"] | CodeAdapterName
+)
+GeneralAdapterName = Literal["messages", "ultrafeedback", "pku_saferlhf"]
 
 
 def _leaves_project(path: str) -> bool:
@@ -329,34 +335,124 @@ class Family(Section):
     evaluate: int = Field(ge=0)
 
 
-class DataSet(Section):
-    """A local file of problems with answers that a task's verifier judges.
+class Published(Section):
+    """Where a data set's rows come from, in the names of datasets.load_dataset.
 
     Attributes:
-        path: .jsonl or .parquet, from the project's root; data/external/ is what DVC watches. An absolute
-            path may lead anywhere.
-        task: whose verifier judges answers; `math` is math-verify.
+        path: a .jsonl or .parquet file; a directory that holds what is published; or, with offline=false, a hub id.
+            From the project's root, where data/external/ is what DVC watches; an absolute path may lead anywhere.
+        data_files: of a directory or hub data set the files to read, as patterns such as main/train-*.parquet.
+        revision: of a hub data set, a branch, tag or commit; null takes the newest, whose commit manifests name.
+        where: rows to take, by the values that a column may have; null takes all.
+    """
+
+    path: str
+    data_files: tuple[str, ...] | None = None
+    revision: str | None = None
+    where: Mapping[str, tuple[str | int, ...]] | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """True for a single local file."""
+        return self.path.endswith((".jsonl", ".parquet"))
+
+    @field_validator("path")
+    @classmethod
+    def _path_stays(cls, path: str) -> str:
+        if _leaves_project(path):
+            raise ValueError("leads out of the project: put the file into data/external/, or give an absolute path")
+        return path
+
+    @field_validator("data_files")
+    @classmethod
+    def _files_are_readable(cls, patterns: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for pattern in patterns or ():
+            if not pattern.endswith((".jsonl", ".json", ".parquet")) or pattern[0] in "/~" or _leaves_project(pattern):
+                raise ValueError(f"{pattern!r}: must be .jsonl, .json or .parquet files below path")
+        return patterns
+
+    @model_validator(mode="after")
+    def _files_are_named(self) -> Self:
+        if not self.is_file and not self.data_files:
+            raise ValueError(
+                f"path = {self.path!r}: a data set is a .jsonl or a .parquet file; "
+                "of a directory or a hub id, data_files says which files"
+            )
+        if self.is_file and self.data_files is not None:
+            raise ValueError(f"data_files: path = {self.path!r} is a file already")
+        return self
+
+    def missing_because(self, offline: bool) -> str | None:
+        """Why there can be nothing at the path, None if there may be."""
+        local = Path(self.path).expanduser()
+        if local.exists() and (self.is_file or local.is_dir()):
+            return None
+        if self.is_file:
+            return "no such file"
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.path) or self.path[0] in "./~":
+            return "no such directory, and no hub id"
+        if offline:
+            return "no such directory; with offline=false it may be a hub id, or put a copy of it into data/external/"
+        return None
+
+
+class DataSet(Published):
+    """Problems with answers that a verifier judges.
+
+    Attributes:
+        adapter: what publishes this schema, see r1/prompts/adapters; `columns` takes any two columns.
+        task: of `columns`, whose verifier judges answers; `math` is math-verify.
+        prompt_column, answer_column: of `columns`, where the question and its one answer stand.
         level: as a family's.
-        prompt_column, answer_column: where the question and its one answer stand.
         splits: how many problems go where, or `all` of a split's. A data set that feeds a single split feeds it
             with any of its problems; one that feeds several shares them out by identity, as families do.
     """
 
-    path: str
-    task: Literal["chain_sum", "basic_arithmetic", "complex_arithmetic", "math"]
+    adapter: AdapterName = "columns"
+    task: Literal["chain_sum", "basic_arithmetic", "complex_arithmetic", "math"] | None = None
+    prompt_column: str | None = None
+    answer_column: str | None = None
     level: Level
-    prompt_column: str
-    answer_column: str
     splits: Mapping[PromptSplit, PositiveInt | Literal["all"]] = Field(min_length=1)
 
-    @field_validator("path")
-    @classmethod
-    def _path_is_readable(cls, path: str) -> str:
-        if not path.endswith((".jsonl", ".parquet")):
-            raise ValueError("a data set is a .jsonl or a .parquet file")
-        if _leaves_project(path):
-            raise ValueError("leads out of the project: put the file into data/external/, or give an absolute path")
-        return path
+    @property
+    def is_code(self) -> bool:
+        """True if answers are code, to be run in a sandbox."""
+        return self.adapter in get_args(CodeAdapterName)
+
+    @model_validator(mode="after")
+    def _columns_are_named(self) -> Self:
+        for key in ("task", "prompt_column", "answer_column"):
+            if (getattr(self, key) is None) == (self.adapter == "columns"):
+                raise ValueError(
+                    f"{key}: is missing, which adapter=columns needs"
+                    if self.adapter == "columns"
+                    else f"{key}: adapter={self.adapter} knows it itself"
+                )
+        return self
+
+
+class GeneralDataSet(Published):
+    """General prompts with the response to imitate, or with a preferred and a rejected one.
+
+    Attributes:
+        adapter: `messages` are conversations of which the first exchange is taken; the others hold preferences.
+        splits: as of DataSet; conversations feed sft alone.
+    """
+
+    adapter: GeneralAdapterName
+    splits: Mapping[GeneralSplit, PositiveInt | Literal["all"]] = Field(min_length=1)
+
+    @property
+    def kind(self) -> Literal["helpful", "harmless"]:
+        """Which preference judges its prompts."""
+        return "harmless" if self.adapter == "pku_saferlhf" else "helpful"
+
+    @model_validator(mode="after")
+    def _splits_have_what_they_need(self) -> Self:
+        if self.adapter == "messages" and set(self.splits) != {"sft"}:
+            raise ValueError("splits: conversations hold no preferences, and feed sft alone")
+        return self
 
 
 class Styles(Section):
@@ -392,10 +488,10 @@ class General(Section):
     """How many general prompts go where; documents counts corpus documents."""
 
     documents: int = Field(ge=0)
-    sft: PositiveInt
-    preference: PositiveInt
-    rl: PositiveInt
-    evaluate: PositiveInt
+    sft: int = Field(ge=0)
+    preference: int = Field(ge=0)
+    rl: int = Field(ge=0)
+    evaluate: int = Field(ge=0)
 
 
 class Decontamination(Section):
@@ -405,19 +501,51 @@ class Decontamination(Section):
 
 
 class Prepare(Section):
-    """The world: problems by family and from data sets, the corpus' styles, general prompts."""
+    """The world: problems by family and from data sets, the corpus' styles, general prompts of its own and others'."""
 
     families: dict[Name, Family]
     data_sets: dict[Name, DataSet]
     decontamination: Decontamination
     styles: Styles
     general: General
+    general_data_sets: dict[Name, GeneralDataSet]
+
+    @property
+    def has_code(self) -> bool:
+        """True if model-written code will be run."""
+        return any(family.task == "code" for family in self.families.values()) or any(
+            data_set.is_code for data_set in self.data_sets.values()
+        )
 
     @model_validator(mode="after")
     def _names_stand_once(self) -> Self:
         for name in self.data_sets:
             if name in self.families:
                 raise ValueError(f"data_sets.{name}: a family has this name, and rows would not say which made them")
+        return self
+
+    @model_validator(mode="after")
+    def _splits_are_fed(self) -> Self:
+        """A stage that finds no prompts would say so only when its turn comes."""
+        for split in get_args(PromptSplit):
+            families = any(getattr(family, split) for family in self.families.values())
+            if not families and not any(split in data_set.splits for data_set in self.data_sets.values()):
+                raise ValueError(f"no family and no data set has problems for the split {split!r}")
+        for level in get_args(Level):
+            families = any(family.evaluate for family in self.families.values() if family.level == level)
+            if not families and not any(
+                "evaluate" in data_set.splits for data_set in self.data_sets.values() if data_set.level == level
+            ):
+                raise ValueError(f"nothing is evaluated at the level {level!r}, which the report's claims need")
+        for split in get_args(GeneralSplit):
+            if getattr(self.general, split) > 1:  # both kinds in turn
+                continue
+            kinds = {data_set.kind for data_set in self.general_data_sets.values() if split in data_set.splits}
+            needed = {"helpful", "harmless"} if split in ("preference", "evaluate") else set()
+            if not kinds and not getattr(self.general, split):
+                raise ValueError(f"general.{split} = 0: and no general data set feeds this split")
+            if missing := sorted(needed - kinds):
+                raise ValueError(f"general.{split}: no {missing[0]} prompts, and a preference model judges each kind")
         return self
 
 
@@ -719,6 +847,26 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _data_sets_exist(self) -> Self:
+        for key in ("data_sets", "general_data_sets"):
+            for name, data_set in getattr(self.prepare, key).items():
+                if reason := data_set.missing_because(self.offline):
+                    raise ValueError(f"prepare.{key}.{name}.path = {data_set.path!r}: {reason}")
+        return self
+
+    @model_validator(mode="after")
+    def _bases_have_text(self) -> Self:
+        """A base from scratch learns from the corpus, which data sets do not feed."""
+        documents = self.prepare.general.documents + sum(family.documents for family in self.prepare.families.values())
+        for name in get_args(BaseName):
+            if not documents and getattr(self, name).checkpoint is None:
+                raise ValueError(
+                    f"{name}.checkpoint = None: and prepare asks for no documents to pretrain a base on; "
+                    "give a checkpoint, or documents"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _endpoints_are_near(self) -> Self:
         engines: dict[str, Engine] = {
             "cold_start_data.engine": self.cold_start_data.engine,
@@ -750,12 +898,19 @@ class Config(Section):
     @model_validator(mode="after")
     def _code_is_rewarded(self) -> Self:
         """Code that no reward pays for would silently train on nothing."""
-        for family, settings in self.prepare.families.items():
-            for name in RL_STAGES if settings.task == "code" and settings.rl else ():
+        asked = {
+            f"families.{name}.rl": family.rl for name, family in self.prepare.families.items() if family.task == "code"
+        } | {
+            f"data_sets.{name}.splits.rl": data_set.splits.get("rl", 0)
+            for name, data_set in self.prepare.data_sets.items()
+            if data_set.is_code
+        }
+        for key, count in asked.items():
+            for name in RL_STAGES if count else ():
                 rewards = {**getattr(self, name).rewards, **self.rl.algorithm.extra_rewards}
                 if not rewards.get("code_reward"):
                     raise ValueError(
-                        f"{name}.rewards: code_reward is missing, which alone pays for the {settings.rl} prompts of "
-                        f"prepare.families.{family}.rl; set it, or choose code=none"
+                        f"{name}.rewards: code_reward is missing, which alone pays for the {count} prompts of "
+                        f"prepare.{key}; set it, or choose code=none"
                     )
         return self

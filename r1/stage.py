@@ -315,5 +315,5 @@ def _prepare_environment(config: Config) -> None:
     if config.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     use(config.sandbox)
-    if any(family.task == "code" for family in config.prepare.families.values()):
+    if config.prepare.has_code:
         require()  # better now than after an hour, at the first completion

@@ -17,14 +17,14 @@ from r1.stage import Run, stage
 def main(run: Run) -> None:
     from dataclasses import asdict
     from itertools import chain
-    from pathlib import Path
 
-    from r1.artifacts import content_hash
     from r1.corpus.build import build_corpus
     from r1.data import write_rows
     from r1.prompts.data_sets import draw_data_sets
     from r1.prompts.decontamination import EvaluationNgrams
     from r1.prompts.general import draw
+    from r1.prompts.general_data_sets import draw_general, read_general
+    from r1.prompts.sources import hashes
     from r1.prompts.splits import GENERAL_BUCKETS, as_row, contamination, draw_problems
 
     settings, seed = run.config.prepare, run.config.seed
@@ -42,7 +42,7 @@ def main(run: Run) -> None:
         for split in ("sft", "preference", "rl", "evaluate")
     }
     corpus = build_corpus(settings, seed)
-    generated = (row["prompt"] for row in chain(*prompts.values(), *general.values(), corpus))
+    generated = [row["prompt"] for row in chain(*prompts.values(), *general.values(), corpus)]
     ngrams = EvaluationNgrams(settings.decontamination.ngram)
     for row in prompts["evaluate"]:
         ngrams.add(row["family"], [row["prompt"]])
@@ -53,15 +53,26 @@ def main(run: Run) -> None:
         (("general", row) for split in ("sft", "preference", "rl") for row in general[split]),
     ):
         trained_on.setdefault(name, []).append(row["prompt"])
+    general_sets = read_general(settings.general_data_sets, generated, seed, ngrams)
     from_files, data_sets = draw_data_sets(settings.data_sets, generated, seed, ngrams)
+    general_from_files, general_data_sets = draw_general(settings.general_data_sets, general_sets, seed, ngrams)
     shared_ngrams = {name: ngrams.count(asked) for name, asked in trained_on.items()}
     for split, rows in from_files.items():
         prompts[split] += rows
-    sources = {data_set.path: content_hash(Path(data_set.path)) for data_set in settings.data_sets.values()}
+    for general_split, rows in general_from_files.items():
+        general[general_split] += rows
+    sources, general_sources = (
+        {
+            file: digest
+            for name, source in sets.items()
+            for file, digest in hashes(f"prepare.{key}.{name}", source).items()
+        }
+        for key, sets in (("data_sets", settings.data_sets), ("general_data_sets", settings.general_data_sets))
+    )
 
     for target, inputs, files in (
         ("data/prompts", sources, prompts),
-        ("data/general", {}, general),
+        ("data/general", general_sources, general),
         ("data/corpus", {}, {"corpus": corpus}),
     ):
         with run.artifact(target, inputs, counts={name: len(rows) for name, rows in files.items()}) as directory:
@@ -82,6 +93,7 @@ def main(run: Run) -> None:
             "general": {split: len(rows) for split, rows in general.items()},
             "documents": len(corpus),
             "data_sets": data_sets,
+            "general_data_sets": general_data_sets,
             "shared_ngrams": {"n": ngrams.n, "generated": shared_ngrams},
         }
     )

@@ -22,7 +22,7 @@ TEACHERS = sorted(path.stem for path in (ROOT / "conf" / "teacher").glob("*.yaml
 @pytest.mark.parametrize("teacher", TEACHERS)
 @pytest.mark.parametrize("code", CODES)
 def test_every_profile_composes_with_every_teacher_and_code(profile: str, teacher: str, code: str) -> None:
-    config = compose(f"profile={profile}", f"teacher={teacher}", f"code={code}")
+    config = compose(f"profile={profile}", f"teacher={teacher}", f"code={code}", "offline=false")
     assert config.profile == profile
     assert config.base.architecture is not None and config.base.architecture.model_type == teacher
 
@@ -58,7 +58,7 @@ WRONG = [
     ("rl.algorithm.mini_batches=0", "rl.algorithm.mini_batches = 0: Input should be greater than 0"),
     ("rl/difficulty=hard", "rl/difficulty = 'hard': allowed: all, curriculum, filtered"),
     ("sandbox=docker", "sandbox = 'docker': Input should be 'bubblewrap' or 'none'"),
-    ("code=python", "code = 'python': allowed: formulas, none"),
+    ("code=python", "code = 'python': allowed: formulas, humaneval, none"),
     ("sft.micro_batch_size=5", "must be a multiple of micro_batch_size 5"),
     # Nothing leaves the project that was not asked to by an absolute path.
     (

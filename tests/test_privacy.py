@@ -44,7 +44,7 @@ def test_the_libraries_heed_what_a_stage_sets() -> None:
     run_alone(
         "from types import SimpleNamespace\n"
         "from r1.stage import _prepare_environment\n"
-        "world = SimpleNamespace(families={})\n"
+        "world = SimpleNamespace(has_code=False)\n"
         "_prepare_environment(SimpleNamespace(offline=True, sandbox='bubblewrap', prepare=world))\n"
         "import datasets.config, huggingface_hub.constants as hub\n"
         "assert hub.HF_HUB_DISABLE_TELEMETRY and hub.HF_HUB_OFFLINE\n"
@@ -74,7 +74,7 @@ def test_an_offline_checkpoint_opens_no_connection() -> None:
         "import socket\n"
         "from types import SimpleNamespace\n"
         "from r1.stage import _prepare_environment\n"
-        "world = SimpleNamespace(families={})\n"
+        "world = SimpleNamespace(has_code=False)\n"
         "_prepare_environment(SimpleNamespace(offline=True, sandbox='bubblewrap', prepare=world))\n"
         "called = []\n"
         "socket.getaddrinfo = lambda *arguments, **_: called.append(arguments)\n"

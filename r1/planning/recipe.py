@@ -1,20 +1,22 @@
 """The recipe's stages as work: what each samples, scores and trains, from the configuration alone."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, Literal, get_args
 
 from r1.config import (
     Base,
     BaseName,
     ByPassRate,
     Config,
-    DataSet,
     Engine,
+    GeneralSplit,
     GroupRelative,
     Ppo,
     PromptSplit,
+    Published,
     RlStage,
     Rollout,
     Sampling,
@@ -143,13 +145,24 @@ class Recipe:
         """How many a split has, of families and data sets."""
         prepare = self.config.prepare
         families: int = sum(getattr(family, split) for family in prepare.families.values())
-        return families + sum(_count(name, data, split) for name, data in prepare.data_sets.items())
+        return families + sum(
+            _count(f"prepare.data_sets.{name}", data, data.splits, split) for name, data in prepare.data_sets.items()
+        )
+
+    def _general(self, split: GeneralSplit) -> int:
+        """How many general prompts a split has, of this world and of data sets."""
+        prepare = self.config.prepare
+        own: int = getattr(prepare.general, split)
+        return own + sum(
+            _count(f"prepare.general_data_sets.{name}", data, data.splits, split)
+            for name, data in prepare.general_data_sets.items()
+        )
 
     def _sft_examples(self) -> int:
         """One kept per prompt, and general ones at their ratio; what filters will keep is not known before."""
         reasoning = self.problems("rejection")
         general = int(reasoning * self.config.rejection_sampling.general_ratio)
-        return reasoning + min(general, self.config.prepare.general.sft)
+        return reasoning + min(general, self._general("sft"))
 
     def _prompt(self, base: str) -> float:
         architecture = getattr(self.config, base).architecture
@@ -174,7 +187,7 @@ class Recipe:
         """Both models; a pair is two conversations of a prompt and a reply as long."""
         settings = self.config.reward_model
         tokens = min(settings.max_length, 2 * self._prompt("base"))
-        trained = settings.epochs * self.config.prepare.general.preference * 2 * tokens
+        trained = settings.epochs * self._general("preference") * 2 * tokens
         training = Training(trained, 2 * settings.micro_batch_size, settings.max_length)
         return Stage("reward_models", self.shapes["base"], training)
 
@@ -245,16 +258,39 @@ def base_shape(name: str, base: Base) -> Shape:
     return shape
 
 
-def _count(name: str, data: DataSet, split: PromptSplit) -> int:
-    wanted = data.splits.get(split, 0)
+_HUB_ROWS = {
+    ("EleutherAI/hendrycks_math", "*/train-*.parquet"): 9255,  # of levels 3 to 5, training and test set together
+    ("HuggingFaceH4/MATH-500", "test.jsonl"): 500,
+    ("openai/gsm8k", "main/test-*.parquet"): 1319,
+    ("HuggingFaceH4/aime_2024", "data/train-*.parquet"): 30,
+    ("yentinglin/aime_2025", "data/train-*.parquet"): 30,
+    ("openai/openai_humaneval", "openai_humaneval/test-*.parquet"): 164,
+    ("google-research-datasets/mbpp", "full/test-*.parquet"): 500,
+}
+"""Rows of the data sets on the hub of which conf/data asks for all, as published."""
+
+
+def _count(key: str, data: Published, splits: Mapping[Any, int | Literal["all"]], split: str) -> int:
+    """Rows that a split asks for; of `all`, those in the files, which is more than a shared data set gives it."""
+    wanted = splits.get(split, 0)
     if wanted != "all":
         return wanted
-    path = Path(data.path)
-    if not path.is_file():
-        raise ConfigurationError(f"prepare.data_sets.{name}.splits.{split} = 'all': {path} is not there to be counted")
+    files = data.data_files or ()
+    if len(files) and (data.path, files[0]) in _HUB_ROWS:
+        return _HUB_ROWS[data.path, files[0]]
+    if not Path(data.path).expanduser().exists():
+        raise ConfigurationError(f"{key}.splits.{split} = 'all': {data.path} is not there to be counted")
+    from r1.prompts.sources import locate
+
+    return sum(_rows(path) for path in locate(key, data).values())
+
+
+def _rows(path: Path) -> int:
     if path.suffix == ".parquet":
         from pyarrow import parquet
 
         return int(parquet.read_metadata(path).num_rows)
+    if path.suffix == ".json":
+        return len(json.loads(path.read_bytes()))
     with path.open() as lines:
         return sum(1 for line in lines if json.loads(line or "null"))

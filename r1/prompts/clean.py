@@ -8,26 +8,31 @@ characters without a glyph hide from a reader what the model is asked.
 import re
 import unicodedata
 from collections import Counter
-from pathlib import Path
+from dataclasses import replace
+from hashlib import blake2b
 from typing import Any, Literal
 
 from r1.config import DataSet
 from r1.errors import UserError
-from r1.progress import track
-from r1.prompts.files import BadFile, FileReason, read_pairs
+from r1.prompts.adapters import AdapterReason, Question, adapter_of
+from r1.prompts.general import GeneralPrompt
+from r1.prompts.sources import SourceReason, rows
 from r1.rewards.accuracy import is_correct
-from r1.tasks import Problem, mathematics, normalise
+from r1.sandbox.examine import BrokenTests
+from r1.tasks import Problem, code, mathematics, normalise
 
 MAX_PROMPT_CHARACTERS = 20_000
 """Some 5,000 tokens: longer than any problem, shorter than what a document pasted into the column would be."""
 
 Reason = (
-    FileReason
+    SourceReason
+    | AdapterReason
     | Literal[
         "missing_prompt",
         "prompt_not_text",
         "prompt_too_long",
         "empty_prompt",
+        "response_too_long",
         "chat_markup",
         "missing_answer",
         "answer_not_text",
@@ -82,19 +87,21 @@ def clean(name: str, data_set: DataSet) -> tuple[list[Problem], Counter[str]]:
     problems: list[Problem] = []
     reasons: Counter[str] = Counter()
     answers: dict[str, str] = {}
-    try:
-        pairs = read_pairs(Path(data_set.path), data_set.prompt_column, data_set.answer_column)
-        for pair in track(pairs, f"data set {name}", "row"):
-            found = pair if isinstance(pair, str) else examine(*pair, data_set.task)
+    repeated: dict[bytes, Reason] = {}  # what becomes of a row that comes again: DAPO's file holds each a hundred times
+    adapter = adapter_of(data_set)
+    for row in rows(f"prepare.data_sets.{name}", data_set, adapter.columns):
+        found: Reason | Question | Problem = row if isinstance(row, str) else adapter.convert(row)
+        if isinstance(found, Question):
+            fingerprint = _fingerprint(found)
+            found = repeated.get(fingerprint) or examine(*found[:2], adapter.task, found.solution)
             if isinstance(found, Problem) and _identity(found) in answers:
                 found = "duplicate" if answers[_identity(found)] == found.answer else "duplicate_with_other_answer"
-            if isinstance(found, Problem):
-                answers[_identity(found)] = found.answer
-                problems.append(found)
-            else:
-                reasons[found] += 1
-    except BadFile as error:
-        raise UserError(f"prepare.data_sets.{name}: {data_set.path} {error}") from error
+            repeated[fingerprint] = "duplicate" if isinstance(found, Problem) else found
+        if isinstance(found, Problem):
+            answers[_identity(found)] = found.answer
+            problems.append(found)
+        else:
+            reasons[found] += 1
     if not problems:
         raise NothingUsable(f"prepare.data_sets.{name}: {data_set.path}: {tally(0, reasons)}")
     return problems, reasons
@@ -106,38 +113,73 @@ def tally(kept: int, reasons: Counter[str]) -> str:
     return f"{kept} of {kept + reasons.total()} rows can be used" + (f" ({dropped})" if dropped else "")
 
 
-def examine(prompt: Any, answer: Any, task: str) -> Problem | Reason:
-    """One row as a problem, or why it is none.
+def examine(prompt: Any, answer: Any, task: str, solution: str | None = None) -> Problem | Reason:
+    """One row as a problem, or why it is none; the verifier must accept the solution, or else the answer itself.
 
     >>> examine("What is 3 + 4?", 7.0, "chain_sum").answer
     '7'
     >>> examine("What is 3 + 4?", "seven", "chain_sum")
     'answer_unverifiable'
     """
-    if _is_missing(prompt):
-        return "missing_prompt"
-    if not isinstance(prompt, str):
-        return "prompt_not_text"
-    if len(prompt) > MAX_PROMPT_CHARACTERS:
-        return "prompt_too_long"
+    if (refused := _no_prompt_because(prompt)) is not None:
+        return refused
     if _is_missing(answer):
         return "missing_answer"
     written = _as_text(answer)
     if written is None:
         return "answer_not_text"
-    question, gold = (text.replace("\r\n", "\n").strip() for text in (prompt, written))
+    question, gold = _tidy(prompt), _tidy(written)
     if not gold:
         return "missing_answer"
     broken = _broken_because(question) or _broken_because(gold)
     if broken is not None:
         return broken
-    if not normalise(question):  # white space and punctuation: nothing is asked
-        return "empty_prompt"
-    if _CHAT_MARKUP.search(question):
-        return "chat_markup"
-    if not _is_verifiable(gold, task):
+    if (refused := _nothing_asked_because(question)) is not None:
+        return refused
+    if not _is_verifiable(gold, task, solution):
         return "answer_unverifiable"
     return Problem(task, question, gold, expressions=())
+
+
+def examine_general(found: GeneralPrompt) -> GeneralPrompt | Reason:
+    """A general prompt as our stages can use it, or why they cannot; only the rejected response may be empty."""
+    if (refused := _no_prompt_because(found.prompt)) is not None:
+        return refused
+    prompt, chosen, rejected = _tidy(found.prompt), _tidy(found.chosen), _tidy(found.rejected)
+    if not chosen:
+        return "missing_answer"
+    for text in (prompt, chosen, rejected):
+        if len(text) > MAX_PROMPT_CHARACTERS:
+            return "response_too_long"
+        if (broken := _broken_because(text)) is not None:
+            return broken
+        if _CHAT_MARKUP.search(text):
+            return "chat_markup"
+    return _nothing_asked_because(prompt) or replace(found, prompt=prompt, chosen=chosen, rejected=rejected)
+
+
+def _no_prompt_because(prompt: Any) -> Reason | None:
+    if _is_missing(prompt):
+        return "missing_prompt"
+    if not isinstance(prompt, str):
+        return "prompt_not_text"
+    return "prompt_too_long" if len(prompt) > MAX_PROMPT_CHARACTERS else None
+
+
+def _nothing_asked_because(question: str) -> Reason | None:
+    if not normalise(question):  # white space and punctuation
+        return "empty_prompt"
+    return "chat_markup" if _CHAT_MARKUP.search(question) else None
+
+
+def _tidy(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
+
+
+def _fingerprint(question: Question) -> bytes:
+    """Of question and answer to the letter, whatever they are."""
+    said = f"{type(question.answer)}\0{question.answer}\0{question.prompt}"
+    return blake2b(said.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def _identity(problem: Problem) -> str:
@@ -198,10 +240,15 @@ def _is_joined(neighbour: str) -> bool:
     return neighbour > "\x7f" and not neighbour.isspace() and visible
 
 
-def _is_verifiable(gold: str, task: str) -> bool:
-    """True if a response that gives the gold answer is rewarded, as it stands or well written."""
+def _is_verifiable(gold: str, task: str, solution: str | None) -> bool:
+    """True if a response that gives the gold answer, or else the solution, is rewarded, however written."""
 
     def rewarded(answer: str) -> bool:
         return is_correct(f"<think>.</think><answer>{answer}</answer>", task, gold)
 
+    if task == code.NAME:
+        try:
+            return solution is not None and rewarded(solution)
+        except BrokenTests:
+            return False
     return rewarded(gold) or (task == mathematics.NAME and rewarded(mathematics.well_written(gold)))

@@ -2,17 +2,19 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar, get_args
 
-from r1.config import DataSet, PromptSplit
+from r1.config import DataSet, GeneralSplit, PromptSplit
 from r1.prompts.clean import NothingUsable, clean, tally
 from r1.prompts.decontamination import EvaluationNgrams
+from r1.prompts.general import GeneralPrompt
 from r1.prompts.splits import PROBLEM_BUCKETS, TooFewProblems, as_row
 from r1.tasks import Problem, bucket, normalise
 
-_BUCKETS = max(numbers.stop for split, numbers in PROBLEM_BUCKETS.items() if split in get_args(PromptSplit))
-"""No data set feeds the corpus, whose buckets fold onto the others': no row lies idle for its sake."""
+Item = TypeVar("Item", Problem, GeneralPrompt)
+SplitName = TypeVar("SplitName", PromptSplit, GeneralSplit)
+Asked = int | Literal["all"]
 
 
 def draw_data_sets(
@@ -57,58 +59,94 @@ def draw_data_sets(
         taken |= {normalise(problem.question): "in_another_data_set" for problem in fresh}
         read[name] = fresh, reasons
         if "evaluate" in data_set.splits:
-            evaluated[name] = _choose(_pool(fresh, "evaluate", data_set), "evaluate", data_set, seed)
+            pool = in_split(fresh, "evaluate", data_set.splits, PROBLEM_BUCKETS)
+            evaluated[name] = choose(pool, data_set.splits["evaluate"], seed)
             evaluation.add(name, (problem.question for problem in evaluated[name]))
     for name, (fresh, reasons) in read.items():  # only now is every evaluation prompt known
         data_set = data_sets[name]
         pools: dict[PromptSplit, list[Problem]] = {
-            split: _pool(fresh, split, data_set) for split in data_set.splits if split != "evaluate"
-        }
-        clean_pools, by_set = _decontaminated(pools, evaluation)
-        dropped = sum(len(pools[split]) - len(pool) for split, pool in clean_pools.items())
-        reasons += Counter(contaminated=dropped)
-        said = f"{data_set.path}: {tally(len(fresh) - dropped, reasons)}"
-        print(f"prepare.data_sets.{name}: {said}", flush=True)
-        used = {
-            split: evaluated[name] if split == "evaluate" else _choose(clean_pools[split], split, data_set, seed)
+            split: in_split(fresh, split, data_set.splits, PROBLEM_BUCKETS)
             for split in data_set.splits
+            if split != "evaluate"
         }
+        key = f"prepare.data_sets.{name}"
+        if name in evaluated:
+            pools["evaluate"] = evaluated[name]
+        used, counts[name] = share_out(
+            key, data_set.path, data_set.splits, pools, len(fresh), reasons, evaluation, lambda p: p.question, seed
+        )
         for split, chosen in used.items():
-            asked = data_set.splits[split]
-            if len(chosen) < (1 if asked == "all" else asked):
-                key = f"prepare.data_sets.{name}.splits.{split}"
-                raise TooFewProblems(f"{key} = {asked}: only {len(chosen)} belong there; {said}")
             drawn[split] += [as_row(problem, name, data_set) for problem in chosen]
-        counts[name] = {
-            "rows": len(fresh) + reasons.total() - dropped,
-            "kept": len(fresh) - dropped,
-            "reasons": dict(sorted(reasons.items())),
-            "contaminated_by": by_set,
-            "splits": {split: len(chosen) for split, chosen in used.items()},
-        }
     return drawn, counts
 
 
-def _pool(problems: list[Problem], split: PromptSplit, data_set: DataSet) -> list[Problem]:
-    """The problems that may stand in a split."""
-    alone = len(data_set.splits) == 1
-    return [problem for problem in problems if alone or bucket(problem.identity, _BUCKETS) in PROBLEM_BUCKETS[split]]
+def in_split(
+    items: Sequence[Item], split: Any, splits: Mapping[Any, Asked], buckets: Mapping[Any, range]
+) -> list[Item]:
+    """The items that may stand in a split: those of its share of the identities.
+
+    Shares are as wide as the splits' buckets, and of the splits that the data set feeds alone: no row lies idle for
+    the others' sake.
+    """
+    fed = [name for name in buckets if name in splits]
+    total = sum(len(buckets[name]) for name in fed)
+    start = sum(len(buckets[name]) for name in fed[: fed.index(split)])
+    mine = range(start, start + len(buckets[split]))
+    return [item for item in items if bucket(item.identity, total) in mine]
 
 
-def _decontaminated(
-    pools: Mapping[PromptSplit, list[Problem]], evaluation: EvaluationNgrams
-) -> tuple[dict[PromptSplit, list[Problem]], dict[str, int]]:
-    """The pools without problems that share an n-gram, and how many of all do with each evaluation set."""
-    problems = [(split, problem) for split, pool in pools.items() for problem in pool]
-    contaminated, by_set = evaluation.examine(problem.question for _, problem in problems)
-    kept: dict[PromptSplit, list[Problem]] = {split: [] for split in pools}
-    for (split, problem), dropped in zip(problems, contaminated, strict=True):
-        if not dropped:
-            kept[split].append(problem)
-    return kept, by_set
-
-
-def _choose(pool: list[Problem], split: PromptSplit, data_set: DataSet, seed: int) -> list[Problem]:
-    """As many problems of a pool as are asked for, at random, or all there are."""
-    asked = data_set.splits[split]
+def choose(pool: list[Item], asked: Asked, seed: int) -> list[Item]:
+    """As many of a pool as are asked for, at random, or all there are."""
     return pool if asked == "all" or asked >= len(pool) else random.Random(seed).sample(pool, asked)
+
+
+def share_out(
+    key: str,
+    path: str,
+    splits: Mapping[SplitName, Asked],
+    pools: Mapping[SplitName, list[Item]],
+    usable: int,
+    reasons: Counter[str],
+    evaluation: EvaluationNgrams,
+    text: Callable[[Item], str],
+    seed: int,
+) -> tuple[dict[SplitName, list[Item]], dict[str, Any]]:
+    """What stands in each split of one data set, without what shares an n-gram with evaluation, and its counts.
+
+    Args:
+        key: of the data set in the configuration, for messages.
+        path: of the data set, likewise.
+        splits: what is asked for.
+        pools: what may stand in each split; of `evaluate` what was chosen already.
+        usable: rows that are of use, wherever they stand.
+        reasons: why the other rows are not; contaminated ones are added.
+        evaluation: every evaluation prompt.
+        text: of an item, what is asked.
+        seed: of the choice.
+
+    Raises:
+        TooFewProblems: if a split asks for more than there are.
+    """
+    trained = {split: pool for split, pool in pools.items() if split != "evaluate"}
+    shared, by_set = evaluation.examine(text(item) for pool in trained.values() for item in pool)
+    contaminated = iter(shared)
+    kept = {split: [item for item in pool if not next(contaminated)] for split, pool in trained.items()}
+    dropped = sum(shared)
+    reasons += Counter(contaminated=dropped)
+    said = f"{path}: {tally(usable - dropped, reasons)}"
+    print(f"{key}: {said}", flush=True)
+    used = {
+        split: pools[split] if split == "evaluate" else choose(kept[split], asked, seed)
+        for split, asked in splits.items()
+    }
+    for split, asked in splits.items():
+        if len(used[split]) < (1 if asked == "all" else asked):
+            raise TooFewProblems(f"{key}.splits.{split} = {asked}: only {len(used[split])} belong there; {said}")
+    counts = {
+        "rows": usable - dropped + reasons.total(),
+        "kept": usable - dropped,
+        "reasons": dict(sorted(reasons.items())),
+        "contaminated_by": by_set,
+        "splits": {split: len(chosen) for split, chosen in used.items()},
+    }
+    return used, counts

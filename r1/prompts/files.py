@@ -1,23 +1,30 @@
-"""Files of problems, read so that no file and no row can bring the program down: JSON Lines and parquet.
+"""Files of rows, read so that no file and no row can bring the program down: JSON Lines, JSON and parquet.
 
 Instance of a line: {"prompt": "What is 3 + 4?", "answer": "7"}. A file that cannot be used
 is refused in a sentence; a row that cannot be read is given back as its reason.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 MAX_LINE_BYTES = 4_000_000
 """Of a JSON line: many times a problem with several worked solutions, little enough for any memory."""
+MAX_JSON_BYTES = 500_000_000
+"""Of a JSON array, which is read as a whole; DeepScaleR's has some 30 MB."""
 
 FileReason = Literal["broken_json", "duplicate_key", "line_too_long", "not_an_object", "not_utf8"]
-Pair = tuple[Any, Any]
-"""Prompt and answer as they stand in the file, None where there is none."""
+Kind = Literal["text", "numbers", "booleans", "lists of text", "messages"]
+"""What a column may hold; messages are lists of objects with role and content."""
+Columns = Mapping[str, tuple[Kind, ...]]
+"""The columns that are needed and what each may hold; none is anything. `a.b` is the field b of the objects in a."""
+Row = dict[str, Any]
+"""The needed columns' values as they stand in the file, None where there is none."""
 
 _BOM = b"\xef\xbb\xbf"
 _FOREIGN = {
@@ -30,30 +37,29 @@ _FOREIGN = {
     b"version https://git-lfs": "a Git LFS pointer, fetch the file itself",
 }
 """What files that are no JSON Lines begin with."""
-_EXPECTED = {"prompt": ("text",), "answer": ("text", "numbers")}
 _KINDS = {str: "text", bool: "booleans", int: "numbers", float: "numbers", list: "lists", dict: "objects"}
 
 
 class BadFile(ValueError):
-    """A file of problems that cannot be used at all; the message says why."""
+    """A file of rows that cannot be used at all; the message says why."""
 
 
 class _DuplicateKey(ValueError):
     """A JSON object gives two values for one key."""
 
 
-def read_pairs(path: Path, prompt_column: str, answer_column: str) -> Iterator[Pair | FileReason]:
-    """Prompt and answer of every row, or why a row cannot be read; blank lines are no rows.
+def read_rows(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
+    """The needed columns of every row, or why a row cannot be read; blank lines are no rows.
 
     Raises:
         BadFile: if the file is missing, empty, of another format or cut short, or if a column is
-            missing or holds something else than text (answers may be numbers).
+            missing or holds something else than it should.
     """
-    columns = {"prompt": prompt_column, "answer": answer_column}
+    readers = {".parquet": _read_parquet, ".json": _read_json}
     try:
         if path.stat().st_size == 0:
             raise BadFile("is empty")
-        yield from _read_parquet(path, columns) if path.suffix == ".parquet" else _read_jsonl(path, columns)
+        yield from readers.get(path.suffix, _read_jsonl)(path, columns)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.strerror:
             raise BadFile(f"cannot be read ({error.strerror})") from error
@@ -61,41 +67,73 @@ def read_pairs(path: Path, prompt_column: str, answer_column: str) -> Iterator[P
         raise BadFile(f"is no whole parquet file ({said})") from error  # pyarrow raises any of them
 
 
-def _check_found(columns: dict[str, str], found: list[str]) -> None:
-    for column in columns.values():
+def _check_found(columns: Iterable[str], found: list[str]) -> None:
+    for column in columns:
         if found and column not in found:
             raise BadFile(f"has no column {column!r}; found: {', '.join(sorted(found)[:20])}")
 
 
-def _check_kinds(role: str, column: str, kinds: set[str]) -> None:
-    """Refuse a column that holds nothing of what its role expects; a column of nulls alone has no kind."""
-    if kinds and kinds.isdisjoint(_EXPECTED[role]):
-        raise BadFile(f"column {column!r} holds {', '.join(sorted(kinds))}, expected is {' or '.join(_EXPECTED[role])}")
+def _check_kinds(column: str, expected: tuple[Kind, ...], kinds: set[str], shown: str | None = None) -> None:
+    """Refuse a column that holds nothing of what it should; a column of nulls alone has no kind."""
+    if expected and kinds and kinds.isdisjoint(expected):
+        raise BadFile(
+            f"column {column!r} holds {shown or ', '.join(sorted(kinds))}, expected is {' or '.join(expected)}"
+        )
 
 
-def _read_jsonl(path: Path, columns: dict[str, str]) -> Iterator[Pair | FileReason]:
-    found: dict[str, None] = {}
-    kinds: dict[str, set[str]] = {role: set() for role in columns}
+def _read_jsonl(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
     with path.open("rb") as opened:
         start = opened.read(32)
         for magic, name in _FOREIGN.items():
             if start.startswith(magic):
                 raise BadFile(f"is no JSON Lines but {name}")
         opened.seek(len(_BOM) if start.startswith(_BOM) else 0)
-        for line in _lines(opened):
-            row = "line_too_long" if line is None else _parse(line)
-            if isinstance(row, str):
-                yield row
-                continue
-            found.update(dict.fromkeys(row))
-            pair = (row.get(columns["prompt"]), row.get(columns["answer"]))
-            for role, value in zip(columns, pair, strict=True):
-                if value is not None:
-                    kinds[role].add(_KINDS[type(value)])
-            yield pair
+        yield from _pick(("line_too_long" if line is None else _parse(line) for line in _lines(opened)), columns)
+
+
+def _read_json(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
+    if path.stat().st_size > MAX_JSON_BYTES:
+        raise BadFile(f"is a JSON array of more than {MAX_JSON_BYTES} bytes: make it JSON Lines or parquet")
+    try:
+        rows = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise BadFile("is no whole JSON") from None
+    if not isinstance(rows, list):
+        raise BadFile("is no JSON array of objects")
+    yield from _pick((row if isinstance(row, dict) else "not_an_object" for row in rows), columns)
+
+
+def _pick(rows: Iterable[Row | FileReason], columns: Columns) -> Iterator[Row | FileReason]:
+    """The needed columns of objects, whose kinds are known only when all were seen."""
+    found: dict[str, None] = {}
+    kinds: dict[str, set[str]] = {column: set() for column in columns}
+    for row in rows:
+        if isinstance(row, str):
+            yield row
+            continue
+        found.update(dict.fromkeys(row))
+        picked = {}
+        for column in columns:
+            outer, _, inner = column.partition(".")
+            value = row.get(column)
+            if inner and column not in row and isinstance(row.get(outer), dict):
+                found.update(dict.fromkeys(f"{outer}.{key}" for key in row[outer]))
+                value = row[outer].get(inner)
+            if (kind := _json_kind(value)) is not None:
+                kinds[column].add(kind)
+            picked[column] = value
+        yield picked
     _check_found(columns, list(found))
-    for role, column in columns.items():
-        _check_kinds(role, column, kinds[role])
+    for column, expected in columns.items():
+        _check_kinds(column, expected, kinds[column])
+
+
+def _json_kind(value: Any) -> str | None:
+    if isinstance(value, list) and value:
+        if all(isinstance(item, dict) and {"role", "content"} <= item.keys() for item in value):
+            return "messages"
+        return "lists of text" if all(isinstance(item, str) for item in value) else "lists"
+    return None if value is None or value == [] else _KINDS[type(value)]
 
 
 def _lines(opened: BinaryIO) -> Iterator[bytes | None]:
@@ -109,7 +147,7 @@ def _lines(opened: BinaryIO) -> Iterator[bytes | None]:
             yield line
 
 
-def _parse(line: bytes) -> dict[str, Any] | FileReason:
+def _parse(line: bytes) -> Row | FileReason:
     try:
         row = json.loads(line.decode(), object_pairs_hook=_distinct)
     except UnicodeDecodeError:
@@ -128,28 +166,61 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _read_parquet(path: Path, columns: dict[str, str]) -> Iterator[Pair | FileReason]:
+def _read_parquet(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
     with pq.ParquetFile(path) as file:
         schema = file.schema_arrow
-        _check_found(columns, schema.names)
-        for role, column in columns.items():
+        fields = _fields(schema, columns)
+        _check_found(columns, list(fields))
+        for column, expected in columns.items():
             if schema.names.count(column) > 1:
                 raise BadFile(f"has two columns {column!r}")
-            kind = _parquet_kind(schema.field(column).type)
-            _check_kinds(role, column, {kind} if kind else set())
-        for batch in file.iter_batches(batch_size=1024, columns=list(set(columns.values()))):
-            for values in zip(*(batch.column(column) for column in columns.values()), strict=True):
+            kind = _parquet_kind(fields[column])
+            shown = kind if kind in ("text", "numbers") else str(fields[column])
+            _check_kinds(column, expected, {kind} if kind else set(), shown)
+        for batch in file.iter_batches(batch_size=1024, columns=list(columns)):
+            arrays = [_array(batch, column) for column in columns]
+            for values in zip(*arrays, strict=True):
                 try:
-                    yield (values[0].as_py(), values[1].as_py())
+                    yield {column: value.as_py() for column, value in zip(columns, values, strict=True)}
                 except UnicodeDecodeError:  # parquet does not check that its strings are UTF-8
                     yield "not_utf8"
 
 
+def _fields(schema: pa.Schema, columns: Iterable[str]) -> dict[str, pa.DataType]:
+    """Types by column; of objects in which a field is needed, also of all their fields."""
+    fields = {field.name: field.type for field in schema}
+    for column in columns:
+        outer, _, inner = column.partition(".")
+        if inner and column not in fields and pa.types.is_struct(fields.get(outer, pa.null())):
+            fields |= {f"{outer}.{field.name}": field.type for field in fields[outer]}
+    return fields
+
+
+def _array(batch: pa.RecordBatch, column: str) -> pa.Array:
+    if column in batch.schema.names:
+        return batch.column(column)
+    outer, _, inner = column.partition(".")
+    return pc.struct_field(batch.column(outer), inner)
+
+
 def _parquet_kind(kind: pa.DataType) -> str:
+    """One of Kind; of other types the type itself, nothing of nulls."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if pa.types.is_null(kind):
         return ""
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if _is_text(kind):
         return "text"
+    if pa.types.is_boolean(kind):
+        return "booleans"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        inner = kind.value_type
+        if _is_text(inner):
+            return "lists of text"
+        if pa.types.is_struct(inner) and {"role", "content"} <= {field.name for field in inner}:
+            return "messages"
     return "numbers" if pa.types.is_integer(kind) or pa.types.is_floating(kind) else str(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
