@@ -8,7 +8,7 @@ Writes data/reward_models/{helpful,harmless}.
 from r1.stage import Run, stage
 
 
-@stage("reward_model", makes=("reward_helpful", "reward_harmless"))
+@stage("training", "reward_model", makes=("reward_helpful", "reward_harmless"))
 def main(run: Run) -> None:
     from pathlib import Path
 
@@ -24,7 +24,7 @@ def main(run: Run) -> None:
         raise NoRows(f"{source} has no {kind} pair: raise prepare.general.preference")
     with run.checkpoints(inputs) as checkpoints:
         model, tokenizer, metrics = train_reward_model(
-            Path(base), pairs, run.config.reward_model, run.config.seed, run.curve, checkpoints
+            Path(base), pairs, run.config.reward_model, run.config.seed, run.curve, checkpoints, run.config.training
         )
         with run.artifact(f"data/reward_models/{kind}", inputs, counts={"pairs": len(pairs)}) as directory:
             save(model, tokenizer, directory)
