@@ -646,6 +646,12 @@ class Finetuning(Optimization):
     epochs: PositiveInt
 
 
+class RewardModels(Finetuning):
+    """Preference models; base: which base's backbone they get, a smaller one where two of the teacher's do not fit."""
+
+    base: BaseName
+
+
 class SftStage(Finetuning):
     """Supervised fine-tuning on prompt-completion pairs, loss on the completion alone.
 
@@ -727,7 +733,7 @@ class Config(Section):
     reasoning_rl: RlStage
     rejection_sampling: RejectionSampling
     sft: SftStage
-    reward_model: Finetuning
+    reward_model: RewardModels
     final_rl: FinalRl
     distill_qwen: SftStage
     distill_llama: SftStage

@@ -17,7 +17,7 @@ def main(run: Run) -> None:
     from r1.training.reward_model import train_reward_model
 
     kind = run.name.removeprefix("reward_")
-    base, source = "data/models/base", "data/general/preference.parquet"
+    base, source = f"data/models/{run.config.reward_model.base}", "data/general/preference.parquet"
     inputs = run.inputs(base, source)
     pairs = [row for row in read_rows(source) if row["kind"] == kind]
     if not pairs:

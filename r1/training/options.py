@@ -73,4 +73,4 @@ def adapters(options: TrainingOptions) -> Any:
 
 def merged(model: PreTrainedModel) -> PreTrainedModel:
     """An ordinary float32 model, its adapters added to the weights."""
-    return model.float().merge_and_unload() if is_peft_model(model) else model  # type: ignore[operator]
+    return model.float().merge_and_unload() if is_peft_model(model) else model
