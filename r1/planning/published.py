@@ -58,6 +58,10 @@ MISSES = {
         "planned as bound by memory or arithmetic alone; served, each layer also waits for the experts' exchange "
         "between 18 nodes"
     ),
+    "SimpleRL-Zoo": (
+        "the mean response is assumed; of 32B neither the rounds are published, and its responses are decoded over 8 "
+        "GPUs whose talk at every layer is not planned"
+    ),
     "R1-Zero and R1": (
         "too few hours: new weights for the engines, rewards (compilers, test cases), checkpoints and failures are not "
         "planned, decoding is as fast as in the row above, and the steps of R1's first RL are not published"

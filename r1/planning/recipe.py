@@ -269,12 +269,29 @@ def base_shape(name: str, base: Base) -> Shape:
     return shape
 
 
+PUBLISHED_ROWS = {
+    "EleutherAI/hendrycks_math": 8_523,  # levels 3 to 5: simpleRL-reason's 8k
+    "HuggingFaceH4/MATH-500": 500,
+    "HuggingFaceH4/aime_2024": 30,
+    "yentinglin/aime_2025": 30,
+    "openai/gsm8k": 1_319,
+}
+"""Problems of data sets on the hub as conf/data/ selects them, from their cards and papers; others need their file."""
+
+
 def _count(name: str, data: DataSet, split: PromptSplit) -> int:
+    """Problems of a split; a split of several that all take `all` gets an even share."""
     wanted = data.splits.get(split, 0)
     if wanted != "all":
         return wanted
+    return _rows(name, data, split) // sum(value == "all" for value in data.splits.values())
+
+
+def _rows(name: str, data: DataSet, split: PromptSplit) -> int:
     path = Path(data.path)
     if not path.is_file():
+        if data.path in PUBLISHED_ROWS:
+            return PUBLISHED_ROWS[data.path]
         raise ConfigurationError(f"prepare.data_sets.{name}.splits.{split} = 'all': {path} is not there to be counted")
     if path.suffix == ".parquet":
         from pyarrow import parquet

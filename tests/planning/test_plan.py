@@ -3,29 +3,33 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bench import memory
 from r1.config import Lora
-from r1.planning.compute import flops, longest_response
+from r1.errors import ConfigurationError
+from r1.planning.compute import flops, gather_seconds, longest_response
 from r1.planning.hardware import DEVICES
 from r1.planning.measured import Timing, timings
 from r1.planning.memory import activation_bytes, adapter_parameters, training_memory
 from r1.planning.plan import Cluster, Cost, plan
 from r1.planning.published import Check, checks
-from r1.planning.recipe import Recipe
+from r1.planning.recipe import Recipe, _count
 from r1.planning.shapes import KNOWN, KnownName
 from r1.training.options import PLAIN
 from tests.conftest import ROOT, compose, run_alone
 
 TRAINED = ("base", "base_qwen", "base_llama", "cold_start", "sft", "distill_qwen", "distill_llama")
 RL = ("zero", "reasoning_rl", "final_rl", "student_rl_qwen", "student_rl_llama")
-MISSED = {"R1's SFT data": 6, "V3 decoding, 144 GPUs": 3}
+MISSED = {"R1's SFT data": 6, "V3 decoding, 144 GPUs": 3, "SimpleRL-Zoo, 32B": 2.5}
 """Where the planner is off by more than 2: decoding at large batches is planned as bound by bandwidth alone, while
 serving also waits for communication; of the SFT data the number of samples is not published either."""
-QWEN = "offline=false base.checkpoint=Qwen/Qwen2.5-1.5B"
+QWEN = (
+    "offline=false base.checkpoint=Qwen/Qwen2.5-1.5B training.mixed_precision=bf16 training.gradient_checkpointing=true"
+)
 
 
 def costs(*overrides: str, device: Any = "cpu", devices: int = 1, parallelism: Any = "ddp") -> dict[str, Cost]:
@@ -242,6 +246,19 @@ def test_every_profile_composes_validates_and_fits_what_it_is_for(profile: str) 
 
 def test_the_gpu_profile_fits_an_older_gpu_too() -> None:
     assert not any(cost.lacks for cost in costs("profile=gpu", device="a100").values())
+
+
+def test_problems_on_the_hub_are_known_by_their_cards() -> None:
+    known: Any = {"adapter": "math", "path": "EleutherAI/hendrycks_math", "splits": {"rl": "all", "rejection": "all"}}
+    assert _count("math", SimpleNamespace(**known), "rl") == 8_523 // 2  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"data_sets\.math\.splits\.rl = 'all': a/b is not there"):
+        _count("math", SimpleNamespace(**{**known, "path": "a/b"}), "rl")  # type: ignore[arg-type]
+
+
+def test_sharding_over_nodes_waits_for_the_network() -> None:
+    sent = 7e9 * 10 * (2 * 2 + 4)
+    assert gather_seconds(7e9, 10, 2, 0, DEVICES["h100"], 8) == pytest.approx(sent / 450e9)
+    assert gather_seconds(7e9, 10, 2, 0, DEVICES["h100"], 16) == pytest.approx(sent / 50e9)
 
 
 def test_a_refusal_says_what_would_fit() -> None:
