@@ -186,7 +186,7 @@ def table() -> None:
     measured = json.loads(MEASURED.read_text())
     lines = [
         "# `python -m bench.memory`\n",
-        f"Peak resident memory of {STEPS} steps (RL: 2) of {BATCH} sequences of {LENGTH} tokens, less what was there before;",
+        f"Peak resident memory of {STEPS} steps (RL: 2) of {BATCH} sequences of {LENGTH} tokens, less what was before;",
         "one thread of an AMD AVX2 core, torch 2.13, one run a case. Random qwen3 models, vocabulary 4,096, hidden",
         "size 512 with 8 layers (27M weights), or wide: 1,024 with 4 (55M).\n",
         "| case | measured MB | planned MB | error |\n|---|---|---|---|",
