@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 from r1.config import (
     Base,
@@ -155,11 +155,18 @@ class Recipe:
         families: int = sum(getattr(family, split) for family in prepare.families.values())
         return families + sum(_count(name, data, split) for name, data in prepare.data_sets.items())
 
+    def _general(self, split: Literal["sft", "preference"]) -> int:
+        """General prompts of a split, made here and from data sets."""
+        prepare = self.config.prepare
+        published = getattr(prepare, "general_data_sets", {}).values()
+        made: int = getattr(prepare.general, split)
+        return made + sum(int(data.splits.get(split, 0)) for data in published)
+
     def _sft_examples(self) -> int:
         """One kept per prompt, and general ones at their ratio; what filters will keep is not known before."""
         reasoning = self.problems("rejection")
         general = int(reasoning * self.config.rejection_sampling.general_ratio)
-        return reasoning + min(general, self.config.prepare.general.sft)
+        return reasoning + min(general, self._general("sft"))
 
     def _prompt(self, base: str) -> float:
         architecture = getattr(self.config, base).architecture
@@ -193,7 +200,7 @@ class Recipe:
         """Both models; a pair is two conversations of a prompt and a reply as long."""
         settings = self.config.reward_model
         tokens = min(settings.max_length, 2 * self._prompt(settings.base))
-        trained = settings.epochs * self.config.prepare.general.preference * 2 * tokens
+        trained = settings.epochs * self._general("preference") * 2 * tokens
         sizes = 2 * settings.micro_batch_size, settings.max_length, 2 * settings.batch_size
         training = Training(trained, *sizes, trained / tokens, self.config.training)
         return Stage("reward_models", self.shapes[settings.base], training)
