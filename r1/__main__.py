@@ -45,18 +45,17 @@ def main() -> None:
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
     from r1.planning.hardware import DEVICES
-    from r1.planning.memory import PRECISIONS
     from r1.planning.recipe import FILL, PROMPT_TOKENS
 
     parser.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     parser.add_argument("--device", choices=DEVICES, default="cpu", help="what it is to run on (default cpu)")
-    parser.add_argument("--devices", type=_positive, default=1, help="how many of them (default 1)")
-    parser.add_argument("--parallelism", choices=("ddp", "zero3"), default="ddp", help="of training (default ddp)")
-    parser.add_argument("--precision", choices=PRECISIONS, help="of training (default fp32 on the CPU, bf16 elsewhere)")
+    parser.add_argument("--devices", type=_positive, help="how many of them (default: the launcher's)")
+    spreads = ("ddp", "zero3", "fsdp2")
+    parser.add_argument("--parallelism", choices=spreads, help="of training (default: the launcher's)")
     parser.add_argument("--fill", type=_share, default=FILL, help=f"mean response / its limit (default {FILL})")
     parser.add_argument("--prompt-tokens", type=_positive, default=PROMPT_TOKENS, help=f"default {PROMPT_TOKENS}")
     parser.add_argument("--force", action="store_true", help="do not refuse what cannot fit")
-    parser.add_argument("--checks", action="store_true", help="the planner against published runs, instead of a plan")
+    parser.add_argument("--checks", action="store_true", help="instead of a plan, the planner's own errors")
 
 
 def _positive(text: str) -> int:

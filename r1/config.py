@@ -59,6 +59,7 @@ ModelName = Literal[
 RL_STAGES = ("zero", "reasoning_rl", "final_rl", "student_rl_qwen", "student_rl_llama")
 """Stages that train on the RL prompts."""
 TemplateName = Literal["chat", "r1_zero", "r1_zero_short"]
+AttentionName = Literal["sdpa", "eager", "flash_attention_2"]
 SandboxPolicy = Literal["bubblewrap", "none"]
 Level = Literal["train", "hard", "transfer"]
 PromptSplit = Literal["cold_start", "rl", "rejection", "evaluate"]
@@ -314,6 +315,49 @@ class Sampling(Section):
     top_p: Share
     max_new_tokens: PositiveInt
     num_samples: PositiveInt
+
+
+# --- training ---------------------------------------------------------------
+
+
+class Lora(Section):
+    """Low-rank adapters (arXiv 2106.09685) instead of all weights; peft's names.
+
+    Attributes:
+        r: rank of each adapter.
+        alpha: adapters are scaled by alpha / r.
+        dropout: of an adapter's input.
+        target_modules: names of the linear layers that get one, or all but the head.
+    """
+
+    r: PositiveInt
+    alpha: PositiveFloat
+    dropout: float = Field(ge=0, lt=1)
+    target_modules: Literal["all-linear"] | Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
+class TrainingOptions(Section):
+    """How every training computes.
+
+    Attributes:
+        mixed_precision: bf16 computes in bfloat16 on float32 weights and moments; none computes in float32.
+        gradient_checkpointing: activations are computed anew in the backward pass but for each layer's input.
+        attention: the kernel; flash_attention_2 needs the package flash-attn and an NVIDIA GPU.
+        liger: Liger's kernels for norms, rotations and feed-forward layers.
+        lora: adapters, merged into the weights before an artifact is written. Pretraining always trains all weights.
+    """
+
+    mixed_precision: Literal["none", "bf16"]
+    gradient_checkpointing: bool
+    attention: AttentionName
+    liger: bool
+    lora: Lora | None
+
+    @model_validator(mode="after")
+    def _flash_attention_is_half_precise(self) -> Self:
+        if self.attention == "flash_attention_2" and self.mixed_precision == "none":
+            raise ValueError("attention 'flash_attention_2' computes in bfloat16: set mixed_precision to bf16")
+        return self
 
 
 # --- stages -----------------------------------------------------------------
@@ -740,6 +784,12 @@ class Finetuning(Optimization):
     epochs: PositiveInt
 
 
+class RewardModels(Finetuning):
+    """Preference models; base: which base's backbone they get, a smaller one where two of the teacher's do not fit."""
+
+    base: BaseName
+
+
 class SftStage(Finetuning):
     """Supervised fine-tuning on prompt-completion pairs, loss on the completion alone.
 
@@ -814,6 +864,7 @@ class Config(Section):
     base: Base
     base_qwen: Base
     base_llama: Base
+    training: TrainingOptions
     rl: Rl
     zero: RlStage
     cold_start_data: ColdStartData
@@ -821,7 +872,7 @@ class Config(Section):
     reasoning_rl: RlStage
     rejection_sampling: RejectionSampling
     sft: SftStage
-    reward_model: Finetuning
+    reward_model: RewardModels
     final_rl: FinalRl
     distill_qwen: SftStage
     distill_llama: SftStage
@@ -893,6 +944,22 @@ class Config(Section):
                         f"rl.algorithm.extra_rewards.{reward} = {extra[reward]}: stands in {name}.rewards already, "
                         "set its weight there"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_suffice(self) -> Self:
+        """With adapters the reference is the policy without them: it cannot move, and no critic has any."""
+        if self.training.lora is None:
+            return self
+        algorithm = self.rl.algorithm
+        if isinstance(algorithm, Ppo):
+            raise ValueError("training.lora: PPO's critic is trained whole; choose another rl/algorithm, or lora null")
+        steps = max(getattr(self, name).max_steps for name in RL_STAGES)
+        if algorithm.beta and algorithm.ref_model_sync_steps < steps:
+            raise ValueError(
+                f"rl.algorithm.ref_model_sync_steps = {algorithm.ref_model_sync_steps}: with training.lora the "
+                f"reference cannot be replaced, so it must be at least the longest max_steps, {steps}"
+            )
         return self
 
     @model_validator(mode="after")

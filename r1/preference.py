@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from r1.models.chat import as_messages
-from r1.models.loading import load_tokenizer
+from r1.models.loading import load_tokenizer, sampling_dtype
 from r1.rewards.common import Completions, texts
 from r1.text import parse_response
 
@@ -20,7 +20,7 @@ class RewardModel:
         self.tokenizer = load_tokenizer(directory)
         self.tokenizer.padding_side = "right"
         self.model = AutoModelForSequenceClassification.from_pretrained(
-            directory, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+            directory, use_safetensors=True, trust_remote_code=False, dtype=sampling_dtype()
         ).eval()
         if torch.cuda.is_available():
             self.model.to("cuda")

@@ -11,7 +11,7 @@ rl.difficulty if it is not `all`.
 from r1.stage import Run, stage
 
 
-@stage("rl", "zero", "evaluate", "ablation")
+@stage("training", "rl", "zero", "evaluate", "ablation")
 def main(run: Run) -> None:
     from dataclasses import replace
     from pathlib import Path
@@ -44,7 +44,8 @@ def main(run: Run) -> None:
     if not asked:
         raise NoRows(f"{problems} has no problem of level train, which is what this trains on")
     with replace(run, name=cell).checkpoints(inputs) as checkpoints:
-        trained = train_on_rules(rl, Path(base), settings, seed, Path(f"data/ablation/curves/{cell}.csv"), checkpoints)
+        curve = Path(f"data/ablation/curves/{cell}.csv")
+        trained = train_on_rules(rl, Path(base), settings, seed, curve, checkpoints, config.training)
         with TemporaryDirectory() as policy:
             save(trained.model, trained.tokenizer, Path(policy))
             samples = sample_problems(open_sampler(Path(policy), config.evaluate.engine), asked, config.evaluate, seed)

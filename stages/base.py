@@ -11,7 +11,7 @@ from typing import Any
 from r1.stage import Run, stage
 
 
-@stage("{model}", makes=("base", "base_qwen", "base_llama"))
+@stage("training", "{model}", makes=("base", "base_qwen", "base_llama"))
 def main(run: Run) -> None:
     from pathlib import Path
 
@@ -49,7 +49,8 @@ def main(run: Run) -> None:
     tokenizer = train_tokenizer(texts, settings.pretraining.vocab_size, settings.chat_template)
     model = from_scratch(settings.architecture, tokenizer, seed)
     with run.checkpoints(inputs) as checkpoints:
-        metrics = pretrain(model, tokenizer, texts, settings.pretraining, seed, run.curve, checkpoints)
+        options = run.config.training
+        metrics = pretrain(model, tokenizer, texts, settings.pretraining, seed, run.curve, checkpoints, options)
         write(model, tokenizer, inputs, metrics)
 
 

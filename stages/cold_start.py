@@ -8,7 +8,7 @@ Writes data/models/cold_start.
 from r1.stage import Run, stage
 
 
-@stage("cold_start")
+@stage("training", "cold_start")
 def main(run: Run) -> None:
     from r1.training.sft import supervised
 

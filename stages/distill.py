@@ -8,7 +8,7 @@ Writes data/models/distill_<student>.
 from r1.stage import Run, stage
 
 
-@stage("{model}", makes=("distill_qwen", "distill_llama"))
+@stage("training", "{model}", makes=("distill_qwen", "distill_llama"))
 def main(run: Run) -> None:
     from r1.training.sft import supervised
 

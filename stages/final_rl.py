@@ -10,7 +10,7 @@ Writes data/models/r1; samples with their rewards are in its samples.parquet.
 from r1.stage import Run, stage
 
 
-@stage("rl", "final_rl")
+@stage("training", "rl", "final_rl")
 def main(run: Run) -> None:
     from functools import partial
     from pathlib import Path
@@ -34,7 +34,8 @@ def main(run: Run) -> None:
     preference = PreferenceReward(*(Path(judge) for judge in judges))
     with run.checkpoints(inputs) as checkpoints:
         result = train_on_prompts(
-            rl, Path(policy), settings, seed, run.curve, checkpoints, schedule, preference_reward=preference
+            *(rl, Path(policy), settings, seed, run.curve, checkpoints, run.config.training, schedule),
+            preference_reward=preference,
         )
         write_policy(run, "data/models/r1", result, inputs)
 

@@ -8,7 +8,7 @@ Writes data/models/reasoning_rl; samples with their rewards are in its samples.p
 from r1.stage import Run, stage
 
 
-@stage("rl", "reasoning_rl")
+@stage("training", "rl", "reasoning_rl")
 def main(run: Run) -> None:
     from r1.training.rl import rule_based_rl
 

@@ -8,7 +8,7 @@ Writes data/reward_models/{helpful,harmless}.
 from r1.stage import Run, stage
 
 
-@stage("reward_model", makes=("reward_helpful", "reward_harmless"))
+@stage("training", "reward_model", makes=("reward_helpful", "reward_harmless"))
 def main(run: Run) -> None:
     from pathlib import Path
 
@@ -17,14 +17,14 @@ def main(run: Run) -> None:
     from r1.training.reward_model import train_reward_model
 
     kind = run.name.removeprefix("reward_")
-    base, source = "data/models/base", "data/general/preference.parquet"
+    base, source = f"data/models/{run.config.reward_model.base}", "data/general/preference.parquet"
     inputs = run.inputs(base, source)
     pairs = [row for row in read_rows(source) if row["kind"] == kind]
     if not pairs:
         raise NoRows(f"{source} has no {kind} pair: raise prepare.general.preference")
     with run.checkpoints(inputs) as checkpoints:
         model, tokenizer, metrics = train_reward_model(
-            Path(base), pairs, run.config.reward_model, run.config.seed, run.curve, checkpoints
+            Path(base), pairs, run.config.reward_model, run.config.seed, run.curve, checkpoints, run.config.training
         )
         with run.artifact(f"data/reward_models/{kind}", inputs, counts={"pairs": len(pairs)}) as directory:
             save(model, tokenizer, directory)

@@ -8,7 +8,7 @@ Writes data/models/sft.
 from r1.stage import Run, stage
 
 
-@stage("sft")
+@stage("training", "sft")
 def main(run: Run) -> None:
     from r1.training.sft import supervised
 

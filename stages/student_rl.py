@@ -9,7 +9,7 @@ distillation's: data/metrics/*.json give both as `flops`.
 from r1.stage import Run, stage
 
 
-@stage("rl", "{model}", makes=("student_rl_qwen", "student_rl_llama"))
+@stage("training", "rl", "{model}", makes=("student_rl_qwen", "student_rl_llama"))
 def main(run: Run) -> None:
     from r1.training.rl import rule_based_rl
 

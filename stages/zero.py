@@ -8,7 +8,7 @@ Writes data/models/zero; samples with their rewards are in its samples.parquet.
 from r1.stage import Run, stage
 
 
-@stage("rl", "zero")
+@stage("training", "rl", "zero")
 def main(run: Run) -> None:
     from r1.training.rl import rule_based_rl
 

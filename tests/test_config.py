@@ -75,7 +75,7 @@ WRONG = [
         "engine@evaluate.engine=../rollout/vllm",
         "engine@evaluate.engine = '../rollout/vllm': allowed: openai, transformers, vllm",
     ),
-    ("profile=../../../tmp/x", "profile = '../../../tmp/x': allowed: gpu, miniature, smoke"),
+    ("profile=../../../tmp/x", "profile = '../../../tmp/x': allowed: cluster, gpu, miniature, node, node_math, smoke"),
     ("++profile=a/b", "profile = 'a/b': String should match pattern"),
     ("'prepare.families={$x|<b>: {}}'", "prepare.families"),
 ]

@@ -24,7 +24,10 @@ LEFT_OUT = {"torchvision", "torchaudio", "torchcodec"}
 def declared() -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    return [Requirement(line) for line in project["dependencies"] + extras["cpu"] + extras["gguf"] + extras["dev"]]
+    return [
+        Requirement(line)
+        for line in project["dependencies"] + extras["cpu"] + extras["gguf"] + extras["lora"] + extras["dev"]
+    ]
 
 
 def test_every_line_of_the_lock_is_pinned_and_hashed() -> None:

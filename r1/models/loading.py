@@ -16,7 +16,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from r1.config import Architecture
+from r1.config import Architecture, AttentionName
 from r1.errors import UserError
 
 _SAMPLE = "1 + 3"
@@ -36,15 +36,27 @@ def from_scratch(architecture: Architecture, tokenizer: PreTrainedTokenizerBase,
     return model
 
 
-def load_model(path: str | Path) -> PreTrainedModel:
-    """A causal language model from a model directory; weights as safetensors only, no code of its own."""
-    return AutoModelForCausalLM.from_pretrained(path, dtype=_dtype(), use_safetensors=True, trust_remote_code=False)
+def load_model(
+    path: str | Path, dtype: torch.dtype = torch.float32, attention: AttentionName = "sdpa"
+) -> PreTrainedModel:
+    """A causal language model from a model directory; weights as safetensors only, no code of its own.
+
+    float32 whatever the machine: what is trained or written must not lose what bfloat16 rounds away.
+    """
+    return AutoModelForCausalLM.from_pretrained(
+        path, dtype=dtype, attn_implementation=attention, use_safetensors=True, trust_remote_code=False
+    )
 
 
-def load_critic(path: str | Path) -> PreTrainedModel:
+def load_critic(path: str | Path, attention: AttentionName = "sdpa") -> PreTrainedModel:
     """A value model on the backbone of a policy: one value a token, 0 everywhere until it has learnt."""
     critic = AutoModelForTokenClassification.from_pretrained(
-        path, num_labels=1, dtype=_dtype(), use_safetensors=True, trust_remote_code=False
+        path,
+        num_labels=1,
+        dtype=torch.float32,
+        attn_implementation=attention,
+        use_safetensors=True,
+        trust_remote_code=False,
     )
     critic.dropout.p = 0.0
     torch.nn.init.zeros_(critic.score.weight)
@@ -52,8 +64,10 @@ def load_critic(path: str | Path) -> PreTrainedModel:
     return critic  # type: ignore[no-any-return]
 
 
-def _dtype() -> torch.dtype:
-    return torch.bfloat16 if torch.cuda.is_available() else torch.float32
+def sampling_dtype() -> torch.dtype:
+    """For weights that only answer: bfloat16 on a GPU that computes in it, float32 elsewhere."""
+    native = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float32
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
@@ -89,7 +103,7 @@ class BrokenCheckpoint(UserError):
 
 
 def load_checkpoint(checkpoint: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A pretrained model from a hub id, a local directory or a .gguf file (dequantised to float32).
+    """A pretrained model from a hub id, a local directory or a .gguf file, in float32.
 
     Code that comes with a checkpoint is never run: an architecture that
     transformers knows is loaded as transformers' own class.

@@ -3,21 +3,37 @@
 import math
 from dataclasses import dataclass
 
-from r1.planning.hardware import MBU, MFU, Device
+from r1.planning.hardware import MBU, MFU, PER_NODE, Device
 from r1.planning.shapes import Shape
 
 _SEGMENTS = 64
 """Into how many stretches of equally many steps a decoding is cut for the sum."""
 
 
-def flops(parameters: float, forward: float, trained: float) -> float:
+def flops(parameters: float, forward: float, trained: float, per_trained: int = 6) -> float:
     """2 per parameter and token forward, 6 forward and backward (arXiv 2001.08361), as r1/training/common.py counts."""
-    return parameters * (2 * forward + 6 * trained)
+    return parameters * (2 * forward + per_trained * trained)
 
 
 def compute_seconds(operations: float, device: Device, devices: int) -> float:
     """Of training and of scoring, which are bound by arithmetic."""
     return operations / (device.flops * MFU * devices)
+
+
+def gather_seconds(
+    parameters: float, micro_batches: float, number: int, scorings: float, device: Device, devices: int
+) -> float:
+    """What ZeRO-3 and FSDP2 send (arXiv 1910.02054, section 7.2): weights twice a micro-batch, gradients once.
+
+    Args:
+        parameters: cut over the devices.
+        micro_batches: of one device.
+        number: bytes that a gathered weight has; a gradient has 4.
+        scorings: forward passes without a backward one, for each that has one.
+        device, devices: overlapped with arithmetic, so that the longer of both counts.
+    """
+    sent = parameters * micro_batches * ((2 + scorings) * number + 4)
+    return sent / (device.link if devices <= PER_NODE else device.network)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ class Device:
         flops: dense peak, FLOP/s; bfloat16 on a GPU, float32 on the CPU.
         memory: bytes.
         bandwidth: bytes per second between memory and compute.
+        link, network: bytes per second and device, one way, within a node and between nodes.
         dollars: per hour.
         source: where these figures come from.
     """
@@ -22,6 +23,8 @@ class Device:
     flops: float
     memory: float
     bandwidth: float
+    link: float
+    network: float
     dollars: float
     source: str
 
@@ -33,15 +36,26 @@ class Device:
 
 DEVICES: dict[DeviceName, Device] = {
     "h800": Device(
-        "H800 80GB", 989e12, 80e9, 3.35e12, 2.00, "H100's compute and memory; $2/h: arXiv 2412.19437, table 1"
+        *("H800 80GB", 989e12, 80e9, 3.35e12, 200e9, 50e9, 2.00),
+        "H100's compute and memory, NVLink of 400 GB/s both ways; $2/h: arXiv 2412.19437, table 1",
     ),
     "h100": Device(
-        "H100 SXM 80GB", 989e12, 80e9, 3.35e12, 3.78, "NVIDIA data sheet; Lambda on demand, May 2026 (techbytes.app)"
+        *("H100 SXM 80GB", 989e12, 80e9, 3.35e12, 450e9, 50e9, 3.78),
+        "NVIDIA data sheets of it and of DGX H100; Lambda on demand, May 2026 (techbytes.app)",
     ),
-    "a100": Device("A100 SXM 80GB", 312e12, 80e9, 2.039e12, 2.50, "NVIDIA data sheet; Modal, May 2026 (techbytes.app)"),
+    "a100": Device(
+        *("A100 SXM 80GB", 312e12, 80e9, 2.039e12, 300e9, 25e9, 2.50),
+        "NVIDIA data sheets of it and of DGX A100; Modal, May 2026 (techbytes.app)",
+    ),
     # 8 floats, 2 units, multiply and add, about 3 GHz; 70e9 of it measured with matrices of the miniature's size.
-    "cpu": Device("2 AMD AVX2 cores", 2 * 32 * 3e9, 24 * 2**30, 20e9, 0.0, "peak of AVX2 at 3 GHz; bandwidth assumed"),
+    "cpu": Device(
+        *("2 AMD AVX2 cores", 2 * 32 * 3e9, 24 * 2**30, 20e9, 10e9, 1e9, 0.0),
+        "peak of AVX2 at 3 GHz; bandwidths assumed",
+    ),
 }
+
+PER_NODE = 8
+"""Devices that are linked; further ones talk over the network."""
 
 MFU = 0.38
 """Share of the peak that training reaches: Llama 3's lowest published, 38 to 43 % (arXiv 2407.21783, table 4)."""

@@ -3,17 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from r1.planning.compute import Replica, compute_seconds, flops
+from r1.config import TrainingOptions
+from r1.planning.compute import Replica, compute_seconds, flops, gather_seconds
 from r1.planning.hardware import Device
 from r1.planning.memory import (
+    BFLOAT16,
+    FLOAT32,
     FREE,
-    PRECISIONS,
     Memory,
     ParallelismName,
-    Precision,
-    PrecisionName,
     cache_bytes,
+    compute_bytes,
     training_memory,
+    with_judges,
 )
 from r1.planning.recipe import Decoding, Stage
 
@@ -25,17 +27,16 @@ class Cluster:
     device: Device
     devices: int
     parallelism: ParallelismName
-    precision: PrecisionName
 
     @property
-    def bytes(self) -> Precision:
-        """Of each number."""
-        return PRECISIONS[self.precision]
+    def sampling_bytes(self) -> int:
+        """Per number of weights that only answer, as r1/models/loading.py's sampling_dtype."""
+        return FLOAT32 if self.device.is_cpu else BFLOAT16
 
     @property
     def shards(self) -> int:
         """Devices that share one copy of what training keeps."""
-        return self.devices if self.parallelism == "zero3" else 1
+        return 1 if self.parallelism == "ddp" else self.devices
 
     @property
     def usable(self) -> float:
@@ -71,15 +72,19 @@ def plan(stages: Iterable[Stage], cluster: Cluster) -> list[Cost]:
 
 def _cost(stage: Stage, cluster: Cluster) -> Cost:
     memory = _memory(stage, cluster)
-    active = stage.shape.active_parameters
-    seconds = compute_seconds(flops(active, stage.scored, stage.trained), cluster.device, cluster.devices)
+    active, options = stage.shape.active_parameters, stage.training.options if stage.training else None
+    per_trained = 6 if options is None or options.lora is None else 4
+    # Computing activations anew is another forward pass, which is no use and so no part of what metrics count.
+    again = stage.trained if options is not None and options.gradient_checkpointing else 0.0
+    operations = flops(active, stage.scored + again, stage.trained, per_trained)
+    seconds = max(compute_seconds(operations, cluster.device, cluster.devices), _gather_seconds(stage, cluster))
     seconds += sum(_decode_seconds(stage, decoding, cluster) for decoding in stage.decodings)
     hours = seconds * cluster.devices / 3600
     return Cost(
         name=stage.name,
         generated=sum(decoding.tokens for decoding in stage.decodings),
         trained=stage.trained,
-        flops=flops(active, stage.forward, stage.trained),
+        flops=flops(active, stage.forward, stage.trained, per_trained),
         memory=memory,
         hours=hours,
         dollars=hours * cluster.device.dollars,
@@ -87,32 +92,52 @@ def _cost(stage: Stage, cluster: Cluster) -> Cost:
     )
 
 
+def _gather_seconds(stage: Stage, cluster: Cluster) -> float:
+    if stage.training is None or cluster.shards == 1 or not stage.trained:
+        return 0.0
+    work = stage.training
+    micro_batches = work.examples / (work.sequences * cluster.devices)
+    scorings = stage.scored / stage.trained
+    number = compute_bytes(work.options)
+    return gather_seconds(stage.shape.parameters, micro_batches, number, scorings, cluster.device, cluster.devices)
+
+
 def _memory(stage: Stage, cluster: Cluster) -> Memory:
-    shape, sizes = stage.shape, cluster.bytes
+    shape = stage.shape
     if stage.training is None:
-        memory = Memory(weights=shape.parameters * sizes.weights)
+        memory = Memory(weights=shape.parameters * cluster.sampling_bytes)
     else:
         work = stage.training
         memory = training_memory(
             shape,
-            sizes,
+            work.options,
             cluster.shards,
             work.sequences,
             work.length,
-            checkpointing=work.checkpointing,
+            accumulates=work.batch > work.sequences * cluster.devices,
+            on_cpu=cluster.device.is_cpu,
             fused_head=work.fused_head,
             critics=work.critics,
-            frozen=work.frozen,
+            references=work.references,
         )
+        memory = with_judges(memory, work.judges, cluster.sampling_bytes)
     for decoding in stage.decodings[:1]:
         if decoding.engine is None:
             held = -(-decoding.sequences // cluster.devices)
-            memory = replace(memory, cache=cache_bytes(shape, sizes, held, decoding.prompt + decoding.limit))
+            number = _numbers(stage, decoding, cluster)
+            memory = replace(memory, cache=cache_bytes(shape, number, held, decoding.prompt + decoding.limit))
         else:
             engine = _engine_bytes(stage, decoding, cluster)
             weights = 0.0 if stage.training is None else memory.weights  # vLLM has them itself
             memory = replace(memory, engine=engine, weights=weights)
     return memory
+
+
+def _numbers(stage: Stage, decoding: Decoding, cluster: Cluster) -> int:
+    """Bytes of a weight, and of a number in the cache, while it samples."""
+    if decoding.engine is not None:  # `auto` takes the artifact's own type, which is float32
+        return FLOAT32 if decoding.engine.dtype in ("float32", "auto") else BFLOAT16
+    return cluster.sampling_bytes if stage.training is None else compute_bytes(stage.training.options)
 
 
 def _engine_bytes(stage: Stage, decoding: Decoding, cluster: Cluster) -> float:
@@ -125,7 +150,7 @@ def _engine_bytes(stage: Stage, decoding: Decoding, cluster: Cluster) -> float:
 
 def _engine_weights(stage: Stage, decoding: Decoding, cluster: Cluster) -> float:
     parallel = decoding.engine.tensor_parallel_size if decoding.engine else 1
-    return stage.shape.parameters * cluster.bytes.weights / parallel
+    return float(stage.shape.parameters * _numbers(stage, decoding, cluster)) / parallel
 
 
 def _cache_room(stage: Stage, decoding: Decoding, cluster: Cluster) -> float:
@@ -135,15 +160,25 @@ def _cache_room(stage: Stage, decoding: Decoding, cluster: Cluster) -> float:
     return room * decoding.engine.tensor_parallel_size
 
 
+def _replicas(stage: Stage, decoding: Decoding, cluster: Cluster) -> int:
+    """Engines side by side: one on each process that trains, or as many as a sampling stage starts.
+
+    The other devices wait for it, and are paid for.
+    """
+    parallel = decoding.engine.tensor_parallel_size if decoding.engine else 1
+    most = max(1, cluster.devices // parallel)
+    return most if stage.training is not None else min(most, getattr(decoding.engine, "replicas", 1))
+
+
 def _decode_seconds(stage: Stage, decoding: Decoding, cluster: Cluster) -> float:
     """Replicas side by side; where vLLM's cache is too small for all sequences they come in turns."""
     per_replica = decoding.engine.tensor_parallel_size if decoding.engine else 1
-    replicas = max(1, cluster.devices // per_replica)
-    sizes = cluster.bytes
-    replica = Replica(stage.shape, cluster.device, per_replica, sizes.weights, sizes.numbers)
+    replicas = _replicas(stage, decoding, cluster)
+    number = _numbers(stage, decoding, cluster)
+    replica = Replica(stage.shape, cluster.device, per_replica, number, number)
     sequences, turns = decoding.sequences / replicas, decoding.rounds
     if decoding.engine is not None:
-        each = cache_bytes(stage.shape, sizes, 1, decoding.prompt + decoding.mean)
+        each = cache_bytes(stage.shape, number, 1, decoding.prompt + decoding.mean)
         fitting = max(1.0, _cache_room(stage, decoding, cluster) // each)
         if sequences > fitting:
             sequences, turns = fitting, turns * sequences / fitting
@@ -157,13 +192,13 @@ def _lacks(stage: Stage, memory: Memory, cluster: Cluster) -> str:
     """Why a stage cannot run, in words that say what to change."""
     gigabytes = f"{memory.total / 1e9:.1f} of {cluster.usable / 1e9:.1f} GB usable"
     if memory.total > cluster.usable:
-        return f"{gigabytes}; the most by {_largest(memory)}"
+        return f"{gigabytes}; the most by {_largest(memory)}: {_remedy(stage, memory, cluster)}"
     for decoding in stage.decodings:
         if decoding.engine is None:
             continue
         if decoding.engine.tensor_parallel_size > cluster.devices:
             return f"tensor_parallel_size {decoding.engine.tensor_parallel_size} needs as many devices"
-        longest = cache_bytes(stage.shape, cluster.bytes, 1, decoding.prompt + decoding.limit)
+        longest = cache_bytes(stage.shape, _numbers(stage, decoding, cluster), 1, decoding.prompt + decoding.limit)
         room = _cache_room(stage, decoding, cluster)
         if room < longest:
             return (
@@ -173,7 +208,40 @@ def _lacks(stage: Stage, memory: Memory, cluster: Cluster) -> str:
     return ""
 
 
+def _remedy(stage: Stage, memory: Memory, cluster: Cluster) -> str:
+    """The first of the usual ways out that suffices: settings, then twice as many devices until it fits."""
+    if stage.training is None:
+        return "raise tensor_parallel_size, or take devices with more memory"
+    work = stage.training
+    ways: list[tuple[str, Stage, Cluster]] = []
+    options = work.options
+    if not options.gradient_checkpointing:
+        options = options.model_copy(update={"gradient_checkpointing": True})
+        ways.append(("training.gradient_checkpointing=true", _with(stage, options, work.sequences), cluster))
+    if work.sequences > 1:
+        ways.append(("a micro_batch_size of 1", _with(stage, options, 1), cluster))
+    devices = 2
+    while devices <= 4096:
+        many = replace(cluster, devices=max(devices, cluster.devices), parallelism="fsdp2")
+        ways.append((f"{many.devices} devices under fsdp2", _with(stage, options, 1), many))
+        devices *= 2
+    for way, changed, on in ways:
+        if _memory(changed, on).total <= on.usable:
+            return f"{way} would fit"
+    return (
+        "nothing of checkpointing, smaller micro-batches and more devices would do; a smaller model, or less for vLLM"
+    )
+
+
+def _with(stage: Stage, options: TrainingOptions, sequences: int) -> Stage:
+    assert stage.training is not None
+    return replace(stage, training=replace(stage.training, options=options, sequences=sequences))
+
+
 def _largest(memory: Memory) -> str:
-    parts = ("weights", "gradients", "optimizer", "frozen", "activations", "logits", "cache", "engine")
+    parts = (
+        *("weights", "gradients", "optimizer", "frozen", "copies"),
+        *("activations", "working", "logits", "cache", "engine"),
+    )
     name = max(parts, key=lambda part: float(getattr(memory, part)))
     return f"{name} ({getattr(memory, name) / 1e9:.1f} GB)"

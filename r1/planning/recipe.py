@@ -21,6 +21,7 @@ from r1.config import (
     Rollout,
     Sampling,
     SftStage,
+    TrainingOptions,
     VllmEngine,
 )
 from r1.errors import ConfigurationError
@@ -42,17 +43,24 @@ class Training:
     Attributes:
         tokens: trained, of one model.
         sequences, length: of a micro-batch.
-        checkpointing, fused_head: as TRL's trainers do by default, and transformers' plain one does not.
-        critics, frozen: further models of the same size that learn, or do not.
+        batch: sequences of an optimizer step, over all devices.
+        examples: sequences of the whole run.
+        options: how it computes.
+        fused_head: as TRL's trainers have it, and transformers' plain one does not.
+        critics, references: further models of the same size that learn, or do not.
+        judges: weights of reward models, all together.
     """
 
     tokens: float
     sequences: int
     length: int
-    checkpointing: bool = True
+    batch: int
+    examples: float
+    options: TrainingOptions
     fused_head: bool = True
     critics: int = 0
-    frozen: int = 0
+    references: int = 0
+    judges: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,9 @@ class Recipe:
         cold = config.cold_start_data
         cold_examples = min(cold.max_examples, self.problems("cold_start"))
         rejected = self.problems("rejection")
-        judges = 2 if "preference_reward" in config.final_rl.rewards else 0
+        judges = 2 * self.shapes[config.reward_model.base].parameters
+        if "preference_reward" not in config.final_rl.rewards:
+            judges = 0
         return [
             *(self._base(name) for name in get_args(BaseName) if getattr(config, name).checkpoint is None),
             self._rl("zero", "base", config.zero),
@@ -172,24 +182,34 @@ class Recipe:
     def _base(self, name: str) -> Stage:
         settings = getattr(self.config, name).pretraining
         tokens = settings.max_steps * settings.batch_size * settings.max_length
+        options = self.config.training.model_copy(update={"lora": None})
         training = Training(
-            tokens, settings.micro_batch_size, settings.max_length, checkpointing=False, fused_head=False
+            tokens=tokens,
+            sequences=settings.micro_batch_size,
+            length=settings.max_length,
+            batch=settings.batch_size,
+            examples=settings.max_steps * settings.batch_size,
+            options=options,
+            fused_head=False,
         )
         return Stage(name, self.shapes[name], training)
 
     def _sft(self, name: str, base: str, settings: SftStage, examples: int, response: int) -> Stage:
         """An example is a prompt and a response of the sampling that made it, cut at the stage's length."""
         tokens = min(settings.max_length, self._prompt(base) + self.fill * response)
-        training = Training(settings.epochs * examples * tokens, settings.micro_batch_size, settings.max_length)
+        trained = settings.epochs * examples * tokens
+        sizes = settings.micro_batch_size, settings.max_length, settings.batch_size
+        training = Training(trained, *sizes, settings.epochs * examples, self.config.training)
         return Stage(name, self.shapes[base], training)
 
     def _reward_models(self) -> Stage:
         """Both models; a pair is two conversations of a prompt and a reply as long."""
         settings = self.config.reward_model
-        tokens = min(settings.max_length, 2 * self._prompt("base"))
+        tokens = min(settings.max_length, 2 * self._prompt(settings.base))
         trained = settings.epochs * self._general("preference") * 2 * tokens
-        training = Training(trained, 2 * settings.micro_batch_size, settings.max_length)
-        return Stage("reward_models", self.shapes["base"], training)
+        sizes = 2 * settings.micro_batch_size, settings.max_length, 2 * settings.batch_size
+        training = Training(trained, *sizes, trained / tokens, self.config.training)
+        return Stage("reward_models", self.shapes[settings.base], training)
 
     def _sampling(self, name: str, base: str, engine: Engine, sampling: Sampling, problems: int) -> Stage:
         decoding = self._decoding(base, engine, problems * sampling.num_samples, sampling.max_new_tokens)
@@ -212,7 +232,7 @@ class Recipe:
         batch = min(sequences, getattr(engine, "batch_size", sequences))
         return Decoding(sequences / max(1, batch), batch, self._prompt(base), mean, limit, None)
 
-    def _rl(self, name: str, base: str, stage: RlStage, judges: int = 0) -> Stage:
+    def _rl(self, name: str, base: str, stage: RlStage, judges: float = 0) -> Stage:
         """As r1/training/rl.py: whole generation rounds, each scored by the reference or the start, and trained on."""
         algorithm, difficulty, prompt = self.config.rl.algorithm, self.config.rl.difficulty, self._prompt(base)
         rounds = -(-stage.max_steps // (algorithm.mini_batches * algorithm.num_iterations))
@@ -229,8 +249,12 @@ class Recipe:
             tokens=sampled * algorithm.num_iterations,
             sequences=stage.micro_batch_size,
             length=int(prompt) + stage.max_completion_length,
+            batch=stage.batch_size,
+            examples=rounds * sequences * algorithm.num_iterations,
+            options=self.config.training,
             critics=critics,
-            frozen=1 + judges,  # reference, or the start that the KL is measured to
+            references=1,  # or the start that the KL is measured to
+            judges=judges,
         )
         chosen: tuple[Decoding, ...] = ()
         if isinstance(difficulty, ByPassRate):
@@ -271,10 +295,12 @@ _HUB_ROWS = {
 
 
 def _count(key: str, data: Published, splits: Mapping[Any, int | Literal["all"]], split: str) -> int:
-    """Rows that a split asks for; of `all`, those in the files, which is more than a shared data set gives it."""
+    """Rows that a split asks for; splits of a data set that all ask for `all` get an even share of its files' rows."""
     wanted = splits.get(split, 0)
-    if wanted != "all":
-        return wanted
+    return wanted if wanted != "all" else _all_rows(key, data, split) // list(splits.values()).count("all")
+
+
+def _all_rows(key: str, data: Published, split: str) -> int:
     files = data.data_files or ()
     if len(files) and (data.path, files[0]) in _HUB_ROWS:
         return _HUB_ROWS[data.path, files[0]]

@@ -2,22 +2,31 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast, get_args
 
 from rich import box
 from rich.table import Table
 
-from r1.config import Config
+from r1.config import Config, TrainingOptions
 from r1.errors import UserError
 from r1.planning.hardware import DEVICES, MBU, MFU, DeviceName
-from r1.planning.memory import FREE, ParallelismName, PrecisionName
+from r1.planning.measured import RATE, RATE_SOURCE, timings
+from r1.planning.memory import FREE, ParallelismName
 from r1.planning.plan import Cluster, Cost, plan
-from r1.planning.published import checks
+from r1.planning.published import MISSES, checks
 from r1.planning.recipe import Recipe
 from r1.reporting.inspect import SafeConsole
 
 _MEMORY = {
-    **{part: part for part in ("weights", "gradients", "optimizer", "frozen")},
-    **{"activations": "activ.", "logits": "logits", "cache": "cache", "engine": "engine", "total": "total"},
+    **{"weights": "weights", "gradients": "grad.", "optimizer": "optim.", "frozen": "frozen", "copies": "copies"},
+    **{
+        "activations": "activ.",
+        "working": "work",
+        "logits": "logits",
+        "cache": "cache",
+        "engine": "engine",
+        "total": "total",
+    },
 }
 """Parts of the memory, and their columns."""
 
@@ -29,9 +38,8 @@ class DoesNotFit(UserError):
 def show_plan(
     overrides: list[str],
     device: DeviceName,
-    devices: int,
-    parallelism: ParallelismName,
-    precision: PrecisionName | None,
+    devices: int | None,
+    parallelism: ParallelismName | None,
     fill: float,
     prompt_tokens: int,
     force: bool,
@@ -40,8 +48,8 @@ def show_plan(
 
     Args:
         overrides: Hydra's, as `dvc exp run -S` takes them.
-        device, devices, parallelism: what it is to run on.
-        precision: of training; None is what r1/models/loading.py takes on such a device.
+        device: what it is to run on.
+        devices, parallelism: how many, and how training is spread over them; None is what the launcher says.
         fill: mean response as a share of its limit.
         prompt_tokens: mean length of a prompt.
         force: do not refuse what does not fit.
@@ -49,13 +57,13 @@ def show_plan(
     Raises:
         DoesNotFit: naming each stage, what it needs and what there is.
     """
-    chosen = DEVICES[device]
-    default: PrecisionName = "fp32" if chosen.is_cpu else "bf16"
-    cluster = Cluster(chosen, devices, parallelism, precision or default)
-    costs = plan(Recipe(compose(overrides), fill, prompt_tokens).stages(), cluster)
+    chosen, config = DEVICES[device], compose(overrides)
+    launched, spread = launched_on(config)
+    cluster = Cluster(chosen, devices or launched, parallelism or spread)
+    costs = plan(Recipe(config, fill, prompt_tokens).stages(), cluster)
     console = SafeConsole()
     console.print(_cost_table(costs, cluster))
-    console.print(_memory_table(costs, cluster))
+    console.print(_memory_table(costs, cluster, config.training))
     console.print(
         f"Assumed: mean responses {fill:.0%} of their limit, prompts of {prompt_tokens} tokens (or an eighth of a "
         f"context made here), training at {MFU:.0%} of the peak, decoding at {MBU:.0%} of the bandwidth, lengths "
@@ -67,14 +75,41 @@ def show_plan(
 
 
 def show_checks() -> None:
-    """Print the planner's errors against what is published."""
+    """Print the planner's errors against what is published, and against what the miniature's committed run measured."""
     table = Table(title="The planner against published figures", box=box.SIMPLE)
     for column in ("what", "unit", "published", "planned", "error", "assumed beside", "source"):
         table.add_column(column, justify="right" if column in ("published", "planned", "error") else "left")
     for check in checks():
         numbers = f"{check.published:,.4g}", f"{check.planned:,.4g}", f"{check.error:+.1%}"
         table.add_row(check.name, check.unit, *numbers, check.assumed, check.source)
-    SafeConsole().print(table)
+    console = SafeConsole()
+    console.print(table)
+    for name, reason in MISSES.items():
+        console.print(f"{name}: {reason}")
+    console.print(_timing_table())
+    console.print("Memory against measured peaks: bench/results/memory.md.")
+
+
+def _timing_table() -> Table:
+    title = f"seconds of the miniature's committed run, at {RATE / 1e9:.0f} GFLOP/s ({RATE_SOURCE})"
+    table = Table(title=title, box=box.SIMPLE)
+    for column in ("stage", "phase", "measured", "planned", "ratio"):
+        table.add_column(column, justify="right" if column in ("measured", "planned", "ratio") else "left")
+    for timing in timings(Path.cwd()):
+        style = "" if 0.5 < timing.ratio < 2 else "red"
+        numbers = f"{timing.measured:.1f}", f"{timing.planned:.1f}", f"{timing.ratio:.2f}"
+        table.add_row(timing.stage, timing.phase, *numbers, style=style)
+    return table
+
+
+def launched_on(config: Config) -> tuple[int, ParallelismName]:
+    """Devices and how training is spread over them, as the launcher of the configuration has it."""
+    launcher = getattr(config, "launcher", None)
+    processes = (
+        getattr(launcher, "processes", 1) * getattr(launcher, "nodes", 1) * getattr(launcher, "gpus_per_node", 1)
+    )
+    name = getattr(launcher, "parallelism", getattr(launcher, "name", "ddp"))
+    return processes, cast(ParallelismName, name) if name in get_args(ParallelismName) else "ddp"
 
 
 def compose(overrides: list[str]) -> Config:
@@ -106,9 +141,11 @@ def _cost_table(costs: Sequence[Cost], cluster: Cluster) -> Table:
     return table
 
 
-def _memory_table(costs: Sequence[Cost], cluster: Cluster) -> Table:
+def _memory_table(costs: Sequence[Cost], cluster: Cluster, options: TrainingOptions) -> Table:
     """Bytes on each device, and what does not fit."""
-    title = f"bytes on each device, {cluster.parallelism}, {cluster.precision}; {_short(cluster.usable)} can be used"
+    chosen = [cluster.parallelism, "float32" if options.mixed_precision == "none" else "bf16 on float32 weights"]
+    chosen += ["checkpointing"] * options.gradient_checkpointing + ["LoRA"] * (options.lora is not None)
+    title = f"bytes on each device, {', '.join(chosen)}; {_short(cluster.usable)} can be used"
     table = Table(title=title, box=box.SIMPLE, padding=0, collapse_padding=True)
     table.add_column("stage ")
     for column in _MEMORY.values():

@@ -8,7 +8,7 @@ import torch
 from transformers import GenerationConfig
 
 from r1.config import Sampling, TransformersEngine
-from r1.models.loading import context_length, load_model, load_tokenizer, prompt_ids
+from r1.models.loading import context_length, load_model, load_tokenizer, prompt_ids, sampling_dtype
 from r1.progress import track
 from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, pieces
 
@@ -21,7 +21,7 @@ class TransformersSampler(Sampler):
     def __init__(self, model: Path, engine: TransformersEngine) -> None:
         self.source = f"transformers:{model}"
         self.tokenizer = load_tokenizer(model)
-        self.model = load_model(model).eval()
+        self.model = load_model(model, sampling_dtype()).eval()
         self.model.generation_config = GenerationConfig()  # what is drawn comes from our configuration alone
         if torch.cuda.is_available():
             self.model.to("cuda")

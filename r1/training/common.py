@@ -10,18 +10,21 @@ import torch
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from r1.artifacts import write_text
-from r1.config import Optimization
+from r1.config import Optimization, TrainingOptions
+from r1.training.options import PLAIN
 
 # What the curves keep of a trainer's log; times are left out, so that equal runs log equal files.
 _TIMES = ("runtime", "per_second", "flos", "step_time", "epoch", "num_input_tokens_seen")
 
 
-def device_arguments(seed: int) -> dict[str, Any]:
-    """Trainer arguments that follow from the machine and from how we log."""
+def device_arguments(seed: int, options: TrainingOptions = PLAIN) -> dict[str, Any]:
+    """Trainer arguments that follow from the machine, from how training computes and from how we log."""
     cuda = torch.cuda.is_available()
     return {
         "use_cpu": not cuda,
-        "bf16": cuda,
+        "bf16": options.mixed_precision == "bf16",
+        "gradient_checkpointing": options.gradient_checkpointing,
+        "use_liger_kernel": options.liger,
         "seed": seed,
         "data_seed": seed,
         "report_to": "none",
@@ -32,10 +35,10 @@ def device_arguments(seed: int) -> dict[str, Any]:
     }
 
 
-def common_arguments(settings: Optimization, seed: int) -> dict[str, Any]:
+def common_arguments(settings: Optimization, seed: int, options: TrainingOptions) -> dict[str, Any]:
     """Trainer arguments of supervised training: AdamW, warm-up, cosine decay to a floor."""
     return {
-        **device_arguments(seed),
+        **device_arguments(seed, options),
         "learning_rate": settings.learning_rate,
         "lr_scheduler_type": "cosine_with_min_lr",
         "lr_scheduler_kwargs": {"min_lr_rate": settings.min_learning_rate_ratio},
@@ -184,6 +187,10 @@ class Recorder(TrainerCallback):
         }
 
 
-def flops(model: PreTrainedModel, forward_tokens: int, trained_tokens: int) -> float:
-    """Floating-point operations: 2 per parameter and token forward, 6 forward and backward (arXiv 2001.08361)."""
-    return float(model.num_parameters()) * (2 * forward_tokens + 6 * trained_tokens)
+def flops(model: PreTrainedModel, forward_tokens: int, trained_tokens: int, options: TrainingOptions) -> float:
+    """Floating-point operations: 2 per parameter and token forward, 6 forward and backward (arXiv 2001.08361).
+
+    With adapters 4, since no gradient of the weights themselves is computed.
+    """
+    trained = 6 if options.lora is None else 4
+    return float(model.num_parameters()) * (2 * forward_tokens + trained * trained_tokens)

@@ -8,9 +8,10 @@ import torch
 from torch.utils.data import TensorDataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments
 
-from r1.config import Pretraining
+from r1.config import Pretraining, TrainingOptions
 from r1.training.checkpoints import Checkpointed, checkpoint_arguments, train
 from r1.training.common import Recorder, common_arguments, flops
+from r1.training.options import PLAIN, require
 
 
 class PretrainTrainer(Checkpointed, Trainer):
@@ -56,6 +57,7 @@ def pretrain(
     seed: int,
     log_file: Path,
     checkpoints: Path,
+    options: TrainingOptions = PLAIN,
 ) -> dict[str, float]:
     """Train the model in place; batch_size counts blocks of max_length tokens.
 
@@ -67,6 +69,7 @@ def pretrain(
         seed: of the order of documents.
         log_file: where the learning curve goes, CSV.
         checkpoints: folder of this run's checkpoints; if it has one, the run goes on from there.
+        options: how training computes; adapters have nothing to adapt here and are left out.
 
     Returns:
         Metrics: loss (nats per token), tokens per second and the like.
@@ -74,6 +77,9 @@ def pretrain(
     Raises:
         Stopped: if the loss is not finite.
     """
+    options = options.model_copy(update={"lora": None})
+    require(options)
+    model.set_attn_implementation(options.attention)
     blocks = pack(texts, tokenizer, settings.max_length, settings.max_steps * settings.batch_size, seed)
     record = Recorder(log_file)
     train(
@@ -81,7 +87,7 @@ def pretrain(
             model=model,
             args=TrainingArguments(
                 max_steps=settings.max_steps,
-                **common_arguments(settings, seed),
+                **common_arguments(settings, seed, options),
                 **checkpoint_arguments(checkpoints, settings.checkpoint_steps),
             ),
             train_dataset=TensorDataset(blocks),
@@ -90,4 +96,4 @@ def pretrain(
         )
     )
     tokens = blocks.numel()
-    return {**record.summary(tokens), "flops": flops(model, forward_tokens=0, trained_tokens=tokens)}
+    return {**record.summary(tokens), "flops": flops(model, 0, tokens, options)}

@@ -21,9 +21,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import GRPOConfig, RLOOConfig
 
 from r1.artifacts import write_text
-from r1.config import Algorithm, GroupRelative, LeaveOneOut, Ppo, Rl, RlStage, Rollout, VllmEngine
+from r1.config import Algorithm, GroupRelative, LeaveOneOut, Ppo, Rl, RlStage, Rollout, TrainingOptions, VllmEngine
 from r1.data import read_rows
-from r1.models.loading import load_critic, load_model, load_tokenizer, save
+from r1.models.loading import load_critic, load_tokenizer, save
 from r1.rewards import build_rewards
 from r1.rewards.common import RewardFunction
 from r1.sampling.vllm_engine import set_environment
@@ -31,6 +31,7 @@ from r1.stage import Run
 from r1.training.checkpoints import checkpoint_arguments, train
 from r1.training.common import Recorder, device_arguments, flops
 from r1.training.difficulty import choose
+from r1.training.options import PLAIN, adapters, load_policy, merged, require
 from r1.training.schedule import in_order
 
 PROMPTS = "data/prompts/rl.parquet"
@@ -55,6 +56,7 @@ def train_rl(
     seed: int,
     log_file: Path,
     checkpoints: Path,
+    options: TrainingOptions = PLAIN,
 ) -> RlResult:
     """Train a policy with the algorithm of the configuration.
 
@@ -68,17 +70,22 @@ def train_rl(
         seed: of sampling.
         log_file: where the learning curve goes, CSV; the time of each phase goes to throughput/ beside it.
         checkpoints: folder of this run's checkpoints; if it has one, the run goes on from there.
+        options: how training computes.
 
     Raises:
+        CannotTrain: if this machine lacks an option.
         Stopped: if the loss is not finite, or for `rl.patience` steps the KL is too large, the entropy too
             small, or the rewards give no signal.
     """
+    require(options)
     tokenizer, algorithm = load_tokenizer(policy), rl.algorithm
     functions, weights = rewards
     arguments = {
-        **device_arguments(seed),
+        **device_arguments(seed, options),
         **_rollout_arguments(rl.rollout),
         **_algorithm_arguments(algorithm, stage),
+        # With adapters the reference is the policy without them, which cannot be replaced.
+        **({"sync_ref_model": False} if options.lora else {}),
         "reward_weights": weights,
         **checkpoint_arguments(checkpoints, _whole_rounds(rl.checkpoint_steps, algorithm)),
     }
@@ -93,7 +100,7 @@ def train_rl(
 
     record = Recorder(log_file, rollout_budget(stage, algorithm), _whole_rounds(1, algorithm))
     trainer: Any = TRAINERS[type(algorithm)](
-        model=load_model(policy),
+        model=load_policy(policy, options),
         reward_funcs=functions,
         args=(RLOOConfig if isinstance(algorithm, LeaveOneOut) else GRPOConfig)(**arguments),
         train_dataset=Dataset.from_list(prompts),
@@ -101,10 +108,11 @@ def train_rl(
         record=record,
         rl=rl,
         algorithm=algorithm,
-        start=load_model(policy) if algorithm.beta == 0 else None,
-        **({"critic": load_critic(policy)} if isinstance(algorithm, Ppo) else {}),
+        start=load_policy(policy, options) if algorithm.beta == 0 and options.lora is None else None,
+        peft_config=adapters(options),
+        **({"critic": load_critic(policy, options.attention)} if isinstance(algorithm, Ppo) else {}),
     )
-    model = train(trainer)
+    model = merged(train(trainer))
     write_text(log_file.parent / "throughput" / log_file.name, pd.DataFrame(record.phases).to_csv(index=False))
     tokens = int(trainer.state.num_input_tokens_seen)
     return RlResult(
@@ -116,7 +124,7 @@ def train_rl(
             "algorithm": algorithm.name,
             "rollouts": record.rollouts,
             "reward": record.tail_mean("reward"),
-            "flops": _flops(model, tokens, sum(row["train_tokens"] for row in record.phases), algorithm),
+            "flops": _flops(model, tokens, sum(row["train_tokens"] for row in record.phases), algorithm, options),
             "phases": record.phase_summary(),
         },
     )
@@ -166,7 +174,9 @@ def rollout_budget(stage: RlStage, algorithm: Algorithm) -> int:
     return rounds * algorithm.mini_batches * stage.batch_size
 
 
-def _flops(model: PreTrainedModel, sampled: int, trained: float, algorithm: Algorithm) -> float:
+def _flops(
+    model: PreTrainedModel, sampled: int, trained: float, algorithm: Algorithm, options: TrainingOptions
+) -> float:
     """Of generation, log-probabilities of reference and sampling policy, and training.
 
     PPO's critic counts as a second policy.
@@ -176,11 +186,12 @@ def _flops(model: PreTrainedModel, sampled: int, trained: float, algorithm: Algo
         sampled: tokens of all rollouts with their prompts.
         trained: tokens that went through the loss.
         algorithm: says what is scored besides.
+        options: say whether all weights are trained.
     """
     rescored = algorithm.mini_batches * algorithm.num_iterations > 1 or not isinstance(algorithm, GroupRelative)
     forwards = 2 + rescored  # the KL to reference or start is always measured
     models = 2 if isinstance(algorithm, Ppo) else 1
-    return flops(model, forward_tokens=(forwards + models - 1) * sampled, trained_tokens=models * int(trained))
+    return flops(model, (forwards + models - 1) * sampled, models * int(trained), options)
 
 
 def _rollout_arguments(rollout: Rollout) -> dict[str, Any]:
@@ -227,15 +238,18 @@ def rule_based_rl(run: Run, policy: str, settings: RlStage) -> None:
     """RL on the RL prompts with rule rewards; writes data/models/<run.name>."""
     inputs = run.inputs(policy, PROMPTS)
     with run.checkpoints(inputs) as checkpoints:
-        result = train_on_rules(run.config.rl, Path(policy), settings, run.config.seed, run.curve, checkpoints)
+        rl, seed, options = run.config.rl, run.config.seed, run.config.training
+        result = train_on_rules(rl, Path(policy), settings, seed, run.curve, checkpoints, options)
         write_policy(run, f"data/models/{run.name}", result, inputs)
 
 
-def train_on_rules(rl: Rl, policy: Path, settings: RlStage, seed: int, log_file: Path, checkpoints: Path) -> RlResult:
+def train_on_rules(
+    rl: Rl, policy: Path, settings: RlStage, seed: int, log_file: Path, checkpoints: Path, options: TrainingOptions
+) -> RlResult:
     """Train a policy on the RL prompts alone, with rule rewards."""
     count = rollout_budget(settings, rl.algorithm) // settings.num_generations
     schedule = partial(in_order, count=count, climbing=rl.difficulty.name == "curriculum", seed=seed)
-    return train_on_prompts(rl, policy, settings, seed, log_file, checkpoints, schedule)
+    return train_on_prompts(rl, policy, settings, seed, log_file, checkpoints, options, schedule)
 
 
 def train_on_prompts(
@@ -245,19 +259,20 @@ def train_on_prompts(
     seed: int,
     log_file: Path,
     checkpoints: Path,
+    options: TrainingOptions,
     schedule: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
     **made: RewardFunction,
 ) -> RlResult:
     """Choose the RL prompts by difficulty and train a policy on them with the rewards of the stage and the algorithm.
 
     Args:
-        rl, policy, settings, seed, log_file, checkpoints: as in `train_rl`.
+        rl, policy, settings, seed, log_file, checkpoints, options: as in `train_rl`.
         schedule: lays out the chosen rows as the run's prompts.
         made: rewards that are no rules, by name.
     """
     rows, counts = choose(read_rows(PROMPTS), policy, rl.difficulty, settings, seed)
     weights = {**settings.rewards, **rl.algorithm.extra_rewards}
     rewards = build_rewards(weights, rl.reward_options, settings.max_completion_length, **made)
-    result = train_rl(policy, schedule(rows), settings, rl, rewards, seed, log_file, checkpoints)
+    result = train_rl(policy, schedule(rows), settings, rl, rewards, seed, log_file, checkpoints, options)
     result.metrics["prompts"] = counts
     return result

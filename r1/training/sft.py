@@ -7,14 +7,15 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 
-from r1.config import SftStage
+from r1.config import SftStage, TrainingOptions
 from r1.data import read_rows
 from r1.errors import UserError
 from r1.models.chat import TEMPLATES, as_messages, without_examples
-from r1.models.loading import load_model, load_tokenizer, save
+from r1.models.loading import load_tokenizer, save
 from r1.stage import Run
 from r1.training.checkpoints import Checkpointed, checkpoint_arguments, train
 from r1.training.common import Recorder, common_arguments, flops
+from r1.training.options import PLAIN, adapters, load_policy, merged, require
 
 
 class FinetuneTrainer(Checkpointed, SFTTrainer):  # type: ignore[misc]
@@ -22,7 +23,13 @@ class FinetuneTrainer(Checkpointed, SFTTrainer):  # type: ignore[misc]
 
 
 def finetune(
-    base: Path, examples: list[dict[str, str]], settings: SftStage, seed: int, log_file: Path, checkpoints: Path
+    base: Path,
+    examples: list[dict[str, str]],
+    settings: SftStage,
+    seed: int,
+    log_file: Path,
+    checkpoints: Path,
+    options: TrainingOptions = PLAIN,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, dict[str, float]]:
     """Fine-tune a base on examples with `prompt` and `completion`.
 
@@ -33,18 +40,20 @@ def finetune(
         seed: of the order of examples.
         log_file: where the learning curve goes, CSV.
         checkpoints: folder of this run's checkpoints; if it has one, the run goes on from there.
+        options: how training computes.
 
     Returns:
         Model, tokenizer (with the chat template of the settings) and metrics.
 
     Raises:
-        UserError: if there are no examples, or if all are cut off at max_length.
+        UserError: if there are no examples, all are cut off at max_length, or this machine lacks an option.
         Stopped: if the loss is not finite.
     """
     if not examples:
         raise UserError(
             "no examples to fine-tune on: the filters kept none; `python -m r1 inspect` of its source shows why"
         )
+    require(options)
     tokenizer = load_tokenizer(base)
     if settings.chat_template == "own":
         tokenizer.chat_template = without_examples(tokenizer.get_chat_template())
@@ -61,23 +70,24 @@ def finetune(
         ]
     )
     record = Recorder(log_file)
-    model = train(
+    trained = train(
         FinetuneTrainer(
-            model=load_model(base),
+            model=load_policy(base, options),
             args=SFTConfig(
                 num_train_epochs=settings.epochs,
                 max_length=settings.max_length,
                 completion_only_loss=True,
                 packing=False,
-                **common_arguments(settings, seed),
+                **common_arguments(settings, seed, options),
                 **checkpoint_arguments(checkpoints, settings.checkpoint_steps),
             ),
             train_dataset=dataset,
             processing_class=tokenizer,
+            peft_config=adapters(options),
             record=record,
         )
     )
-    tokens = int(record.rows[-1]["num_tokens"])
+    model, tokens = merged(trained), int(record.rows[-1]["num_tokens"])
     return (
         model,
         tokenizer,
@@ -85,7 +95,7 @@ def finetune(
             **record.summary(tokens),
             "examples": len(examples),
             "truncated_examples": truncated,
-            "flops": flops(model, 0, tokens),
+            "flops": flops(model, 0, tokens, options),
         },
     )
 
@@ -115,7 +125,8 @@ def supervised(run: Run, base: str, examples: str, settings: SftStage) -> None:
     inputs = run.inputs(base, examples)
     rows = read_rows(f"{examples}/examples.parquet")
     with run.checkpoints(inputs) as checkpoints:
-        model, tokenizer, metrics = finetune(Path(base), rows, settings, run.config.seed, run.curve, checkpoints)
+        seed, options = run.config.seed, run.config.training
+        model, tokenizer, metrics = finetune(Path(base), rows, settings, seed, run.curve, checkpoints, options)
         with run.artifact(f"data/models/{run.name}", inputs, counts={"examples": len(rows)}) as directory:
             save(model, tokenizer, directory)
         run.metrics(metrics)

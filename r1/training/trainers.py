@@ -48,7 +48,10 @@ class Watched(Checkpointed):
     _metrics: dict[str, dict[str, list[float]]]
 
     def __init__(self, *args: Any, algorithm: Algorithm, start: PreTrainedModel | None, **kwargs: Any) -> None:
-        """Args: the algorithm; for one without KL, the policy it starts from, to log the KL to it."""
+        """Args: the algorithm; for one without KL, the policy it starts from, to log the KL to it.
+
+        A policy that trains adapters is its own start, without them.
+        """
         super().__init__(*args, **kwargs)
         self.algorithm = algorithm
         self.start: Any = None
@@ -123,7 +126,10 @@ class Watched(Checkpointed):
         self._tokens["train"] += int(inputs["prompt_mask"].sum() + inputs["completion_mask"].sum())
         loss: Tensor = super()._compute_loss(model, inputs)  # type: ignore[misc]
         if self.start is not None:
-            self._log_kl_to_start(self._log_probabilities, inputs)
+            self._log_kl_to_start(self.start, self._log_probabilities, inputs)
+        elif self.args.beta == 0:
+            with self.accelerator.unwrap_model(self.model).disable_adapter():
+                self._log_kl_to_start(model, self._log_probabilities, inputs)
         return loss
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
@@ -132,12 +138,12 @@ class Watched(Checkpointed):
         return output
 
     @torch.no_grad()
-    def _log_kl_to_start(self, ours: Tensor, inputs: dict[str, Any]) -> None:
+    def _log_kl_to_start(self, start: Any, ours: Tensor, inputs: dict[str, Any]) -> None:
         """The k3 estimate that GRPO's loss would hold (paper equation 2), per token; logged as `kl`."""
         ids, attention = prompt_and_completion(inputs)
         mask = inputs["completion_mask"]
         with self._timed("score"):
-            starts = self._get_per_token_logps_and_entropies(self.start, ids, attention, mask.shape[1])[0]
+            starts = self._get_per_token_logps_and_entropies(start, ids, attention, mask.shape[1])[0]
         kl = torch.expm1(starts - ours) - (starts - ours)
         self._metrics["train"]["kl"].append(masked_mean(kl, mask))
 

@@ -8,12 +8,13 @@ from typing import Any, get_args
 import pandas as pd
 import pytest
 
-from r1.config import Algorithm, Rl
+from r1.config import Algorithm, Rl, TrainingOptions
 from r1.errors import UserError
 from r1.models.chat import as_messages
 from r1.training import difficulty
 from r1.training.difficulty import NothingLeft, choose, within
 from r1.training.guards import Stopped
+from r1.training.options import PLAIN
 from r1.training.rl import RlResult, rollout_budget, train_rl
 from tests.conftest import compose, run_alone
 
@@ -47,6 +48,7 @@ def run(
     steps: int = 3,
     checkpoints: str = "checkpoints",
     learning_rate: float = 1.5e-4,
+    options: TrainingOptions = PLAIN,
 ) -> RlResult:
     prompts = [
         {"prompt": as_messages(f"What is {n} + 1?"), "task": "chain_sum", "answer": str(n + 1), "kind": ""}
@@ -55,7 +57,8 @@ def run(
     stage = SMOKE.zero.model_copy(
         update={"max_steps": steps, "batch_size": 16, "micro_batch_size": 8, "learning_rate": learning_rate}
     )
-    return train_rl(model, prompts, stage, rl, ([reward], [1.0]), 0, tmp_path / "curve.csv", tmp_path / checkpoints)
+    files = tmp_path / "curve.csv", tmp_path / checkpoints
+    return train_rl(model, prompts, stage, rl, ([reward], [1.0]), 0, *files, options)
 
 
 def dense(model: Path) -> Path:

@@ -1,0 +1,46 @@
+"""The planner's seconds held to those of the miniature's committed run, all at one rate of the machine."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+RATE = 70e9
+"""FLOP/s of two cores in matrix products of the miniature's size."""
+RATE_SOURCE = "measured with matrix products of the miniature's size on its two cores"
+
+_TRAINED = ("base", "base_qwen", "base_llama", "cold_start", "sft", "distill_qwen", "distill_llama")
+_RL = ("zero", "reasoning_rl", "final_rl", "student_rl_qwen", "student_rl_llama")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of a stage or of one of its phases, as the clock and as the FLOPs at that rate have them."""
+
+    stage: str
+    phase: str
+    measured: float
+    planned: float
+
+    @property
+    def ratio(self) -> float:
+        """Planned over measured."""
+        return self.planned / self.measured
+
+
+def timings(root: Path) -> Iterator[Timing]:
+    """Of each training, and of RL by phase: tokens and FLOPs are those that the run counted, only the rate is planned.
+
+    RL here is strictly on-policy, so that a token is sampled (2 FLOPs a parameter), scored by the reference (2) and
+    trained on (6).
+    """
+    for name in (*_TRAINED, *_RL):
+        counted = json.loads((root / f"data/metrics/{name}.json").read_text())
+        clock = json.loads((root / f"data/metrics/throughput/{name}.json").read_text())
+        if name in _TRAINED:
+            yield Timing(name, "train", clock["seconds"], counted["flops"] / RATE)
+            continue
+        yield Timing(name, "all", clock["seconds"], counted["flops"] / RATE)
+        for phase, share in (("generate", 2), ("score", 2), ("train", 6)):
+            seconds = clock["phases"][phase]["seconds_per_step"] * counted["steps"]
+            yield Timing(name, phase, seconds, counted["flops"] * share / 10 / RATE)

@@ -1,0 +1,76 @@
+"""How training computes: kernels and adapters, refused by name where this machine cannot run them."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import is_peft_model
+from transformers import PreTrainedModel
+
+from r1.config import TrainingOptions
+from r1.errors import UserError
+from r1.models.loading import load_model
+
+PLAIN = TrainingOptions(mixed_precision="none", gradient_checkpointing=False, attention="sdpa", liger=False, lora=None)
+"""float32, all weights, nothing computed twice: the miniature's."""
+
+
+class CannotTrain(UserError):
+    """An option of training that this machine, or what is installed on it, does not have."""
+
+
+def require(options: TrainingOptions) -> None:
+    """Refuse what cannot run; to be called before a model is loaded.
+
+    Raises:
+        CannotTrain: naming the option, and the package to install or the device it needs.
+    """
+    flash = options.attention == "flash_attention_2"
+    wanted = [
+        ("training.attention = 'flash_attention_2'", flash, "flash_attn", "flash-attn"),
+        ("training.liger = true", options.liger, "liger_kernel", "liger-kernel"),
+        ("training.lora", options.lora is not None, "peft", "peft"),
+    ]
+    cuda = torch.cuda.is_available()
+    for option, chosen, module, package in wanted:
+        if chosen and find_spec(module) is None:
+            raise CannotTrain(f"{option}: the package {package} is not installed: pip install {package}")
+        if chosen and module != "peft" and not cuda:
+            raise CannotTrain(f"{option}: its kernels need an NVIDIA GPU, and torch sees none")
+    if flash and torch.cuda.get_device_capability()[0] < 8:
+        raise CannotTrain("training.attention = 'flash_attention_2': needs compute capability 8.0 (A100) or newer")
+    if options.mixed_precision == "bf16" and cuda and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise CannotTrain(
+            f"training.mixed_precision = 'bf16': {torch.cuda.get_device_name()} does not compute in bfloat16; use none"
+        )
+
+
+def load_policy(path: Path, options: TrainingOptions) -> PreTrainedModel:
+    """The model that training starts from, float32.
+
+    Under adapters and bf16 its weights do not learn and are bfloat16, which is what they are computed with anyway.
+    """
+    frozen = options.lora is not None and options.mixed_precision == "bf16"
+    return load_model(path, torch.bfloat16 if frozen else torch.float32, options.attention)
+
+
+def adapters(options: TrainingOptions) -> Any:
+    """The trainer's `peft_config`; None trains all weights."""
+    if options.lora is None:
+        return None
+    from peft import LoraConfig
+
+    settings = options.lora.model_dump()
+    modules = settings["target_modules"]
+    return LoraConfig(
+        r=settings["r"],
+        lora_alpha=settings["alpha"],
+        lora_dropout=settings["dropout"],
+        target_modules=modules if isinstance(modules, str) else list(modules),
+    )
+
+
+def merged(model: PreTrainedModel) -> PreTrainedModel:
+    """An ordinary float32 model, its adapters added to the weights."""
+    return model.float().merge_and_unload() if is_peft_model(model) else model
