@@ -8,14 +8,16 @@ characters without a glyph hide from a reader what the model is asked.
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from r1.config import DataSet
 from r1.errors import UserError
 from r1.progress import track
-from r1.prompts.files import BadFile, FileReason, read_pairs
-from r1.rewards.accuracy import is_correct
+from r1.prompts.files import BadFile, FileReason, Pair, read_pairs
+from r1.rewards.accuracy import are_correct
 from r1.tasks import Problem, mathematics, normalise
 
 MAX_PROMPT_CHARACTERS = 20_000
@@ -41,6 +43,8 @@ Reason = (
     ]
 )
 
+_PIECE = 1000
+"""Rows examined at a time, so that golds are verified in parallel."""
 _NOTHING = {"nan", "none", "null", "<na>", "nat"}
 """How None and NaN read after a careless conversion to text."""
 _BROKEN: dict[Reason, re.Pattern[str]] = {
@@ -84,8 +88,7 @@ def clean(name: str, data_set: DataSet) -> tuple[list[Problem], Counter[str]]:
     answers: dict[str, str] = {}
     try:
         pairs = read_pairs(Path(data_set.path), data_set.prompt_column, data_set.answer_column)
-        for pair in track(pairs, f"data set {name}", "row"):
-            found = pair if isinstance(pair, str) else examine(*pair, data_set.task)
+        for found in _examined(track(pairs, f"data set {name}", "row"), data_set.task):
             if isinstance(found, Problem) and _identity(found) in answers:
                 found = "duplicate" if answers[_identity(found)] == found.answer else "duplicate_with_other_answer"
             if isinstance(found, Problem):
@@ -106,14 +109,29 @@ def tally(kept: int, reasons: Counter[str]) -> str:
     return f"{kept} of {kept + reasons.total()} rows can be used" + (f" ({dropped})" if dropped else "")
 
 
-def examine(prompt: Any, answer: Any, task: str) -> Problem | Reason:
-    """One row as a problem, or why it is none.
+def examine(rows: Sequence[Pair | FileReason], task: str) -> list[Problem | Reason]:
+    """Each row as a problem, or why it is none; a reason in place of a row stays.
 
-    >>> examine("What is 3 + 4?", 7.0, "chain_sum").answer
-    '7'
-    >>> examine("What is 3 + 4?", "seven", "chain_sum")
-    'answer_unverifiable'
+    >>> [problem.answer for problem in examine([("What is 3 + 4?", 7.0)], "chain_sum")]
+    ['7']
+    >>> examine([("What is 3 + 4?", "seven")], "chain_sum")
+    ['answer_unverifiable']
     """
+    read = [row if isinstance(row, str) else _read(*row, task) for row in rows]
+    golds = list({found.answer for found in read if isinstance(found, Problem)})
+    verifiable = {gold for gold, is_so in zip(golds, _are_verifiable(golds, task), strict=True) if is_so}
+    return [
+        "answer_unverifiable" if isinstance(found, Problem) and found.answer not in verifiable else found
+        for found in read
+    ]
+
+
+def _examined(rows: Iterator[Pair | FileReason], task: str) -> Iterator[Problem | Reason]:
+    while piece := list(islice(rows, _PIECE)):
+        yield from examine(piece, task)
+
+
+def _read(prompt: Any, answer: Any, task: str) -> Problem | Reason:
     if _is_missing(prompt):
         return "missing_prompt"
     if not isinstance(prompt, str):
@@ -135,8 +153,6 @@ def examine(prompt: Any, answer: Any, task: str) -> Problem | Reason:
         return "empty_prompt"
     if _CHAT_MARKUP.search(question):
         return "chat_markup"
-    if not _is_verifiable(gold, task):
-        return "answer_unverifiable"
     return Problem(task, question, gold, expressions=())
 
 
@@ -198,10 +214,15 @@ def _is_joined(neighbour: str) -> bool:
     return neighbour > "\x7f" and not neighbour.isspace() and visible
 
 
-def _is_verifiable(gold: str, task: str) -> bool:
-    """True if a response that gives the gold answer is rewarded, as it stands or well written."""
+def _are_verifiable(golds: Sequence[str], task: str) -> list[bool]:
+    """True where a response that gives the gold answer is rewarded, as it stands or well written."""
 
-    def rewarded(answer: str) -> bool:
-        return is_correct(f"<think>.</think><answer>{answer}</answer>", task, gold)
+    def rewarded(answers: Sequence[str], golds: Sequence[str]) -> list[bool]:
+        responses = [f"<think>.</think><answer>{answer}</answer>" for answer in answers]
+        return are_correct(responses, [task] * len(golds), golds)
 
-    return rewarded(gold) or (task == mathematics.NAME and rewarded(mathematics.well_written(gold)))
+    verifiable = dict(zip(golds, rewarded(golds, golds), strict=True))
+    if task == mathematics.NAME:
+        others = [gold for gold, is_so in verifiable.items() if not is_so]
+        verifiable |= zip(others, rewarded(mathematics.well_written(others), others), strict=True)
+    return [verifiable[gold] for gold in golds]

@@ -159,20 +159,20 @@ KEPT: list[tuple[str, Any, Any, str, str]] = [
 
 @pytest.mark.parametrize(("what", "prompt", "answer", "task", "gold"), KEPT, ids=[what for what, *_ in KEPT])
 def test_a_good_row_is_kept(what: str, prompt: Any, answer: Any, task: str, gold: str) -> None:
-    found = examine(prompt, answer, task)
+    (found,) = examine([(prompt, answer)], task)
     assert isinstance(found, Problem), found
     assert found.answer == gold
 
 
 @pytest.mark.parametrize("gold", ["}{", "5 = 4", "1 2 3 = 4 = 5"])
 def test_what_math_verify_cannot_read_is_dropped(gold: str) -> None:
-    assert examine(OTHER, gold, "math") == "answer_unverifiable"
+    assert examine([(OTHER, gold)], "math") == ["answer_unverifiable"]
 
 
 def test_a_prompt_may_have_so_many_characters() -> None:
     prompt = "x" * MAX_PROMPT_CHARACTERS
-    assert isinstance(examine(prompt, "7", "chain_sum"), Problem)
-    assert examine(prompt + "x", "7", "chain_sum") == "prompt_too_long"
+    assert isinstance(examine([(prompt, "7")], "chain_sum")[0], Problem)
+    assert examine([(prompt + "x", "7")], "chain_sum") == ["prompt_too_long"]
 
 
 @pytest.mark.parametrize(
