@@ -50,10 +50,8 @@ def judge(candidates: Sequence[Candidate], max_paragraph_words: int) -> list[Rea
         )
     )
     return [
-        "truncated"
-        if candidate.completion.truncated
-        else _judge(candidate.completion, next(correct), max_paragraph_words)
-        for candidate in candidates
+        "truncated" if sampled.truncated else _judge(sampled, next(correct), max_paragraph_words)
+        for sampled in (candidate.completion for candidate in candidates)
     ]
 
 

@@ -1,8 +1,8 @@
 """The program of one worker process, see r1/tasks/math_workers.py: requests in, what math-verify finds out.
 
-A request is a line of JSON on standard input, `[gold]` or `[gold, predicted]`, both as `\\boxed{…}`. Its reply, a line on
-standard output, is `[found, bytes]`: how math-verify writes gold (None if it cannot), or whether the two are equal; and
-the most memory this process ever took. Before the first comes an empty line: ready.
+A request is a line of JSON on standard input, `[gold]` or `[gold, predicted]`, both as `\\boxed{…}`. Its reply, a line
+on standard output, is `[found, bytes]`: how math-verify writes gold (None if it cannot), or whether the two are equal;
+and the most address space that this process ever took. Before the first comes an empty line: ready.
 
 Limits are the kernel's, since math-verify's own (`signal.alarm`, an exception) wait for C code to return, and the
 exception is swallowed where sympy catches all: a timer of processor time that ends the process, and its address space.
@@ -28,7 +28,6 @@ def main(cpu_seconds: float, memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-    finders = {1: _written, 2: _equal}
     logging.disable()  # math-verify warns of timeouts that are switched off
     _equal("\\boxed{1}", "\\boxed{1}")  # imports and first use take as long as some hundred answers
     for stream in (sys.stdout, sys.stderr):  # what libraries print is no reply
@@ -38,7 +37,7 @@ def main(cpu_seconds: float, memory_bytes: int) -> None:
         request = json.loads(line)
         signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
         try:
-            found = finders[len(request)](*request)
+            found = _equal(*request) if len(request) == 2 else _written(*request)
         except Exception:  # RecursionError, MemoryError, and whatever else sympy has
             found = None
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -1,8 +1,8 @@
 """math-verify in worker processes, each answer with a hard limit of time and of memory.
 
 An answer comes from a model, a gold answer from somebody's file, and sympy may work on either for days. A worker that
-exceeds its limits is killed and replaced, its answer is lost, and the caller is told why. Workers are started when first
-needed, and serve until this process ends.
+exceeds its limits is killed and replaced, its answer is lost, and the caller is told why. Workers are started when
+first needed, and serve until this process ends.
 """
 
 import atexit
@@ -23,7 +23,7 @@ from r1.errors import UserError
 from r1.tasks import math_worker
 
 CPU_SECONDS = 5.0
-"""Of processor time for one answer, so that the verdict does not depend on what else the machine does. Most take 3 ms."""
+"""Of processor time for one answer: what else the machine does makes no difference. Most take some milliseconds."""
 WALL_SECONDS = 60.0
 """For one answer, or for a worker to start, whatever keeps it: a loaded machine gives a worker less than a core."""
 MEMORY_BYTES = 512 * 2**20
@@ -97,7 +97,7 @@ class Pool:
                         working[worker] = index
                         worker.send(requests[index])
                     deadline = min(worker.since for worker in working) + self.wall_seconds
-                    wait([worker.reader for worker in working], max(0.0, deadline - time.monotonic()))
+                    wait([worker.reader.fileno() for worker in working], max(0.0, deadline - time.monotonic()))
                     for worker, index in list(working.items()):
                         result = worker.receive(self.wall_seconds, self.memory_bytes)
                         if result is None:
@@ -174,7 +174,7 @@ class _Worker:
     def receive(self, wall_seconds: float, memory_bytes: int) -> Found | None:
         """What it found or how it got lost; None if it is still working."""
         ended = False
-        if wait([self.reader], 0):
+        if wait([self.reader.fileno()], 0):
             chunk = os.read(self.reader.fileno(), _CHUNK)
             ended = not chunk
             self.buffer += chunk

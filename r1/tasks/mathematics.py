@@ -100,7 +100,7 @@ def _warn_of_lost(answers: Sequence[str], found: Sequence[Found]) -> None:
     if lost:
         _lost.update(why for _, why in lost)
         warnings.warn(
-            f"math: {len(lost)} answers could not be read within limits and equal nothing, such as {lost[0][0][:80]!a}; "
+            f"math: {len(lost)} answers exceeded the limits and equal nothing, such as {lost[0][0][:80]!a}; "
             f"so far {_lost['time']} took more than {CPU_SECONDS:g} s of processor time, "
             f"{_lost['memory']} more than {MEMORY_BYTES >> 20} MiB",
             stacklevel=3,
