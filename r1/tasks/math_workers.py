@@ -24,8 +24,8 @@ from r1.tasks import math_worker
 
 CPU_SECONDS = 5.0
 """Of processor time for one answer: what else the machine does makes no difference. Most take some milliseconds."""
-WALL_SECONDS = 60.0
-"""For one answer, or for a worker to start, whatever keeps it: a loaded machine gives a worker less than a core."""
+WALL_SECONDS = 120.0
+"""For one answer, or for a worker to start, whatever keeps it: a loaded machine gives a worker far less than a core."""
 MEMORY_BYTES = 512 * 2**20
 """Of address space that an answer may take; at twice as much, allocations fail. A fresh worker has 64 MiB."""
 MAX_WORKERS = 8

@@ -180,7 +180,7 @@ def test_workers_that_do_not_start_are_reported(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with (
         Pool(1) as pool,
-        pytest.raises(WorkersFailed, match="no worker for mathematics comes up: `/bin/false .*with 1"),
+        pytest.raises(WorkersFailed, match=r"no worker for mathematics comes up: `/bin/false .*with 1"),
     ):
         pool.ask([EQUAL])
 
