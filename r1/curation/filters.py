@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from r1.errors import UserError
-from r1.rewards.accuracy import is_correct
+from r1.rewards.accuracy import are_correct
 from r1.sampling import Completion
 from r1.text import parse_response, unreadable_because
 
@@ -39,15 +39,27 @@ class Candidate:
     source: str
 
 
-def judge(candidate: Candidate, max_paragraph_words: int) -> Reason:
-    """Why a candidate is not fit to learn from, or 'kept': complete, right, reasoned, one language, readable."""
-    problem, completion = candidate.problem, candidate.completion
+def judge(candidates: Sequence[Candidate], max_paragraph_words: int) -> list[Reason]:
+    """Why each candidate is not fit to learn from, or 'kept': complete, right, reasoned, one language, readable."""
+    complete = [candidate for candidate in candidates if not candidate.completion.truncated]
+    correct = iter(
+        are_correct(
+            [candidate.completion.text for candidate in complete],
+            [candidate.problem["task"] for candidate in complete],
+            [candidate.problem["answer"] for candidate in complete],
+        )
+    )
+    return [
+        "truncated" if sampled.truncated else _judge(sampled, next(correct), max_paragraph_words)
+        for sampled in (candidate.completion for candidate in candidates)
+    ]
+
+
+def _judge(completion: Completion, correct: bool, max_paragraph_words: int) -> Reason:
     response = parse_response(completion.text)
-    if completion.truncated:
-        return "truncated"
     if response.answer is None:
         return "no_single_answer"
-    if not is_correct(completion.text, problem["task"], problem["answer"]):
+    if not correct:
         return "wrong"
     if not response.reasoning:
         return "no_reasoning"
@@ -66,9 +78,8 @@ def select(
     seen: set[tuple[str, str]] = set()
     kept = 0
     reasons: list[Reason] = []
-    for candidate in candidates:
-        prompt, text = candidate.problem["prompt"], candidate.completion.text
-        reason = judge(candidate, max_paragraph_words)
+    for candidate, judged in zip(candidates, judge(candidates, max_paragraph_words), strict=True):
+        prompt, text, reason = candidate.problem["prompt"], candidate.completion.text, judged
         if reason == "kept" and (prompt, text) in seen:
             reason = "duplicate"
         elif reason == "kept" and per_prompt[prompt] >= max_kept_per_prompt:

@@ -11,7 +11,7 @@ from r1.evaluation.statistics import Estimate, estimate, majority, pass_at_k
 from r1.models.chat import as_messages
 from r1.preference import RewardModel, final_summary
 from r1.prompts.general import refuses
-from r1.rewards.accuracy import is_correct
+from r1.rewards.accuracy import are_correct
 from r1.sampling import Completion, Sampler
 from r1.text import count_reflections, is_mixed, parse_response, unreadable_because
 
@@ -27,25 +27,34 @@ def sample_problems(sampler: Sampler, problems: list[dict[str, Any]], settings: 
         predicted, correct, tokens, truncated, well_formed, mixed, reflections, unreadable.
     """
     drawn = sampler.sample([as_messages(problem["prompt"]) for problem in problems], settings.sampling, seed)
+    asked = [
+        (number, problem, completion)
+        for number, (problem, completions) in enumerate(zip(problems, drawn, strict=True))
+        for completion in completions
+    ]
+    correct = are_correct(
+        [completion.text for *_, completion in asked],
+        [problem["task"] for _, problem, _ in asked],
+        [problem["answer"] for _, problem, _ in asked],
+    )
     return pd.DataFrame(
         [
             {
                 "problem": number,
                 **{key: problem[key] for key in ("prompt", "task", "level", "answer")},
-                **_read(completion, problem),
+                **_read(completion, verdict),
             }
-            for number, (problem, completions) in enumerate(zip(problems, drawn, strict=True))
-            for completion in completions
+            for (number, problem, completion), verdict in zip(asked, correct, strict=True)
         ]
     )
 
 
-def _read(completion: Completion, problem: dict[str, Any]) -> dict[str, Any]:
+def _read(completion: Completion, correct: bool) -> dict[str, Any]:
     text, response = completion.text, parse_response(completion.text)
     return {
         "completion": text,
         "predicted": response.answer,
-        "correct": is_correct(text, problem["task"], problem["answer"]),
+        "correct": correct,
         "tokens": completion.tokens,
         "truncated": completion.truncated,
         "well_formed": response.well_formed,

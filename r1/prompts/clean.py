@@ -8,8 +8,10 @@ characters without a glyph hide from a reader what the model is asked.
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, Literal
 
 from r1.config import DataSet
@@ -17,7 +19,7 @@ from r1.errors import UserError
 from r1.prompts.adapters import AdapterReason, Question, adapter_of
 from r1.prompts.general import GeneralPrompt
 from r1.prompts.sources import SourceReason, rows
-from r1.rewards.accuracy import is_correct
+from r1.rewards.accuracy import are_correct
 from r1.sandbox.examine import BrokenTests
 from r1.tasks import Problem, code, mathematics, normalise
 
@@ -46,6 +48,8 @@ Reason = (
     ]
 )
 
+_PIECE = 1000
+"""Rows examined at a time, so that golds are verified in parallel."""
 _NOTHING = {"nan", "none", "null", "<na>", "nat"}
 """How None and NaN read after a careless conversion to text."""
 _BROKEN: dict[Reason, re.Pattern[str]] = {
@@ -89,19 +93,27 @@ def clean(name: str, data_set: DataSet) -> tuple[list[Problem], Counter[str]]:
     answers: dict[str, str] = {}
     repeated: dict[bytes, Reason] = {}  # what becomes of a row that comes again: DAPO's file holds each a hundred times
     adapter = adapter_of(data_set)
-    for row in rows(f"prepare.data_sets.{name}", data_set, adapter.columns):
-        found: Reason | Question | Problem = row if isinstance(row, str) else adapter.convert(row)
-        if isinstance(found, Question):
-            fingerprint = _fingerprint(found)
-            found = repeated.get(fingerprint) or examine(*found[:2], adapter.task, found.solution)
-            if isinstance(found, Problem) and _identity(found) in answers:
-                found = "duplicate" if answers[_identity(found)] == found.answer else "duplicate_with_other_answer"
-            repeated[fingerprint] = "duplicate" if isinstance(found, Problem) else found
-        if isinstance(found, Problem):
-            answers[_identity(found)] = found.answer
-            problems.append(found)
-        else:
-            reasons[found] += 1
+    read = rows(f"prepare.data_sets.{name}", data_set, adapter.columns)
+    while piece := list(islice(read, _PIECE)):
+        converted = [row if isinstance(row, str) else adapter.convert(row) for row in piece]
+        fresh = {_fingerprint(one): one for one in converted if isinstance(one, Question)}
+        fresh = {fingerprint: one for fingerprint, one in fresh.items() if fingerprint not in repeated}
+        examined = dict(zip(fresh, examine(list(fresh.values()), adapter.task), strict=True))
+        for one in converted:
+            found: Reason | Problem
+            if isinstance(one, Question):
+                fingerprint = _fingerprint(one)
+                found = repeated.get(fingerprint) or examined[fingerprint]
+                if isinstance(found, Problem) and _identity(found) in answers:
+                    found = "duplicate" if answers[_identity(found)] == found.answer else "duplicate_with_other_answer"
+                repeated[fingerprint] = "duplicate" if isinstance(found, Problem) else found
+            else:
+                found = one
+            if isinstance(found, Problem):
+                answers[_identity(found)] = found.answer
+                problems.append(found)
+            else:
+                reasons[found] += 1
     if not problems:
         raise NothingUsable(f"prepare.data_sets.{name}: {data_set.path}: {tally(0, reasons)}")
     return problems, reasons
@@ -113,14 +125,30 @@ def tally(kept: int, reasons: Counter[str]) -> str:
     return f"{kept} of {kept + reasons.total()} rows can be used" + (f" ({dropped})" if dropped else "")
 
 
-def examine(prompt: Any, answer: Any, task: str, solution: str | None = None) -> Problem | Reason:
-    """One row as a problem, or why it is none; the verifier must accept the solution, or else the answer itself.
+def examine(questions: Sequence[Question], task: str) -> list[Problem | Reason]:
+    """Each row as a problem, or why it is none; the verifier must accept the solution, or else the answer itself.
 
-    >>> examine("What is 3 + 4?", 7.0, "chain_sum").answer
-    '7'
-    >>> examine("What is 3 + 4?", "seven", "chain_sum")
-    'answer_unverifiable'
+    >>> [problem.answer for problem in examine([Question("What is 3 + 4?", 7.0)], "chain_sum")]
+    ['7']
+    >>> examine([Question("What is 3 + 4?", "seven")], "chain_sum")
+    ['answer_unverifiable']
     """
+    read = [_read(question.prompt, question.answer, task) for question in questions]
+    golds = {
+        (found.answer, question.solution)
+        for found, question in zip(read, questions, strict=True)
+        if isinstance(found, Problem)
+    }
+    verifiable = _verifiable(sorted(golds, key=repr), task)
+    return [
+        "answer_unverifiable"
+        if isinstance(found, Problem) and (found.answer, question.solution) not in verifiable
+        else found
+        for found, question in zip(read, questions, strict=True)
+    ]
+
+
+def _read(prompt: Any, answer: Any, task: str) -> Problem | Reason:
     if (refused := _no_prompt_because(prompt)) is not None:
         return refused
     if _is_missing(answer):
@@ -134,11 +162,7 @@ def examine(prompt: Any, answer: Any, task: str, solution: str | None = None) ->
     broken = _broken_because(question) or _broken_because(gold)
     if broken is not None:
         return broken
-    if (refused := _nothing_asked_because(question)) is not None:
-        return refused
-    if not _is_verifiable(gold, task, solution):
-        return "answer_unverifiable"
-    return Problem(task, question, gold, expressions=())
+    return _nothing_asked_because(question) or Problem(task, question, gold, expressions=())
 
 
 def examine_general(found: GeneralPrompt) -> GeneralPrompt | Reason:
@@ -240,15 +264,26 @@ def _is_joined(neighbour: str) -> bool:
     return neighbour > "\x7f" and not neighbour.isspace() and visible
 
 
-def _is_verifiable(gold: str, task: str, solution: str | None) -> bool:
-    """True if a response that gives the gold answer, or else the solution, is rewarded, however written."""
+def _verifiable(golds: Sequence[tuple[str, str | None]], task: str) -> set[tuple[str, str | None]]:
+    """Those of gold answers and solutions where a response that gives the solution, or else the gold, is rewarded."""
 
-    def rewarded(answer: str) -> bool:
-        return is_correct(f"<think>.</think><answer>{answer}</answer>", task, gold)
+    def rewarded(answers: Sequence[str], golds: Sequence[str]) -> list[bool]:
+        responses = [f"<think>.</think><answer>{answer}</answer>" for answer in answers]
+        return are_correct(responses, [task] * len(golds), golds)
 
     if task == code.NAME:
-        try:
-            return solution is not None and rewarded(solution)
-        except BrokenTests:
-            return False
-    return rewarded(gold) or (task == mathematics.NAME and rewarded(mathematics.well_written(gold)))
+        return {(tests, solution) for tests, solution in golds if solution is not None and _passes(solution, tests)}
+    plain = [gold for gold, _ in golds]
+    verified = {gold for gold, is_so in zip(plain, rewarded(plain, plain), strict=True) if is_so}
+    if task == mathematics.NAME:
+        others = [gold for gold in plain if gold not in verified]
+        well_written = rewarded(mathematics.well_written(others), others)
+        verified |= {gold for gold, is_so in zip(others, well_written, strict=True) if is_so}
+    return {one for one in golds if one[0] in verified}
+
+
+def _passes(solution: str, tests: str) -> bool:
+    try:
+        return code.verify(solution, tests)
+    except BrokenTests:
+        return False

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from r1.errors import UserError
 from r1.rewards.common import Completions, texts
-from r1.tasks import VERIFIERS, code
+from r1.tasks import code, verify_all
 from r1.text import parse_response
 
 MAX_ANSWER_CHARACTERS = 256
@@ -13,23 +12,35 @@ MAX_ANSWER_CHARACTERS = 256
 
 
 def is_correct(completion: str, task: str, answer: str) -> bool:
-    """True if the completion's one final answer is verified by its task; nothing that a model writes raises.
+    """One of `are_correct`."""
+    return are_correct([completion], [task], [answer])[0]
 
-    A completion without a single final answer is wrong, see `parse_response`.
+
+def are_correct(completions: Sequence[str], tasks: Sequence[str], answers: Sequence[str]) -> list[bool]:
+    """True where a completion's one final answer is verified by its task; nothing that a model writes raises.
+
+    A completion without a single final answer is wrong, see `parse_response`; so is one whose answer is too long.
+
+    Args:
+        completions: [batch].
+        tasks: [batch].
+        answers: [batch], gold answers.
 
     Raises:
-        UserError: if code cannot be verified at all: no sandbox, or no tests. It would else be wrong silently.
+        UserError: if something cannot be verified at all, see `verify_all`.
     """
-    predicted = parse_response(completion).answer
-    longest = code.MAX_ANSWER_CHARACTERS if task == code.NAME else MAX_ANSWER_CHARACTERS
-    if predicted is None or len(predicted) > longest:
-        return False
-    try:
-        return VERIFIERS[task](predicted, answer)
-    except UserError:
-        raise
-    except Exception:  # a verifier that stumbles over what a model wrote has not verified it
-        return False
+    by_task: dict[str, list[tuple[int, str]]] = {}
+    for index, (completion, task) in enumerate(zip(completions, tasks, strict=True)):
+        predicted = parse_response(completion).answer
+        longest = code.MAX_ANSWER_CHARACTERS if task == code.NAME else MAX_ANSWER_CHARACTERS
+        if predicted is not None and len(predicted) <= longest:
+            by_task.setdefault(task, []).append((index, predicted))
+    correct = [False] * len(completions)
+    for task, given in by_task.items():
+        verdicts = verify_all(task, [predicted for _, predicted in given], [answers[index] for index, _ in given])
+        for (index, _), verdict in zip(given, verdicts, strict=True):
+            correct[index] = verdict
+    return correct
 
 
 def accuracy_reward(
@@ -47,7 +58,10 @@ def accuracy_reward(
         task: [batch], name of the task that verifies ("math" is math-verify); "" for general prompts.
         answer: [batch], gold answers.
     """
-    return [
-        float(is_correct(text, name, gold)) if name and name != code.NAME else None
-        for text, name, gold in zip(texts(completions), task, answer, strict=True)
-    ]
+    ours = [index for index, name in enumerate(task) if name and name != code.NAME]
+    said = texts(completions)
+    correct = are_correct([said[i] for i in ours], [task[i] for i in ours], [answer[i] for i in ours])
+    values: list[float | None] = [None] * len(said)
+    for index, verdict in zip(ours, correct, strict=True):
+        values[index] = float(verdict)
+    return values

@@ -1,7 +1,10 @@
 """What is asked, and how an answer is verified: one small file per family."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
+from r1.errors import UserError
 from r1.tasks import basic_arithmetic, chain_sum, code, complex_arithmetic, gsm_symbolic, mathematics
 from r1.tasks.problem import Problem, Task, Worked, bucket, normalise
 
@@ -17,4 +20,30 @@ VERIFIERS: dict[str, Callable[[str, str], bool]] = {
 }
 """Verifiers by task: predicted and gold answer to right or wrong."""
 
-__all__ = ["TASKS", "VERIFIERS", "WORKED", "Problem", "bucket", "normalise"]
+
+def verify_all(task: str, predicted: Sequence[str], gold: Sequence[str]) -> list[bool]:
+    """Each answer [batch] against its gold answer [batch]; those that cost something, several at a time.
+
+    A verifier that stumbles over what a model wrote has not verified it.
+
+    Raises:
+        UserError: if nothing can be verified at all: no sandbox, no tests, no worker. It would else be wrong silently.
+    """
+    if task == mathematics.NAME:
+        return mathematics.verify_all(predicted, gold)
+
+    def verify(answer: str, right: str) -> bool:
+        try:
+            return VERIFIERS[task](answer, right)
+        except UserError:
+            raise
+        except Exception:
+            return False
+
+    if task == code.NAME:
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            return list(pool.map(verify, predicted, gold))
+    return list(map(verify, predicted, gold))
+
+
+__all__ = ["TASKS", "VERIFIERS", "WORKED", "Problem", "bucket", "normalise", "verify_all"]

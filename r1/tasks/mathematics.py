@@ -1,12 +1,20 @@
-"""Real mathematics: answers in LaTeX or plain numbers, verified by math-verify through TRL's accuracy_reward.
+"""Real mathematics: answers in LaTeX or plain numbers, verified by math-verify as TRL's accuracy_reward does.
 
 Instance: gold "0.5", answered "\\frac{1}{2}" -> right. Its problems come from data sets, none are generated here.
 """
 
 import math
 import re
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+
+from r1.tasks.math_workers import CPU_SECONDS, MEMORY_BYTES, POOL, Found
 
 NAME = "math"
+MAX_CHARACTERS = 2_000
+"""Of an answer or a gold answer; what is longer equals nothing."""
+
 _DIGITS = r"(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)"
 _FRACTION = r"\\[dt]?frac\s*\{\s*-?\d+\s*\}\s*\{\s*\d+\s*\}"
 _POWER = r"(?:\s*\\(?:times|cdot)\s*10\s*\^\s*(?:\d|\{\s*-?\d{1,3}\s*\}))?"
@@ -39,6 +47,7 @@ _POWERS = re.compile(
 )
 _TOWER = re.compile(r"\^\s*\{[^}]*(?:\^|\*\*)|\*\*[^*]*\*\*")
 _MAX_POWERS, _MAX_OF_GOLD = (50, 20), 9_999  # (x+y+z+w)^{50} takes 5 s
+_lost: Counter[str] = Counter()
 
 
 def verify(predicted: str, gold: str) -> bool:
@@ -49,20 +58,59 @@ def verify(predicted: str, gold: str) -> bool:
     read. A model that reduces no fraction is still right. What remains: an
     expression need not be as simple as gold, "\\sqrt{50}" passes for "5\\sqrt{2}".
     """
-    from trl.rewards import accuracy_reward
+    return verify_all([predicted], [gold])[0]
 
-    if not (_is_number(predicted, gold) if _number(gold) else _is_expression(predicted, gold)):
+
+def verify_all(predicted: Sequence[str], gold: Sequence[str]) -> list[bool]:
+    """Each answer [batch] against its gold answer [batch], as many at a time as there are workers.
+
+    What exceeds a worker's limits is wrong, with a warning.
+
+    Raises:
+        WorkersFailed: if workers do not start.
+    """
+    pairs = list(zip(predicted, gold, strict=True))
+    # In a group many answers are the same.
+    read = list(dict.fromkeys(pair for pair in pairs if _is_answer(*pair)))
+    found = POOL.ask([(_boxed(right), _boxed(answer)) for answer, right in read])
+    _warn_of_lost([answer for answer, _ in read], found)
+    equal = {pair for pair, (value, *_) in zip(read, found, strict=True) if value}
+    return [pair in equal for pair in pairs]
+
+
+def well_written(golds: Sequence[str]) -> list[str]:
+    """Gold answers as math-verify reads them: it takes "\\frac12" for gold, but wants \\frac{1}{2} for an answer.
+
+    What it cannot read, or not within a worker's limits, stays as it is.
+    """
+    read = list(dict.fromkeys(gold for gold in golds if len(gold) <= MAX_CHARACTERS))
+    found = POOL.ask([(_boxed(gold),) for gold in read])
+    _warn_of_lost(read, found)
+    written = {gold: value for gold, (value, *_) in zip(read, found, strict=True) if value}
+    return [written.get(gold, gold) for gold in golds]
+
+
+def _boxed(answer: str) -> str:
+    return f"\\boxed{{{answer}}}"
+
+
+def _warn_of_lost(answers: Sequence[str], found: Sequence[Found]) -> None:
+    """Says how many, and in all so far: Python shows the same warning but once."""
+    lost = [(answer, why) for answer, (_, why, _) in zip(answers, found, strict=True) if why]
+    if lost:
+        _lost.update(why for _, why in lost)
+        warnings.warn(
+            f"math: {len(lost)} answers exceeded the limits and equal nothing, such as {lost[0][0][:80]!a}; "
+            f"so far {_lost['time']} took more than {CPU_SECONDS:g} s of processor time, "
+            f"{_lost['memory']} more than {MEMORY_BYTES >> 20} MiB",
+            stacklevel=3,
+        )
+
+
+def _is_answer(predicted: str, gold: str) -> bool:
+    if max(len(predicted), len(gold)) > MAX_CHARACTERS:
         return False
-    completion = [{"role": "assistant", "content": f"\\boxed{{{predicted}}}"}]
-    return bool(accuracy_reward([completion], [f"\\boxed{{{gold}}}"])[0] == 1.0)
-
-
-def well_written(gold: str) -> str:
-    """A gold answer as math-verify reads it: it takes "\\frac12" for gold, but wants \\frac{1}{2} for an answer."""
-    from math_verify import parse
-
-    read = parse(f"\\boxed{{{gold}}}")
-    return str(read[-1]) if read else gold
+    return _is_number(predicted, gold) if _number(gold) else _is_expression(predicted, gold)
 
 
 def _number(answer: str) -> str | None:

@@ -6,6 +6,7 @@ is something to learn (Kimi k1.5, arXiv 2501.12599, section 2.1; DAPO drops such
 groups after sampling them).
 """
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from r1.config import ByPassRate, Difficulty, RlStage, Sampling
 from r1.errors import UserError
 from r1.models.chat import as_messages
 from r1.models.loading import context_length, load_tokenizer, prompt_ids
-from r1.rewards.accuracy import is_correct
+from r1.rewards.accuracy import are_correct
 from r1.sampling import open_sampler
 
 
@@ -80,10 +81,15 @@ def _pass_rates(
     )
     sampler = open_sampler(policy, difficulty.engine)
     drawn = sampler.sample([as_messages(row["prompt"]) for row in rows], sampling, seed)
-    return [
-        sum(is_correct(completion.text, row["task"], row["answer"]) for completion in completions) / len(completions)
-        for row, completions in zip(rows, drawn, strict=True)
-    ]
+    asked = [(completion, row) for row, completions in zip(rows, drawn, strict=True) for completion in completions]
+    correct = iter(
+        are_correct(
+            [completion.text for completion, _ in asked],
+            [row["task"] for _, row in asked],
+            [row["answer"] for _, row in asked],
+        )
+    )
+    return [sum(islice(correct, len(completions))) / len(completions) for completions in drawn]
 
 
 def within(

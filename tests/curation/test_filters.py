@@ -48,7 +48,7 @@ JUDGED: dict[Reason, Candidate] = {
 
 @pytest.mark.parametrize("reason", JUDGED)
 def test_judge_gives_exactly_that_reason(reason: Reason) -> None:
-    assert judge(JUDGED[reason], WORDS) == reason
+    assert judge([JUDGED[reason]], WORDS) == [reason]
     assert select([JUDGED[reason]], WORDS, max_kept_per_prompt=1, max_kept=1) == [reason]
 
 
@@ -63,7 +63,7 @@ def test_judge_gives_exactly_that_reason(reason: Reason) -> None:
     ],
 )
 def test_judge_at_the_edges(text: str, reason: Reason) -> None:
-    assert judge(candidate(text), WORDS) == reason
+    assert judge([candidate(text)], WORDS) == [reason]
 
 
 def test_every_reason_can_be_had_and_the_counts_add_up() -> None:
