@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any, cast
 
+from accelerate.utils import broadcast_object_list
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel, PrinterCallback
@@ -94,14 +95,16 @@ def train(trainer: Checkpointed) -> PreTrainedModel:
     Raises:
         Stopped: if a guard ended the run; the last good checkpoint is kept, with the curve and the diagnosis beside it.
     """
-    folder = Path(trainer.args.output_dir)
-    resumed = last_whole_checkpoint(folder)
+    folder, main = Path(trainer.args.output_dir), trainer.accelerator.is_main_process
+    resumed: Path | None = broadcast_object_list([last_whole_checkpoint(folder) if main else None])[0]
     if resumed is not None:
         print(f"going on from {resumed}", flush=True)
     try:
         cast(Any, trainer).train(resume_from_checkpoint=None if resumed is None else str(resumed))
-    except Stopped as stop:
-        raise _keep_what_is_good(stop, folder, trainer.record) from None
+    except Stopped as stop:  # in all processes at the same step, since they log the same
+        kept = _keep_what_is_good(stop, folder, trainer.record) if main else stop
+        trainer.accelerator.wait_for_everyone()  # a launcher ends the others as soon as one has failed
+        raise kept from None
     return trainer.accelerator.unwrap_model(trainer.model)  # type: ignore[no-any-return]
 
 

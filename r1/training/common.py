@@ -10,7 +10,9 @@ import torch
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from r1.artifacts import write_text
-from r1.config import Optimization
+from r1.config import Optimization, RlStage, share_of_batch
+from r1.errors import UserError
+from r1.processes import world_size
 
 # What the curves keep of a trainer's log; times are left out, so that equal runs log equal files.
 _TIMES = ("runtime", "per_second", "flos", "step_time", "epoch", "num_input_tokens_seen")
@@ -32,6 +34,19 @@ def device_arguments(seed: int) -> dict[str, Any]:
     }
 
 
+def batch_arguments(settings: Optimization | RlStage) -> dict[str, Any]:
+    """Trainer arguments of a batch shared out over all processes.
+
+    Raises:
+        UserError: if it cannot be, evenly.
+    """
+    try:
+        at_once, times = share_of_batch(settings.batch_size, settings.micro_batch_size, world_size())
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return {"per_device_train_batch_size": at_once, "gradient_accumulation_steps": times}
+
+
 def common_arguments(settings: Optimization, seed: int) -> dict[str, Any]:
     """Trainer arguments of supervised training: AdamW, warm-up, cosine decay to a floor."""
     return {
@@ -41,8 +56,7 @@ def common_arguments(settings: Optimization, seed: int) -> dict[str, Any]:
         "lr_scheduler_kwargs": {"min_lr_rate": settings.min_learning_rate_ratio},
         "warmup_steps": settings.warmup_ratio,  # below 1: a share of all steps
         "weight_decay": settings.weight_decay,
-        "per_device_train_batch_size": settings.micro_batch_size,
-        "gradient_accumulation_steps": settings.batch_size // settings.micro_batch_size,
+        **batch_arguments(settings),
     }
 
 
@@ -150,7 +164,8 @@ class Recorder(TrainerCallback):
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._seconds = self._seconds_before + time.perf_counter() - self._started
-        self.write_curve(self.log_file)
+        if state.is_world_process_zero:
+            self.write_curve(self.log_file)
 
     def write_curve(self, file: Path) -> None:
         """Write the curve so far as CSV."""

@@ -37,6 +37,7 @@ def train_reward_model(
     Raises:
         Stopped: if the loss is not finite.
     """
+    arguments = common_arguments(settings, seed)
     tokenizer = load_tokenizer(base)
     torch.manual_seed(seed)  # the score head starts at random
     model = AutoModelForSequenceClassification.from_pretrained(
@@ -53,7 +54,7 @@ def train_reward_model(
             args=RewardConfig(
                 num_train_epochs=settings.epochs,
                 max_length=settings.max_length,
-                **common_arguments(settings, seed),
+                **arguments,
                 **checkpoint_arguments(checkpoints, settings.checkpoint_steps),
             ),
             train_dataset=dataset,

@@ -45,6 +45,7 @@ def finetune(
         raise UserError(
             "no examples to fine-tune on: the filters kept none; `python -m r1 inspect` of its source shows why"
         )
+    arguments = common_arguments(settings, seed)
     tokenizer = load_tokenizer(base)
     if settings.chat_template is not None:
         tokenizer.chat_template = TEMPLATES[settings.chat_template]
@@ -67,7 +68,7 @@ def finetune(
                 max_length=settings.max_length,
                 completion_only_loss=True,
                 packing=False,
-                **common_arguments(settings, seed),
+                **arguments,
                 **checkpoint_arguments(checkpoints, settings.checkpoint_steps),
             ),
             train_dataset=dataset,
