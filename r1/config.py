@@ -692,6 +692,28 @@ class RlStage(Section):
         return self
 
 
+def check_rl_launch(rl: Rl, stage: RlStage, parallelism: str, processes: int) -> None:
+    """Refuse what RL in several processes cannot do.
+
+    Raises:
+        ValueError: that names the key.
+    """
+    algorithm = rl.algorithm
+    if parallelism in ("fsdp2", "zero3"):
+        if isinstance(algorithm, Ppo):
+            raise ValueError(f"rl.algorithm = 'ppo': its critic is not shared out by {parallelism}; launcher=ddp can")
+        if rl.rollout.name == "transformers" and parallelism == "fsdp2":
+            raise ValueError("rl.rollout = 'transformers': cannot generate from the parts that fsdp2 makes; vllm can")
+    if processes > 1 and rl.difficulty.name != "all":
+        raise ValueError(f"rl.difficulty = {rl.difficulty.name!r}: measures pass rates, in one process alone")
+    resampling = isinstance(algorithm, GroupRelative) and algorithm.max_resampling_rounds
+    if resampling and stage.batch_size // processes * algorithm.mini_batches % stage.num_generations:
+        raise ValueError(
+            f"rl.algorithm.max_resampling_rounds: needs whole groups in each of {processes} processes, and the share "
+            f"of batch_size {stage.batch_size} is no multiple of num_generations {stage.num_generations}"
+        )
+
+
 class FinalRl(RlStage):
     """RL over all scenarios: general prompts come in for the last share of the steps, at this share of the prompts."""
 
@@ -810,6 +832,14 @@ class Config(Section):
             if local and not Path(checkpoint).expanduser().exists():
                 hint = "; with offline=false it may be a hub id" if self.offline else ""
                 raise ValueError(f"{name}.checkpoint = {checkpoint!r}: no such file or directory{hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _rl_can_be_launched(self) -> Self:
+        launcher = self.launcher
+        parallelism = launcher.parallelism if isinstance(launcher, Slurm) else launcher.name
+        for name in RL_STAGES:
+            check_rl_launch(self.rl, getattr(self, name), parallelism, launcher.total_processes)
         return self
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ def main(run: Run) -> None:
     from r1.data import read_rows
     from r1.models.chat import TEMPLATES
     from r1.models.loading import from_scratch, load_checkpoint, save
+    from r1.processes import is_main
     from r1.template_trial import try_template
     from r1.training.pretrain import pretrain
 
@@ -38,7 +39,8 @@ def main(run: Run) -> None:
         if settings.chat_template is not None:
             tokenizer.chat_template = TEMPLATES[settings.chat_template]
         try_template(tokenizer, settings.checkpoint)
-        write_text(run.curve, "step,loss\n")  # nothing was trained
+        if is_main():
+            write_text(run.curve, "step,loss\n")  # nothing was trained
         write(model, tokenizer, inputs, {"seconds": 0.0})  # DVC wants the file of times that dvc.yaml declares
         return
 
@@ -47,8 +49,8 @@ def main(run: Run) -> None:
     tokenizer = train_tokenizer(texts, settings.pretraining.vocab_size, settings.chat_template)
     model = from_scratch(settings.architecture, tokenizer, seed)
     with run.checkpoints(inputs) as checkpoints:
-        metrics = pretrain(model, tokenizer, texts, settings.pretraining, seed, run.curve, checkpoints)
-        write(model, tokenizer, inputs, metrics)
+        trained, metrics = pretrain(model, tokenizer, texts, settings.pretraining, seed, run.curve, checkpoints)
+        write(trained, tokenizer, inputs, metrics)
 
 
 if __name__ == "__main__":

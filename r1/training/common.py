@@ -1,5 +1,6 @@
 """What every training shares: trainer arguments, the learning curve's file, progress lines."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -38,13 +39,29 @@ def batch_arguments(settings: Optimization | RlStage) -> dict[str, Any]:
     """Trainer arguments of a batch shared out over all processes.
 
     Raises:
-        UserError: if it cannot be, evenly.
+        UserError: if it cannot be, evenly, or if the processes need GPUs that are not there.
     """
+    parallelism()
     try:
         at_once, times = share_of_batch(settings.batch_size, settings.micro_batch_size, world_size())
     except ValueError as error:
         raise UserError(str(error)) from None
     return {"per_device_train_batch_size": at_once, "gradient_accumulation_steps": times}
+
+
+def parallelism() -> str:
+    """How the launched processes share the work, as accelerate says in the environment.
+
+    Raises:
+        UserError: if that needs GPUs and there is none; accelerate would say nothing and do as ddp.
+    """
+    chosen = "ddp"
+    for name, variable in (("fsdp2", "ACCELERATE_USE_FSDP"), ("zero3", "ACCELERATE_USE_DEEPSPEED")):
+        if os.environ.get(variable, "").lower() == "true":
+            chosen = name
+    if chosen != "ddp" and not torch.cuda.is_available():
+        raise UserError(f"launcher = {chosen!r}: needs GPUs, and there is none; ddp runs on a CPU")
+    return chosen
 
 
 def common_arguments(settings: Optimization, seed: int) -> dict[str, Any]:

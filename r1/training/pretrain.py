@@ -56,8 +56,8 @@ def pretrain(
     seed: int,
     log_file: Path,
     checkpoints: Path,
-) -> dict[str, float]:
-    """Train the model in place; batch_size counts blocks of max_length tokens.
+) -> tuple[PreTrainedModel, dict[str, float]]:
+    """Train the model, in one process in place; batch_size counts blocks of max_length tokens.
 
     Args:
         model: to train.
@@ -69,19 +69,20 @@ def pretrain(
         checkpoints: folder of this run's checkpoints; if it has one, the run goes on from there.
 
     Returns:
-        Metrics: loss (nats per token), tokens per second and the like.
+        The trained model, and metrics: loss (nats per token), tokens per second and the like.
 
     Raises:
         Stopped: if the loss is not finite.
     """
+    arguments = common_arguments(settings, seed)
     blocks = pack(texts, tokenizer, settings.max_length, settings.max_steps * settings.batch_size, seed)
     record = Recorder(log_file)
-    train(
+    trained = train(
         PretrainTrainer(
             model=model,
             args=TrainingArguments(
                 max_steps=settings.max_steps,
-                **common_arguments(settings, seed),
+                **arguments,
                 **checkpoint_arguments(checkpoints, settings.checkpoint_steps),
             ),
             train_dataset=TensorDataset(blocks),
@@ -90,4 +91,4 @@ def pretrain(
         )
     )
     tokens = blocks.numel()
-    return {**record.summary(tokens), "flops": flops(model, forward_tokens=0, trained_tokens=tokens)}
+    return trained, {**record.summary(tokens), "flops": flops(trained, forward_tokens=0, trained_tokens=tokens)}

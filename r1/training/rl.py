@@ -21,16 +21,17 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import GRPOConfig, RLOOConfig
 
 from r1.artifacts import write_text
-from r1.config import Algorithm, GroupRelative, LeaveOneOut, Ppo, Rl, RlStage, Rollout, VllmEngine
+from r1.config import Algorithm, GroupRelative, LeaveOneOut, Ppo, Rl, RlStage, Rollout, VllmEngine, check_rl_launch
 from r1.data import read_rows
+from r1.errors import UserError
 from r1.models.loading import load_critic, load_model, load_tokenizer, save
-from r1.processes import is_main
+from r1.processes import is_main, world_size
 from r1.rewards import build_rewards
 from r1.rewards.common import RewardFunction
 from r1.sampling.vllm_engine import set_environment
 from r1.stage import Run
 from r1.training.checkpoints import checkpoint_arguments, train
-from r1.training.common import Recorder, batch_arguments, device_arguments, flops
+from r1.training.common import Recorder, batch_arguments, device_arguments, flops, parallelism
 from r1.training.difficulty import choose
 from r1.training.schedule import in_order
 
@@ -74,6 +75,10 @@ def train_rl(
         Stopped: if the loss is not finite, or for `rl.patience` steps the KL is too large, the entropy too
             small, or the rewards give no signal.
     """
+    try:
+        check_rl_launch(rl, stage, parallelism(), world_size())
+    except ValueError as error:
+        raise UserError(str(error)) from None
     tokenizer, algorithm = load_tokenizer(policy), rl.algorithm
     functions, weights = rewards
     arguments = {

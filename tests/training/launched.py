@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import LogitsProcessor
+from transformers import LogitsProcessor, LogitsProcessorList
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIGURATION = "conf/accelerate/{}.yaml"
@@ -57,8 +57,8 @@ class RowNoise(LogitsProcessor):
     def __call__(self, input_ids: Any, scores: Any) -> torch.FloatTensor:
         rows = range(self.first, self.first + len(scores))
         self.generators = self.generators or [torch.Generator().manual_seed(self.seed + row) for row in rows]
-        noise = torch.stack([-torch.empty(scores.shape[1]).exponential_(generator=one).log() for one in self.generators])
-        return scores + noise  # type: ignore[no-any-return]
+        waits = [torch.empty(scores.shape[1]).exponential_(generator=one) for one in self.generators]
+        return scores - torch.stack(waits).log()  # type: ignore[no-any-return]
 
 
 def share_randomness(seed: int) -> None:
@@ -69,13 +69,13 @@ def share_randomness(seed: int) -> None:
 
     generate, calls = GenerationMixin.generate, 0
 
-    def noisy(self: Any, *args: Any, generation_config: Any, **kwargs: Any) -> Any:
+    def noisy(self: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls += 1
-        generation_config.do_sample = False
+        kwargs["generation_config"].do_sample = False
         rank = torch.distributed.get_rank() if world_size() > 1 else 0
         noise = RowNoise(seed + 100_000 * calls, rank * len(kwargs["input_ids"]))
-        return generate(self, *args, generation_config=generation_config, logits_processor=[noise], **kwargs)
+        return generate(self, **kwargs, logits_processor=LogitsProcessorList([noise]))
 
     GenerationMixin.generate = noisy  # type: ignore[method-assign,assignment]
 
@@ -88,7 +88,7 @@ def sums(count: int) -> list[dict[str, str]]:
     ]
 
 
-def digits(*, completions: list[Any], **_: Any) -> list[float]:
+def digits(*, completions: list[Any], **_: Any) -> list[float | None]:
     """Share of a completion's characters that are digits."""
     texts = [completion[0]["content"] for completion in completions]
     return [sum(map(str.isdigit, text)) / max(1, len(text)) for text in texts]
