@@ -84,7 +84,7 @@ class Checkpointed:
         super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
         directory = Path(resume_from_checkpoint)
         for name, module in self.companions.items():
-            weights = load_file(directory / f"{name}.safetensors")
+            weights: dict[str, Any] = load_file(directory / f"{name}.safetensors")
             if self.accelerator.distributed_type == DistributedType.FSDP:
                 set_model_state_dict(module, weights, options=StateDictOptions(full_state_dict=True))
             else:
