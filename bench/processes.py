@@ -23,9 +23,7 @@ def compare(kind: str, model: Path, folder: Path) -> None:
     """Print a row for each step, and how far apart the weights are at the end."""
     alone, weights, _ = launched(1, kind, model, folder / f"{kind}-1", steps=STEPS)
     both, weights_of_both, _ = launched(2, kind, model, folder / f"{kind}-2", steps=STEPS)
-    print(
-        f"\n## {kind}\n\n| step | loss, 1 process | loss, 2 processes | difference | gradient norm, 1 | 2 | reward, 1 | 2 |"
-    )
+    print(f"\n## {kind}\n\n| step | loss, 1 process | loss, 2 | difference | gradient norm, 1 | 2 | reward, 1 | 2 |")
     print("|---|---|---|---|---|---|---|---|")
     for one, two in zip(alone, both, strict=True):
         rewards = " | ".join(f"{row['reward']:.7f}" if "reward" in row else "" for row in (one, two))

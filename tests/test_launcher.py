@@ -72,9 +72,8 @@ def test_dvc_would_run_the_launcher(name: str, project: Path) -> None:
         return subprocess.run(called, cwd=project, env=environment, capture_output=True, text=True, check=True).stdout
 
     run("r1", "compose", *overrides)
-    commands = re.findall(
-        r"^> (.*) stages/(\w+)\.py", run("dvc", "repro", "--dry", "--allow-missing", "-f"), re.MULTILINE
-    )
+    printed = run("dvc", "repro", "--dry", "--allow-missing", "-f")
+    commands = re.findall(r"^> (.*) stages/(\w+)\.py", printed, re.MULTILINE)
     assert {stage for _, stage in commands} == {*TRAINING, *SAMPLING, "prepare", "report"}
     expected = {**dict.fromkeys(TRAINING, command), **dict.fromkeys(SAMPLING, sampling)}
     assert {(before, stage) for before, stage in commands} == {
@@ -170,8 +169,9 @@ bash spooled.sh "${@:2}" > "${log/\\%j/1}" 2>&1
     "srun": """
 shift
 for node in $(seq 0 $((SLURM_NNODES - 1))); do SLURM_NODEID=$node "$@" & processes+=($!); done
-for process in "${processes[@]}"; do wait "$process" || failed=1; done
-exit ${failed:-0}
+for _ in "${processes[@]}"; do
+  wait -n || { kill "${processes[@]}"; wait; exit 1; }  # --kill-on-bad-exit
+done
 """,
 }
 STAGE = """

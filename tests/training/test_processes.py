@@ -54,7 +54,7 @@ def stage(project: Path, *overrides: str, processes: int = 2) -> subprocess.Comp
     launcher = [sys.executable, "-m", "accelerate.commands.launch", *configuration, "--main_process_port", "0"]
     environment = {"PYTHONPATH": str(project), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": "/tmp"}
     return subprocess.run(
-        [*launcher, "stages/cold_start.py", "cold_start.batch_size=8", "cold_start.epochs=1", *overrides],
+        [*launcher, "stages/cold_start.py", "cold_start.batch_size=8", "cold_start.micro_batch_size=4", "cold_start.epochs=1", *overrides],
         cwd=project, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
