@@ -53,10 +53,9 @@ def stage(project: Path, *overrides: str, processes: int = 2) -> subprocess.Comp
     configuration = ["--config_file", "conf/accelerate/ddp.yaml", "--num_processes", str(processes)]
     launcher = [sys.executable, "-m", "accelerate.commands.launch", *configuration, "--main_process_port", "0"]
     environment = {"PYTHONPATH": str(project), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": "/tmp"}
-    return subprocess.run(
-        [*launcher, "stages/cold_start.py", "cold_start.batch_size=8", "cold_start.micro_batch_size=4", "cold_start.epochs=1", *overrides],
-        cwd=project, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    settings = [f"cold_start.{setting}" for setting in ("batch_size=8", "micro_batch_size=4", "epochs=1")]
+    command = [*launcher, "stages/cold_start.py", *settings, *overrides]
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_a_stage_writes_once(project: Path) -> None:
@@ -77,12 +76,10 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(project: Path) -> None:
 
 
 def test_a_process_that_fails_ends_all_and_leaves_nothing(project: Path) -> None:
-    broken = project / "r1/models/loading.py"
-    broken.write_text(broken.read_text().replace(
-        "    return AutoModelForCausalLM.from_pretrained(path, dtype",
-        "    import os\n    if os.environ['RANK'] == '1':\n        raise RuntimeError('the other one broke')\n"
-        "    return AutoModelForCausalLM.from_pretrained(path, dtype",
-    ))  # fmt: skip
+    broken = project / "r1/training/common.py"
+    step = "        if self.spent and"
+    failing = "        if os.environ['RANK'] == '1':\n            raise RuntimeError('the other one broke')\n"
+    broken.write_text(broken.read_text().replace(step, failing + step))
     ran = stage(project)
     assert ran.returncode != 0 and "the other one broke" in ran.stderr
     assert not list((project / "data/models").glob("*cold_start*"))
