@@ -170,7 +170,7 @@ bash spooled.sh "${@:2}" > "${log/\\%j/1}" 2>&1
 shift
 for node in $(seq 0 $((SLURM_NNODES - 1))); do SLURM_NODEID=$node "$@" & processes+=($!); done
 for _ in "${processes[@]}"; do
-  wait -n || { kill "${processes[@]}"; wait; exit 1; }  # --kill-on-bad-exit
+  wait -n || { kill -9 "${processes[@]}"; exit 1; }  # --kill-on-bad-exit
 done
 """,
 }
