@@ -13,7 +13,7 @@ from typing import Any
 from r1.errors import UserError, room_on
 
 MANIFEST = "manifest.json"
-PLUMBING = ("config", "stage", "artifacts", "errors", "progress")
+PLUMBING = ("config", "stage", "artifacts", "errors", "progress", "processes")
 """Modules of r1 that decide how a stage is called and shown, not what it makes: values reach it as params."""
 
 

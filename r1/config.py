@@ -92,6 +92,110 @@ class Section(BaseModel):
         return values
 
 
+# --- launching --------------------------------------------------------------
+
+
+class Local(Section):
+    """One process, on this machine."""
+
+    name: Literal["local"]
+    command: Literal["python"]
+    sampling_command: Literal["python"]
+
+    @property
+    def total_processes(self) -> int:
+        return 1
+
+
+Parallelism = Literal["ddp", "fsdp2", "zero3"]
+
+
+class Accelerate(Section):
+    """Several processes on this machine, one to a GPU; without one they share the CPU (ddp alone).
+
+    Attributes:
+        processes: how many.
+        command, sampling_command: what stands before the script of a stage that trains, of one that samples.
+    """
+
+    name: Parallelism
+    processes: PositiveInt
+    command: str
+    sampling_command: str
+
+    @property
+    def total_processes(self) -> int:
+        return self.processes
+
+    @model_validator(mode="after")
+    def _command_agrees(self) -> Self:
+        _has_words(self.command, f"conf/accelerate/{self.name}.yaml", f"--num_processes {self.processes}")
+        return self
+
+
+class Slurm(Section):
+    """A Slurm job for each stage that trains or samples: training on all GPUs of some nodes, sampling on one GPU.
+
+    Attributes:
+        parallelism: how the processes of a training share the work, as the launchers of these names.
+        nodes, gpus_per_node: a process to each GPU.
+        partition, time: sbatch's.
+        command, sampling_command: what stands before the script of a stage that trains, of one that samples.
+    """
+
+    name: Literal["slurm"]
+    parallelism: Parallelism
+    nodes: PositiveInt
+    gpus_per_node: PositiveInt
+    partition: Name
+    time: Annotated[str, Field(pattern=r"^[\d:-]+$")]
+    command: str
+    sampling_command: str
+
+    @property
+    def total_processes(self) -> int:
+        return self.nodes * self.gpus_per_node
+
+    @model_validator(mode="after")
+    def _command_agrees(self) -> Self:
+        sizes = f"--nodes={self.nodes}", f"--gpus-per-node={self.gpus_per_node}"
+        _has_words(self.command, "sbatch --wait", *sizes, f"conf/accelerate/{self.parallelism}.yaml")
+        return self
+
+
+Launcher = Annotated[Local | Accelerate | Slurm, Field(discriminator="name")]
+
+
+def _has_words(command: str, *words: str) -> None:
+    for word in words:
+        if f" {word} " not in f" {command} ":
+            raise ValueError(f"command: {command!r} has no {word!r}, which the other keys say; it is made from them")
+
+
+def share_of_batch(batch_size: int, micro_batch_size: int, processes: int) -> tuple[int, int]:
+    """How a process takes its share of an optimizer step's batch.
+
+    Args:
+        batch_size: rows of an optimizer step, over all processes.
+        micro_batch_size: rows that a process takes through the model at once, at most.
+        processes: how many there are.
+
+    Returns:
+        Rows at once, and how often (gradient accumulation).
+
+    Raises:
+        ValueError: if the batch cannot be shared out evenly.
+    """
+    share, rest = divmod(batch_size, processes)
+    at_once = min(micro_batch_size, share)
+    if rest or share % at_once:
+        raise ValueError(
+            f"batch_size {batch_size} must be a multiple of {processes} processes, and the share of each "
+            f"a multiple of micro_batch_size {micro_batch_size} or below it"
+        )
+    return at_once, share // at_once
+
+
 # --- models -----------------------------------------------------------------
 
 
@@ -770,6 +874,28 @@ class RlStage(Section):
         return self
 
 
+def check_rl_launch(rl: Rl, stage: RlStage, parallelism: str, processes: int) -> None:
+    """Refuse what RL in several processes cannot do.
+
+    Raises:
+        ValueError: that names the key.
+    """
+    algorithm = rl.algorithm
+    if parallelism in ("fsdp2", "zero3"):
+        if isinstance(algorithm, Ppo):
+            raise ValueError(f"rl.algorithm = 'ppo': its critic is not shared out by {parallelism}; launcher=ddp can")
+        if rl.rollout.name == "transformers" and parallelism == "fsdp2":
+            raise ValueError("rl.rollout = 'transformers': cannot generate from the parts that fsdp2 makes; vllm can")
+    if processes > 1 and rl.difficulty.name != "all":
+        raise ValueError(f"rl.difficulty = {rl.difficulty.name!r}: measures pass rates, in one process alone")
+    resampling = isinstance(algorithm, GroupRelative) and algorithm.max_resampling_rounds
+    if resampling and stage.batch_size // processes * algorithm.mini_batches % stage.num_generations:
+        raise ValueError(
+            f"rl.algorithm.max_resampling_rounds: needs whole groups in each of {processes} processes, and the share "
+            f"of batch_size {stage.batch_size} is no multiple of num_generations {stage.num_generations}"
+        )
+
+
 class FinalRl(RlStage):
     """RL over all scenarios: general prompts come in for the last share of the steps, at this share of the prompts."""
 
@@ -860,6 +986,7 @@ class Config(Section):
     offline: bool
     sandbox: SandboxPolicy
     model: str | None
+    launcher: Launcher
     prepare: Prepare
     base: Base
     base_qwen: Base
@@ -915,6 +1042,31 @@ class Config(Section):
                     f"{name}.checkpoint = None: and prepare asks for no documents to pretrain a base on; "
                     "give a checkpoint, or documents"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _rl_can_be_launched(self) -> Self:
+        launcher = self.launcher
+        parallelism = launcher.parallelism if isinstance(launcher, Slurm) else launcher.name
+        for name in RL_STAGES:
+            check_rl_launch(self.rl, getattr(self, name), parallelism, launcher.total_processes)
+        if self.training.lora is not None and parallelism in ("fsdp2", "zero3"):
+            raise ValueError(
+                f"training.lora = {self.training.lora.r}: adapters cannot be merged into weights that {parallelism} "
+                "spreads over processes; launcher=ddp, or lora=none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_are_shared_out(self) -> Self:
+        for name in Config.model_fields:
+            section = getattr(self, name)
+            settings = section.pretraining if isinstance(section, Base) and section.checkpoint is None else section
+            if isinstance(settings, Optimization | RlStage):
+                try:
+                    share_of_batch(settings.batch_size, settings.micro_batch_size, self.launcher.total_processes)
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from None
         return self
 
     @model_validator(mode="after")

@@ -2,15 +2,19 @@
 
 import errno
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from r1.processes import is_main
 from r1.text import printable
 
 _FULL = 64 * 1024
 """Bytes free on a disk that a writer just filled: file systems keep back a block or so."""
 _REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+_WAIT = 10
+"""Seconds for which the main process may still come to the same error, and say it."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -52,13 +56,17 @@ def reported() -> Iterator[None]:
     """End the program with a message instead of a stack trace, where the user can do something about it.
 
     Messages may quote what others wrote, whose control characters must not reach the terminal.
+    Of several processes most often all fail alike: the main one says why, and the launcher ends the others.
     """
     try:
         yield
     except UserError as error:
+        if not is_main():
+            time.sleep(_WAIT)
         raise SystemExit(printable(f"error: {error}")) from None
     except KeyboardInterrupt:
-        raise SystemExit("interrupted: nothing half-written is left, `dvc repro` goes on from here") from None
+        message = "interrupted: nothing half-written is left, `dvc repro` goes on from here"
+        raise SystemExit(message if is_main() else 1) from None
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise SystemExit(f"error: {DiskFull(error.filename or 'the output')}") from None

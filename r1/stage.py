@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from pydantic import BaseModel, ValidationError
 from r1.artifacts import check_whole, code_hash, content_hash, write_aside, write_json, write_manifest
 from r1.config import Config
 from r1.errors import ConfigurationError, UserError, reported
+from r1.processes import is_main
 from r1.sandbox.process import require, use
 
 CHECKPOINTS = Path("data/.checkpoints")
@@ -40,9 +41,13 @@ _HARMLESS = (
 _HYDRA = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
 
 
+class _PartDone(Exception):
+    """Ends a stage in a process whose part was to train along: what is left is the main one's."""
+
+
 @dataclass(frozen=True)
 class Run:
-    """One run of a stage.
+    """One run of a stage, in one process or in several that train together, of which the main one writes.
 
     Attributes:
         name: the artifact being made, such as `zero` or `distill_qwen`.
@@ -74,12 +79,16 @@ class Run:
     ) -> Iterator[Path]:
         """A directory that becomes the artifact `target` when the block ends well, with a manifest.
 
+        In processes beside the main one the stage ends here, with success.
+
         Args:
             target: path from the project's root.
             inputs: what it is made from, with hashes, as `inputs` gives them.
             counts: what it holds; may be filled within the block.
             metrics: where its metrics are, if not in data/metrics/<name>.json.
         """
+        if not is_main():
+            raise _PartDone
         with write_aside(Path(target)) as directory:
             yield directory
             write_manifest(
@@ -112,7 +121,7 @@ class Run:
         decisive = _without(self.params, _HARMLESS)
         identity = json.dumps([self.config.seed, decisive, dict(inputs), code_hash(self.script)], sort_keys=True)
         folder = CHECKPOINTS / self.name / hashlib.sha256(identity.encode()).hexdigest()[:16]
-        for other in folder.parent.glob("*"):
+        for other in folder.parent.glob("*") if is_main() else ():
             if other != folder and not (other / STOPPED).exists():
                 shutil.rmtree(other)
         if (folder / STOPPED).exists():
@@ -153,6 +162,8 @@ def stage(*reads: str, makes: tuple[str, ...] = ()) -> Callable[[Callable[[Run],
             script = Path(sys.argv[0]).resolve()
             os.chdir(script.parent.parent)
             signal.signal(signal.SIGTERM, _terminate)
+            if not is_main():
+                sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
 
             @reported()
             def task(composed: DictConfig) -> None:
@@ -161,14 +172,14 @@ def stage(*reads: str, makes: tuple[str, ...] = ()) -> Callable[[Callable[[Run],
                 sections = [section.format(model=name) for section in reads]
                 _prepare_environment(config)
                 chosen = {section: getattr(config, section) for section in ("seed", *sections)}
-                function(
-                    Run(
-                        name=name,
-                        config=cast(Config, SimpleNamespace(**chosen)),
-                        params={key: _plain(value) for key, value in chosen.items()},
-                        script=script,
-                    )
+                run = Run(
+                    name=name,
+                    config=cast(Config, SimpleNamespace(**chosen)),
+                    params={key: _plain(value) for key, value in chosen.items()},
+                    script=script,
                 )
+                with suppress(_PartDone):
+                    function(run)
 
             flags, overrides, groups = _sort_arguments(sys.argv[1:])
             sys.argv[1:] = [*_HYDRA, *overrides, *flags]

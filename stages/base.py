@@ -20,6 +20,7 @@ def main(run: Run) -> None:
     from r1.data import read_rows
     from r1.models.chat import TEMPLATES, opened_by_examples
     from r1.models.loading import from_scratch, load_checkpoint, save
+    from r1.processes import is_main
     from r1.template_trial import try_template
     from r1.training.pretrain import pretrain
 
@@ -40,7 +41,8 @@ def main(run: Run) -> None:
         try_template(tokenizer, settings.checkpoint)
         if settings.worked_examples:
             tokenizer.chat_template = opened_by_examples(tokenizer.get_chat_template(), settings.worked_examples)
-        write_text(run.curve, "step,loss\n")  # nothing was trained
+        if is_main():
+            write_text(run.curve, "step,loss\n")  # nothing was trained
         write(model, tokenizer, inputs, {"seconds": 0.0})  # DVC wants the file of times that dvc.yaml declares
         return
 
@@ -50,8 +52,10 @@ def main(run: Run) -> None:
     model = from_scratch(settings.architecture, tokenizer, seed)
     with run.checkpoints(inputs) as checkpoints:
         options = run.config.training
-        metrics = pretrain(model, tokenizer, texts, settings.pretraining, seed, run.curve, checkpoints, options)
-        write(model, tokenizer, inputs, metrics)
+        trained, metrics = pretrain(
+            model, tokenizer, texts, settings.pretraining, seed, run.curve, checkpoints, options
+        )
+        write(trained, tokenizer, inputs, metrics)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,11 @@ import shutil
 from pathlib import Path
 from typing import Any, cast
 
+import torch
+from accelerate.utils import DistributedType, broadcast_object_list
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from transformers import PreTrainedModel, PrinterCallback
 from transformers.trainer import TRAINING_ARGS_NAME
 
@@ -46,6 +49,7 @@ class Checkpointed:
     state: Any
     accelerator: Any
     model: Any
+    model_wrapped: Any
 
     def __init__(self, *args: Any, record: Recorder, rl: Rl | None = None, **kwargs: Any) -> None:
         """Args: where to record; limits of reinforcement learning, if that is what it is."""
@@ -60,18 +64,19 @@ class Checkpointed:
         try:
             with room_on(folder):
                 super()._save_checkpoint(model, trial)  # type: ignore[misc]
+                beside = {name: self.accelerator.get_state_dict(module) for name, module in self.companions.items()}
                 self.accelerator.wait_for_everyone()
                 if self.args.should_save:
-                    self._seal(directory)
+                    self._seal(directory, beside)
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)
             raise
 
-    def _seal(self, directory: Path) -> None:
+    def _seal(self, directory: Path, beside: dict[str, dict[str, torch.Tensor]]) -> None:
         (directory / TRAINING_ARGS_NAME).unlink()  # a pickle: whoever loads one runs what is in it, and nobody needs it
-        for name, module in self.companions.items():
-            weights = {key: value.contiguous().clone() for key, value in module.state_dict().items()}
-            save_file(weights, directory / f"{name}.safetensors")
+        for name, weights in beside.items():
+            separate = {key: value.contiguous().clone() for key, value in weights.items()}
+            save_file(separate, directory / f"{name}.safetensors")
         write_text(directory / STATE, json.dumps(self.record.state()))
         write_manifest(directory, {})
 
@@ -79,7 +84,11 @@ class Checkpointed:
         super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
         directory = Path(resume_from_checkpoint)
         for name, module in self.companions.items():
-            module.load_state_dict(load_file(directory / f"{name}.safetensors"))
+            weights: dict[str, Any] = load_file(directory / f"{name}.safetensors")
+            if self.accelerator.distributed_type == DistributedType.FSDP:
+                set_model_state_dict(module, weights, options=StateDictOptions(full_state_dict=True))
+            else:
+                module.load_state_dict(weights)
         self.record.restore(read_json(directory / STATE))
         # TRL's supervised trainers count on from 0 (its RL trainers' count is in transformers' state).
         self._total_train_tokens = int(self.record.rows[-1].get("num_tokens", 0))
@@ -94,15 +103,34 @@ def train(trainer: Checkpointed) -> PreTrainedModel:
     Raises:
         Stopped: if a guard ended the run; the last good checkpoint is kept, with the curve and the diagnosis beside it.
     """
-    folder = Path(trainer.args.output_dir)
-    resumed = last_whole_checkpoint(folder)
+    folder, main = Path(trainer.args.output_dir), trainer.accelerator.is_main_process
+    resumed: Path | None = broadcast_object_list([last_whole_checkpoint(folder) if main else None])[0]
     if resumed is not None:
         print(f"going on from {resumed}", flush=True)
     try:
         cast(Any, trainer).train(resume_from_checkpoint=None if resumed is None else str(resumed))
-    except Stopped as stop:
-        raise _keep_what_is_good(stop, folder, trainer.record) from None
-    return trainer.accelerator.unwrap_model(trainer.model)  # type: ignore[no-any-return]
+    except Stopped as stop:  # in all processes at the same step, since they log the same
+        kept = _keep_what_is_good(stop, folder, trainer.record) if main else stop
+        trainer.accelerator.wait_for_everyone()  # a launcher ends the others as soon as one has failed
+        raise kept from None
+    return whole_model(trainer)
+
+
+def whole_model(trainer: Checkpointed) -> PreTrainedModel:
+    """The trained model; where its weights are spread over processes, one with all of them, in the main process."""
+    accelerator = trainer.accelerator
+    model: PreTrainedModel = accelerator.unwrap_model(trainer.model)
+    if accelerator.distributed_type not in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+        return model
+    weights = accelerator.get_state_dict(trainer.model_wrapped)  # by all processes together
+    if accelerator.is_main_process:
+        with torch.device("meta"):
+            gathered = type(model)(model.config)
+        gathered.load_state_dict(weights, assign=True)
+        gathered.tie_weights()
+        gathered.generation_config = model.generation_config
+        return gathered
+    return model
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:

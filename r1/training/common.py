@@ -1,5 +1,6 @@
 """What every training shares: trainer arguments, the learning curve's file, progress lines."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -10,7 +11,9 @@ import torch
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from r1.artifacts import write_text
-from r1.config import Optimization, TrainingOptions
+from r1.config import Optimization, RlStage, TrainingOptions, share_of_batch
+from r1.errors import UserError
+from r1.processes import world_size
 from r1.training.options import PLAIN
 
 # What the curves keep of a trainer's log; times are left out, so that equal runs log equal files.
@@ -35,6 +38,35 @@ def device_arguments(seed: int, options: TrainingOptions = PLAIN) -> dict[str, A
     }
 
 
+def batch_arguments(settings: Optimization | RlStage) -> dict[str, Any]:
+    """Trainer arguments of a batch shared out over all processes.
+
+    Raises:
+        UserError: if it cannot be, evenly, or if the processes need GPUs that are not there.
+    """
+    parallelism()
+    try:
+        at_once, times = share_of_batch(settings.batch_size, settings.micro_batch_size, world_size())
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return {"per_device_train_batch_size": at_once, "gradient_accumulation_steps": times}
+
+
+def parallelism() -> str:
+    """How the launched processes share the work, as accelerate says in the environment.
+
+    Raises:
+        UserError: if that needs GPUs and there is none; accelerate would say nothing and do as ddp.
+    """
+    chosen = "ddp"
+    for name, variable in (("fsdp2", "ACCELERATE_USE_FSDP"), ("zero3", "ACCELERATE_USE_DEEPSPEED")):
+        if os.environ.get(variable, "").lower() == "true":
+            chosen = name
+    if chosen != "ddp" and not torch.cuda.is_available():
+        raise UserError(f"launcher = {chosen!r}: needs GPUs, and there is none; ddp runs on a CPU")
+    return chosen
+
+
 def common_arguments(settings: Optimization, seed: int, options: TrainingOptions) -> dict[str, Any]:
     """Trainer arguments of supervised training: AdamW, warm-up, cosine decay to a floor."""
     return {
@@ -44,8 +76,7 @@ def common_arguments(settings: Optimization, seed: int, options: TrainingOptions
         "lr_scheduler_kwargs": {"min_lr_rate": settings.min_learning_rate_ratio},
         "warmup_steps": settings.warmup_ratio,  # below 1: a share of all steps
         "weight_decay": settings.weight_decay,
-        "per_device_train_batch_size": settings.micro_batch_size,
-        "gradient_accumulation_steps": settings.batch_size // settings.micro_batch_size,
+        **batch_arguments(settings),
     }
 
 
@@ -153,7 +184,8 @@ class Recorder(TrainerCallback):
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._seconds = self._seconds_before + time.perf_counter() - self._started
-        self.write_curve(self.log_file)
+        if state.is_world_process_zero:
+            self.write_curve(self.log_file)
 
     def write_curve(self, file: Path) -> None:
         """Write the curve so far as CSV."""

@@ -58,8 +58,8 @@ def pretrain(
     log_file: Path,
     checkpoints: Path,
     options: TrainingOptions = PLAIN,
-) -> dict[str, float]:
-    """Train the model in place; batch_size counts blocks of max_length tokens.
+) -> tuple[PreTrainedModel, dict[str, float]]:
+    """Train the model, in one process in place; batch_size counts blocks of max_length tokens.
 
     Args:
         model: to train.
@@ -72,7 +72,7 @@ def pretrain(
         options: how training computes; adapters have nothing to adapt here and are left out.
 
     Returns:
-        Metrics: loss (nats per token), tokens per second and the like.
+        The trained model, and metrics: loss (nats per token), tokens per second and the like.
 
     Raises:
         Stopped: if the loss is not finite.
@@ -80,14 +80,15 @@ def pretrain(
     options = options.model_copy(update={"lora": None})
     require(options)
     model.set_attn_implementation(options.attention)
+    arguments = common_arguments(settings, seed, options)
     blocks = pack(texts, tokenizer, settings.max_length, settings.max_steps * settings.batch_size, seed)
     record = Recorder(log_file)
-    train(
+    trained = train(
         PretrainTrainer(
             model=model,
             args=TrainingArguments(
                 max_steps=settings.max_steps,
-                **common_arguments(settings, seed, options),
+                **arguments,
                 **checkpoint_arguments(checkpoints, settings.checkpoint_steps),
             ),
             train_dataset=TensorDataset(blocks),
@@ -96,4 +97,4 @@ def pretrain(
         )
     )
     tokens = blocks.numel()
-    return {**record.summary(tokens), "flops": flops(model, 0, tokens, options)}
+    return trained, {**record.summary(tokens), "flops": flops(trained, 0, tokens, options)}

@@ -47,6 +47,7 @@ def train_reward_model(
         Stopped: if the loss is not finite.
     """
     require(options)
+    arguments = common_arguments(settings, seed, options)
     tokenizer = load_tokenizer(base)
     torch.manual_seed(seed)  # the score head starts at random
     model = AutoModelForSequenceClassification.from_pretrained(
@@ -68,7 +69,7 @@ def train_reward_model(
             args=RewardConfig(
                 num_train_epochs=settings.epochs,
                 max_length=settings.max_length,
-                **common_arguments(settings, seed, options),
+                **arguments,
                 **checkpoint_arguments(checkpoints, settings.checkpoint_steps),
             ),
             train_dataset=dataset,

@@ -21,15 +21,28 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import GRPOConfig, RLOOConfig
 
 from r1.artifacts import write_text
-from r1.config import Algorithm, GroupRelative, LeaveOneOut, Ppo, Rl, RlStage, Rollout, TrainingOptions, VllmEngine
+from r1.config import (
+    Algorithm,
+    GroupRelative,
+    LeaveOneOut,
+    Ppo,
+    Rl,
+    RlStage,
+    Rollout,
+    TrainingOptions,
+    VllmEngine,
+    check_rl_launch,
+)
 from r1.data import read_rows
+from r1.errors import UserError
 from r1.models.loading import load_critic, load_tokenizer, save
+from r1.processes import is_main, world_size
 from r1.rewards import build_rewards
 from r1.rewards.common import RewardFunction
 from r1.sampling.vllm_engine import set_environment
 from r1.stage import Run
 from r1.training.checkpoints import checkpoint_arguments, train
-from r1.training.common import Recorder, device_arguments, flops
+from r1.training.common import Recorder, batch_arguments, device_arguments, flops, parallelism
 from r1.training.difficulty import choose
 from r1.training.options import PLAIN, adapters, load_policy, merged, require
 from r1.training.schedule import in_order
@@ -78,6 +91,10 @@ def train_rl(
             small, or the rewards give no signal.
     """
     require(options)
+    try:
+        check_rl_launch(rl, stage, parallelism(), world_size())
+    except ValueError as error:
+        raise UserError(str(error)) from None
     tokenizer, algorithm = load_tokenizer(policy), rl.algorithm
     functions, weights = rewards
     arguments = {
@@ -113,7 +130,8 @@ def train_rl(
         **({"critic": load_critic(policy, options.attention)} if isinstance(algorithm, Ppo) else {}),
     )
     model = merged(train(trainer))
-    write_text(log_file.parent / "throughput" / log_file.name, pd.DataFrame(record.phases).to_csv(index=False))
+    if is_main():
+        write_text(log_file.parent / "throughput" / log_file.name, pd.DataFrame(record.phases).to_csv(index=False))
     tokens = int(trainer.state.num_input_tokens_seen)
     return RlResult(
         model=model,
@@ -132,15 +150,14 @@ def train_rl(
 
 def _algorithm_arguments(algorithm: Algorithm, stage: RlStage) -> dict[str, Any]:
     """TRL's arguments of one algorithm; schedule, batches and generation are the same for all."""
-    accumulation = stage.batch_size // stage.micro_batch_size
+    batches = batch_arguments(stage)
     common = {
         "learning_rate": stage.learning_rate,
         "lr_scheduler_type": "constant_with_warmup",
         "warmup_steps": stage.warmup_steps,
         "max_steps": stage.max_steps,
-        "per_device_train_batch_size": stage.micro_batch_size,
-        "gradient_accumulation_steps": accumulation,
-        "steps_per_generation": accumulation * algorithm.mini_batches,
+        **batches,
+        "steps_per_generation": batches["gradient_accumulation_steps"] * algorithm.mini_batches,
         "num_iterations": algorithm.num_iterations,
         "num_generations": stage.num_generations,
         "max_completion_length": stage.max_completion_length,

@@ -54,6 +54,7 @@ def finetune(
             "no examples to fine-tune on: the filters kept none; `python -m r1 inspect` of its source shows why"
         )
     require(options)
+    arguments = common_arguments(settings, seed, options)
     tokenizer = load_tokenizer(base)
     if settings.chat_template == "own":
         tokenizer.chat_template = without_examples(tokenizer.get_chat_template())
@@ -78,7 +79,7 @@ def finetune(
                 max_length=settings.max_length,
                 completion_only_loss=True,
                 packing=False,
-                **common_arguments(settings, seed, options),
+                **arguments,
                 **checkpoint_arguments(checkpoints, settings.checkpoint_steps),
             ),
             train_dataset=dataset,

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from trl import GRPOTrainer, RLOOTrainer
+from trl.models import prepare_deepspeed, prepare_fsdp
 from trl.trainer.utils import add_fused_lm_head
 
 from r1.config import Algorithm, GroupRelative, LeaveOneOut, Ppo, ReinforcePlusPlus
@@ -36,11 +38,12 @@ class Watched(Checkpointed):
     A mixin before TRL's trainer.
 
     Attributes:
-        rewards: [batch, rewards], of the last draw, NaN where one does not apply.
+        rewards: [batch of all processes, rewards], of the last draw, NaN where one does not apply.
         scores: [local batch], weighted sum of the stage's own rewards of the last draw.
-        flat: numbers of the groups that these do not tell apart.
     """
 
+    is_deepspeed_enabled: bool
+    is_fsdp_enabled: bool
     ref_model: Any
     num_generations: int
     reward_func_names: list[str]
@@ -57,9 +60,13 @@ class Watched(Checkpointed):
         self.start: Any = None
         if start is not None:
             add_fused_lm_head(start, temperature=self.args.temperature)
-            self.start = self.accelerator.prepare_model(start, evaluation_mode=True)
+            if self.is_deepspeed_enabled:
+                self.start = prepare_deepspeed(start, self.accelerator)
+            elif self.is_fsdp_enabled:
+                self.start = prepare_fsdp(start, self.accelerator)
+            else:
+                self.start = self.accelerator.prepare_model(start, evaluation_mode=True)
         self.rewards = self.scores = torch.empty(0)
-        self.flat: list[int] = []
         if self.ref_model is not None:
             self.companions["reference"] = self.ref_model
         self._seconds = dict.fromkeys(("generate", "score"), 0.0)
@@ -91,10 +98,10 @@ class Watched(Checkpointed):
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)  # type: ignore[misc]
         # TRL's share is of rewards with the KL in them (RLOO) or of the batch: never 1, whatever the groups are.
-        self.scores = self._scores(ignored=self.algorithm.extra_rewards)
-        self.flat = flat_groups(self.scores, self.num_generations)
-        share = len(self.flat) * self.num_generations / len(self.scores)
+        scores = self._scores(ignored=self.algorithm.extra_rewards)
+        share = len(flat_groups(scores, self.num_generations)) * self.num_generations / len(scores)
         self._metrics["train"]["frac_reward_zero_std"][-1] = share
+        self.scores = self._own(scores)
         return batch
 
     def _calculate_rewards(
@@ -108,15 +115,15 @@ class Watched(Checkpointed):
         self._log_metric("reflection_rate", reflecting / len(responses))  # type: ignore[attr-defined]
         step = self.state.global_step + 1
         if self.record.wants_samples():
+            asked = zip(prompts, responses, inputs, strict=True)
+            rows = gather_object([(prompt[-1]["content"], text, row["answer"]) for prompt, text, row in asked])
             # The first group and the last: in the final RL the last is a general prompt's.
             group = self.num_generations
-            for index in dict.fromkeys([*range(group), *range(len(responses) - group, len(responses))]):
+            for index in dict.fromkeys([*range(group), *range(len(rows) - group, len(rows))]):
                 self.record.samples.append(
                     {
                         "step": step,
-                        "prompt": prompts[index][-1]["content"],
-                        "completion": responses[index],
-                        "answer": inputs[index]["answer"],
+                        **dict(zip(("prompt", "completion", "answer"), rows[index], strict=True)),
                         **dict(zip(self.reward_func_names, rewards[index].tolist(), strict=True)),
                     }
                 )
@@ -145,14 +152,16 @@ class Watched(Checkpointed):
         with self._timed("score"):
             starts = self._get_per_token_logps_and_entropies(start, ids, attention, mask.shape[1])[0]
         kl = torch.expm1(starts - ours) - (starts - ours)
-        self._metrics["train"]["kl"].append(masked_mean(kl, mask))
+        self._metrics["train"]["kl"].append(masked_mean(*self._everywhere(kl, mask)))
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the seconds and tokens of each phase since the last log; training is what the other two leave."""
         if "loss" in logs:
             now = time.perf_counter()
             seconds = {**self._seconds, "train": now - self._logged_at - sum(self._seconds.values())}
-            self.record.add_phases(self.state.global_step, seconds, self._tokens)
+            local = torch.tensor(list(self._tokens.values()), device=self.accelerator.device)
+            tokens = self.accelerator.reduce(local, reduction="sum").tolist()
+            self.record.add_phases(self.state.global_step, seconds, dict(zip(self._tokens, tokens, strict=True)))
             self._logged_at = now
             self._seconds = dict.fromkeys(self._seconds, 0.0)
             self._tokens = dict.fromkeys(self._tokens, 0)
@@ -169,12 +178,16 @@ class Watched(Checkpointed):
         return gathered[self.accelerator.process_index * rows :][:rows]
 
     def _scores(self, ignored: Collection[str] = ()) -> Tensor:
-        """[local batch] weighted sum of the rewards but those ignored, NaN where none applies."""
+        """[batch of all processes] weighted sum of the rewards but those ignored, NaN where none applies."""
         kept = [index for index, name in enumerate(self.reward_func_names) if name not in ignored]
         rewards = self.rewards[:, kept]
         scores = (rewards * self.reward_weights.to(rewards.device)[kept]).nansum(dim=1)
         scores[rewards.isnan().all(dim=1)] = torch.nan
-        return self._own(scores)
+        return scores
+
+    def _everywhere(self, *tensors: Tensor) -> list[Tensor]:
+        """[batch of all processes, tokens] from each process' [local batch, tokens]; what is padded is 0."""
+        return [self.accelerator.gather(self.accelerator.pad_across_processes(one, dim=1)) for one in tensors]
 
 
 def prompt_and_completion(batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
@@ -197,14 +210,14 @@ class GroupTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
         if not rounds:
             return super()._generate_and_score_completions(inputs)
         batch = super()._generate_and_score_completions(self._next_prompts(len(inputs) // group))
-        scores, flat = self.scores, self.flat
+        scores, flat = self.scores, flat_groups(self.scores, group)
         logged = {name: len(values) for name, values in self._metrics["train"].items()}
         for _ in range(rounds):
             wanted = self.accelerator.gather(torch.tensor([len(flat)], device=self.accelerator.device)).max()
             if not wanted or self.record.spent:
                 break
             fresh = super()._generate_and_score_completions(self._next_prompts(int(wanted)))
-            varied = sorted(set(range(int(wanted))) - set(self.flat))
+            varied = sorted(set(range(int(wanted))) - set(flat_groups(self.scores, group)))
             exchanged = list(zip(flat, varied, strict=False))
             out = [row for into, _ in exchanged for row in range(into * group, (into + 1) * group)]
             come = [row for _, taken in exchanged for row in range(taken * group, (taken + 1) * group)]
@@ -282,13 +295,13 @@ class TokenTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch = super()._generate_and_score_completions(inputs)
-        mask, scores = batch["completion_mask"], self._scores()
+        mask, scores = batch["completion_mask"], self._own(self._scores())
         if "old_per_token_logps" not in batch:
             batch["old_per_token_logps"] = self._policy_log_probabilities(batch)
         log_ratio = batch["old_per_token_logps"] - batch.get("ref_per_token_logps", batch["old_per_token_logps"])
         if self.beta:
             kl = torch.expm1(-log_ratio) + log_ratio  # k3, so that curves compare; the reward holds k1
-            self._metrics["train"]["kl"].append(masked_mean(kl, mask))
+            self._metrics["train"]["kl"].append(masked_mean(*self._everywhere(kl, mask)))
         rewards = token_rewards(scores.nan_to_num(nan=0.0), log_ratio, mask, self.beta)
         values = self._values_at_sampling(batch)
         lam = self.algorithm.lam if isinstance(self.algorithm, Ppo) else 1.0
@@ -328,7 +341,7 @@ class PpoTrainer(TokenTrainer):
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch = super()._generate_and_score_completions(inputs)
-        values, returns, mask = batch["old_values"], batch["returns"], batch["scored_mask"]
+        values, returns, mask = self._everywhere(batch["old_values"], batch["returns"], batch["scored_mask"])
         self._metrics["train"]["critic/explained_variance"].append(explained_variance(values, returns, mask))
         self._metrics["train"]["critic/value"].append(masked_mean(values, mask))
         return batch
@@ -351,7 +364,7 @@ class PpoTrainer(TokenTrainer):
         loss = super()._compute_loss(model, inputs)
         mask, clip = inputs["scored_mask"], self.algorithm.value_clip
         error = value_loss(self._values(inputs), inputs["old_values"], inputs["returns"], mask, clip)
-        self._metrics["train"]["critic/loss"].append(float(error.detach()))
+        self._metrics["train"]["critic/loss"].append(float(self.accelerator.gather(error.detach()).mean()))
         if self.state.global_step < self.algorithm.critic_warmup_steps:
             loss = 0.0 * loss
         total: Tensor = loss + error / self.current_gradient_accumulation_steps

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -249,7 +249,8 @@ def test_the_gpu_profile_fits_an_older_gpu_too() -> None:
 
 
 def test_problems_on_the_hub_are_known_by_their_cards() -> None:
-    key, splits = "prepare.data_sets.math", {"rl": "all", "rejection": "all"}
+    key = "prepare.data_sets.math"
+    splits: dict[str, int | Literal["all"]] = {"rl": "all", "rejection": "all"}
     known: Any = SimpleNamespace(path="EleutherAI/hendrycks_math", data_files=["*/train-*.parquet"])
     assert _count(key, known, splits, "rl") == 9_255 // 2
     unknown: Any = SimpleNamespace(path="a/b", data_files=None)

@@ -42,7 +42,7 @@ def pretrained(base: Path, out: Path, checkpoints: Path) -> Trained:
     assert settings is not None
     changes = {"max_steps": STEPS, "batch_size": 8, "micro_batch_size": 4, "checkpoint_steps": EVERY}
     texts = [f"What is {n} + 1?" for n in range(50)]
-    return model, pretrain(model, tokenizer, texts, settings.model_copy(update=changes), 0, out, checkpoints)
+    return pretrain(model, tokenizer, texts, settings.model_copy(update=changes), 0, out, checkpoints)
 
 
 def finetuned(base: Path, out: Path, checkpoints: Path) -> Trained:

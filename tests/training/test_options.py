@@ -53,7 +53,7 @@ def scratch(base: Path, tmp_path: Path, chosen: TrainingOptions) -> tuple[PreTra
     few = settings.model_copy(update={"max_steps": STEPS, "batch_size": 8, "micro_batch_size": 4})
     texts = [f"What is {n} + 1?" for n in range(50)]
     files = tmp_path / "curve.csv", tmp_path / "checkpoints"
-    return model, pretrain(model, tokenizer, texts, few, 0, *files, chosen)
+    return pretrain(model, tokenizer, texts, few, 0, *files, chosen)
 
 
 def rl(base: Path, tmp_path: Path, chosen: TrainingOptions) -> tuple[PreTrainedModel, dict[str, Any]]:

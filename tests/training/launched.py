@@ -1,0 +1,135 @@
+"""A training to run in one process or in several, for tests and benches that compare the two.
+
+    accelerate launch --config_file conf/accelerate/ddp.yaml --num_processes 2 tests/training/launched.py sft MODEL OUT
+
+Rollouts are drawn from the policy as it is, with randomness that belongs to a row of the round rather than to a
+process: the completion of a row is then the same wherever it is drawn, as far as the policies are the same.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor, LogitsProcessorList
+
+ROOT = Path(__file__).parent.parent.parent
+CONFIGURATION = "conf/accelerate/{}.yaml"
+
+
+def launched(
+    processes: int, kind: str, model: Path, out: Path, parallelism: str = "ddp", **options: Any
+) -> tuple[list[dict[str, float]], dict[str, torch.Tensor], dict[str, Any]]:
+    """Train in so many processes.
+
+    Args:
+        processes: how many; 1 is without a launcher.
+        kind: `sft`, or the name of an RL algorithm.
+        model: directory to start from.
+        out: folder for what comes of it.
+        parallelism: of conf/accelerate.
+        options: steps, seed, shared (randomness belongs to rows), fails (the rank that is to fail).
+
+    Returns:
+        The learning curve, the weights, and the metrics.
+    """
+    accelerate = ["-m", "accelerate.commands.launch", "--config_file", CONFIGURATION.format(parallelism)]
+    launcher = [*accelerate, "--num_processes", str(processes), "--main_process_port", "0"] if processes > 1 else []
+    command = [sys.executable, *launcher, str(Path(__file__)), kind, str(model), str(out), json.dumps(options)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise RuntimeError(result.stdout[-3000:] + result.stderr[-6000:])
+    from safetensors.torch import load_file
+
+    done = json.loads((out / "done.json").read_text())
+    return done["rows"], load_file(out / "model" / "model.safetensors"), done["metrics"]
+
+
+class RowNoise(LogitsProcessor):
+    """Gumbel noise on the logits, of which the largest is then a sample of the softmax; one generator for each row."""
+
+    def __init__(self, seed: int, first: int) -> None:
+        self.seed, self.first = seed, first
+        self.generators: list[torch.Generator] = []
+
+    def __call__(self, input_ids: Any, scores: Any) -> torch.FloatTensor:
+        rows = range(self.first, self.first + len(scores))
+        self.generators = self.generators or [torch.Generator().manual_seed(self.seed + row) for row in rows]
+        waits = [torch.empty(scores.shape[1]).exponential_(generator=one) for one in self.generators]
+        return scores - torch.stack(waits).log()  # type: ignore[no-any-return]
+
+
+def share_randomness(seed: int) -> None:
+    """Have TRL's trainers sample with RowNoise."""
+    from transformers import GenerationMixin
+
+    from r1.processes import world_size
+
+    generate, calls = GenerationMixin.generate, 0
+
+    def noisy(self: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        kwargs["generation_config"].do_sample = False
+        rank = torch.distributed.get_rank() if world_size() > 1 else 0
+        noise = RowNoise(seed + 100_000 * calls, rank * len(kwargs["input_ids"]))
+        return generate(self, **kwargs, logits_processor=LogitsProcessorList([noise]))
+
+    GenerationMixin.generate = noisy  # type: ignore[method-assign,assignment]
+
+
+def sums(count: int) -> list[dict[str, str]]:
+    """Examples of different lengths, all different."""
+    return [
+        {"prompt": f"What is {n} + {n % 7}?", "completion": f"{n} + {n % 7} is {n + n % 7}. " * (1 + n % 3)}
+        for n in range(count)
+    ]
+
+
+def digits(*, completions: list[Any], **_: Any) -> list[float | None]:
+    """Share of a completion's characters that are digits."""
+    texts = [completion[0]["content"] for completion in completions]
+    return [sum(map(str.isdigit, text)) / max(1, len(text)) for text in texts]
+
+
+def main() -> None:
+    kind, model, out, options = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), json.loads(sys.argv[4])
+    steps, seed = options.get("steps", 8), options.get("seed", 3)
+    from r1.models.chat import as_messages
+    from r1.models.loading import save
+    from r1.processes import is_main
+    from r1.training.rl import train_rl
+    from r1.training.sft import finetune
+    from tests.conftest import compose
+
+    if not is_main():
+        sys.stdout = open("/dev/null", "w")  # noqa: SIM115
+    curve, checkpoints = out / "curve.csv", out / "checkpoints"
+    if kind == "sft":
+        config = compose("profile=smoke")
+        changes = {"batch_size": 16, "micro_batch_size": 4, "epochs": 1, "checkpoint_steps": 4}
+        settings = config.sft.model_copy(update=changes)
+        trained, tokenizer, metrics = finetune(model, sums(16 * steps), settings, seed, curve, checkpoints)
+    else:
+        if options.get("shared", True):
+            share_randomness(seed)
+        config = compose("profile=smoke", f"rl/algorithm={kind}")
+        update = {"max_steps": steps, "batch_size": 32, "micro_batch_size": 8, "learning_rate": 1e-3}
+        stage = config.zero.model_copy(update=update | {"warmup_steps": 2, "num_generations": 4})
+        prompts = [
+            {"prompt": as_messages(row["prompt"]), "task": "chain_sum", "answer": "", "kind": ""} for row in sums(64)
+        ]
+        result = train_rl(model, prompts, stage, config.rl, ([digits], [1.0]), seed, curve, checkpoints)
+        trained, tokenizer, metrics = result.model, result.tokenizer, result.metrics
+    if is_main():
+        import pandas as pd
+
+        save(trained, tokenizer, out / "model")
+        rows = pd.read_csv(curve).to_dict("records")
+        (out / "done.json").write_text(json.dumps({"rows": rows, "metrics": metrics}))
+
+
+if __name__ == "__main__":
+    main()
