@@ -23,7 +23,7 @@ readme: setup          ## the README's results from data/metrics
 	$(BIN)/python -m r1 readme
 
 lock:                  ## resolve requirements/cpu.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra cpu --extra gguf --extra dev --overrides requirements/overrides.txt \
+	uv pip compile pyproject.toml --extra cpu --extra gguf --extra ray --extra dev --overrides requirements/overrides.txt \
 	  --python-version 3.11 --generate-hashes --no-emit-package torch --no-emit-package setuptools \
 	  --custom-compile-command "make lock" -o requirements/cpu.lock
 

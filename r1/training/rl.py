@@ -21,7 +21,17 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import GRPOConfig, RLOOConfig
 
 from r1.artifacts import write_text
-from r1.config import Algorithm, GroupRelative, LeaveOneOut, Ppo, Rl, RlStage, Rollout, VllmEngine
+from r1.config import (
+    Algorithm,
+    GroupRelative,
+    LeaveOneOut,
+    Ppo,
+    Rl,
+    RlStage,
+    Rollout,
+    TransformersRollout,
+    VllmServerRollout,
+)
 from r1.data import read_rows
 from r1.models.loading import load_critic, load_model, load_tokenizer, save
 from r1.rewards import build_rewards
@@ -31,6 +41,7 @@ from r1.stage import Run
 from r1.training.checkpoints import checkpoint_arguments, train
 from r1.training.common import Recorder, device_arguments, flops
 from r1.training.difficulty import choose
+from r1.training.rollouts import check_rollout
 from r1.training.schedule import in_order
 
 PROMPTS = "data/prompts/rl.parquet"
@@ -70,9 +81,11 @@ def train_rl(
         checkpoints: folder of this run's checkpoints; if it has one, the run goes on from there.
 
     Raises:
+        UserError: if the rollouts' vLLM does not fit to the other packages, or its server does not answer.
         Stopped: if the loss is not finite, or for `rl.patience` steps the KL is too large, the entropy too
             small, or the rewards give no signal.
     """
+    check_rollout(rl.rollout)
     tokenizer, algorithm = load_tokenizer(policy), rl.algorithm
     functions, weights = rewards
     arguments = {
@@ -184,11 +197,19 @@ def _flops(model: PreTrainedModel, sampled: int, trained: float, algorithm: Algo
 
 
 def _rollout_arguments(rollout: Rollout) -> dict[str, Any]:
-    """GRPOConfig's part about generation: transformers in the trainer, or vLLM colocated with it."""
-    if not isinstance(rollout, VllmEngine):
+    """GRPOConfig's part about generation: transformers in the trainer, vLLM colocated with it, or a server of vLLM's."""
+    if isinstance(rollout, TransformersRollout):
         # TRL's trainer imports vLLM wherever it is installed, which takes seconds; nothing here needs it.
         import_utils.is_vllm_available = lambda *_, **__: False
         return {}
+    if isinstance(rollout, VllmServerRollout):
+        return {
+            "use_vllm": True,
+            "vllm_mode": "server",
+            "vllm_server_base_url": rollout.base_url,
+            "vllm_group_port": rollout.group_port,
+            "vllm_server_timeout": rollout.timeout,
+        }
     for name, value in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 1), ("MASTER_PORT", 29511)):
         os.environ.setdefault(name, str(value))
     os.environ.setdefault("MASTER_ADDR", "localhost")
