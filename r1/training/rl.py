@@ -197,7 +197,7 @@ def _flops(model: PreTrainedModel, sampled: int, trained: float, algorithm: Algo
 
 
 def _rollout_arguments(rollout: Rollout) -> dict[str, Any]:
-    """GRPOConfig's part about generation: transformers in the trainer, vLLM colocated with it, or a server of vLLM's."""
+    """GRPOConfig's part about generation: transformers in the trainer, vLLM colocated with it, or a vLLM server."""
     if isinstance(rollout, TransformersRollout):
         # TRL's trainer imports vLLM wherever it is installed, which takes seconds; nothing here needs it.
         import_utils.is_vllm_available = lambda *_, **__: False
