@@ -1,12 +1,13 @@
 """Do all engines draw from one distribution, and does a killed sampler go on without asking again?
 
-    python -m bench.engines [data]
+    python -m bench.engines [data [folder]]
 
 120 problems of rejection sampling, 16 samples each, from the R1-Zero of a data folder: by vLLM in a process (twice, by
 two seeds, and once colder, to see that the comparison finds a difference where there is one), by transformers, by two
 replicas under Ray Data, and by a vLLM server on the loopback. Each is compared with the first: accuracy, length and
-truncation by bootstrap over problems, the answers by a permutation test within problems. Then Ray's and the endpoint's
-sampler are ended by SIGKILL halfway and started again. Prints Markdown; exit code 1 if an engine differs, the colder
+truncation by bootstrap over problems, the answers by a permutation test within problems. Ray's and the endpoint's
+sampler are ended by SIGKILL halfway and started again: what they drew in both lives is compared. What the folder holds
+from an earlier call is not drawn again. Prints Markdown; exit code 1 if an engine differs, the colder
 one does not, or anything finished is drawn again. Speeds are of a machine that may do other work: read them as ratios.
 """
 
@@ -97,7 +98,7 @@ def start(data: Path, folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 def finish(data: Path, folder: Path, *arguments: str) -> dict:
     """What a drawing process gives."""
-    if start(data, folder, *arguments).wait():
+    if not (folder / "result.json").exists() and start(data, folder, *arguments).wait():
         raise SystemExit(f"{folder.name} failed: {(folder / 'log').read_text()[-3000:]}")
     print(f"{folder.name} is done", file=sys.stderr, flush=True)
     return json.loads((folder / "result.json").read_text())
@@ -163,51 +164,55 @@ def compare(name: str, one: dict, other: dict, seed: int) -> tuple[str, float, b
     return f"| {name} | {' | '.join(cells)} | {p:.4f} | {other['speed'] / one['speed']:.2f} |", p, same
 
 
-def main(data: Path) -> int:
-    """Run everything."""
-    runs, kills, failed = {}, [], False
-    with tempfile.TemporaryDirectory() as directory:
-        root = Path(directory)
-        runs["vllm"] = finish(data, root / "vllm", "vllm", "1", "1.0")
-        runs["vllm, another seed"] = finish(data, root / "again", "vllm", "2", "1.0")
-        runs["vllm, temperature 0.8"] = finish(data, root / "colder", "vllm", "3", "0.8")
-        runs["transformers"] = finish(data, root / "transformers", "transformers", "4", "1.0")
-        runs["ray, 2 replicas"] = finish(data, root / "ray", "ray", "5", "1.0")
-        before = kill_halfway(data, root / "ray_killed", "ray", "5", "1.0")
-        resumed = finish(data, root / "ray_killed", "ray", "5", "1.0")
-        keys = lines(root / "ray_killed" / "completions.jsonl")
-        same = resumed["rows"] == runs["ray, 2 replicas"]["rows"]
-        kills.append(
-            f"| ray, 2 replicas | {before} | {resumed['kept']} | {len(keys) - before} | "
-            f"{len(keys) - len(set(keys))} | {'the same' if same else 'not the same'} as undisturbed |"
-        )
-        failed |= not same or resumed["kept"] != before or len(keys) != len(set(keys)) or len(keys) != PROBLEMS
-        with vllm_server(data / "models" / "zero", root / "server.log") as address:
-            runs["openai, a vLLM server"] = finish(data, root / "openai", "openai", "6", "1.0", address)
-            before = kill_halfway(data, root / "openai_killed", "openai", "7", "1.0", address)
-            time.sleep(10)  # until the server has dropped what was under way
-            asked = received(address)
-            resumed = finish(data, root / "openai_killed", "openai", "7", "1.0", address)
-            asked = received(address) - asked
-            keys = lines(root / "openai_killed" / "completions.jsonl")
-            kills.append(
-                f"| openai, a vLLM server | {before} | {resumed['kept']} | {len(keys) - before} | "
-                f"{len(keys) - len(set(keys))} | {asked} requests after the restart = "
-                f"{PROBLEMS - before} problems x {SAMPLES} |"
-            )
-            failed |= asked != (PROBLEMS - before) * SAMPLES or resumed["kept"] != before
-            failed |= len(keys) != len(set(keys)) or len(keys) != PROBLEMS
+def resume(data: Path, folder: Path, *arguments: str) -> tuple[dict, int, int, bool]:
+    """Kill a drawing process halfway and draw the rest.
+
+    Returns:
+        All that was drawn; problems finished before the kill; drawn after it; whether nothing was drawn twice.
+    """
+    journal = folder / "completions.jsonl"
+    before = kill_halfway(data, folder, *arguments)
+    if arguments[0] == "openai":
+        time.sleep(10)  # until the server has dropped what was under way
+        asked = received(arguments[-1])
+    result = finish(data, folder, *arguments)
+    keys = lines(journal)
+    if arguments[0] == "openai":
+        after, rest = divmod(received(arguments[-1]) - asked, SAMPLES)
+        assert rest == 0, "a request too many"
+    else:
+        after = len(keys) - before
+    once = result["kept"] == before and before + after == len(keys) == len(set(keys)) == PROBLEMS
+    return result, before, after, once
+
+
+def main(data: Path, root: Path) -> int:
+    """Run what the folder does not hold yet, and compare."""
+    root.mkdir(parents=True, exist_ok=True)
+    runs = {
+        "vllm": finish(data, root / "vllm", "vllm", "1", "1.0"),
+        "vllm, another seed": finish(data, root / "again", "vllm", "2", "1.0"),
+        "vllm, temperature 0.8": finish(data, root / "colder", "vllm", "3", "0.8"),
+        "transformers": finish(data, root / "transformers", "transformers", "4", "1.0"),
+    }
+    kills = {}
+    with vllm_server(data / "models" / "zero", root / "server.log") as address:
+        name = "openai, a vLLM server"
+        runs[name], *kills[name] = resume(data, root / "openai", "openai", "5", "1.0", address)
+    name = "ray, 2 replicas"
+    runs[name], *kills[name] = resume(data, root / "ray", "ray", "6", "1.0")
+
     print(f"{PROBLEMS} problems, {SAMPLES} samples each; differences to the first row with {1 - ALPHA:.1%} intervals\n")
     print("| engine | accuracy | tokens | truncated | answers: p | tokens/s, ratio |\n|---|---|---|---|---|---|")
+    failed = False
     for seed, (name, run) in enumerate(runs.items()):
         row, p, same = compare(name, runs["vllm"], run, seed)
         print(row)
-        colder = "temperature" in name
-        failed |= (p > ALPHA) if colder else (p < ALPHA or not same)
-    print(
-        "\n| killed | problems finished before | read back | drawn after | drawn twice | |\n|---|---|---|---|---|---|"
-    )
-    print("\n".join(kills))
+        failed |= p > ALPHA if "temperature" in name else p < ALPHA or not same
+    print("\n| SIGKILL halfway | problems finished before | drawn after | nothing twice |\n|---|---|---|---|")
+    for name, (before, after, once) in kills.items():
+        print(f"| {name} | {before} | {after} | {'yes' if once else 'NO'} |")
+        failed |= not once
     return int(failed)
 
 
@@ -215,4 +220,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["draw"]:
         draw(Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], int(sys.argv[5]), float(sys.argv[6]), *sys.argv[7:])
     else:
-        sys.exit(main(Path(*sys.argv[1:] or ["data"])))
+        data, *rest = sys.argv[1:] or ["data"]
+        with tempfile.TemporaryDirectory() as temporary:
+            sys.exit(main(Path(data), Path(*rest or [temporary])))

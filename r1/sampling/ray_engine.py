@@ -22,8 +22,8 @@ from r1.errors import UserError
 from r1.models.loading import context_length, load_tokenizer, prompt_ids
 from r1.progress import track
 from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, pieces
+from r1.sampling.versions import check_versions
 from r1.sampling.vllm_engine import VllmSampler
-from r1.versions import check_versions
 
 PROJECT = Path(__file__).resolve().parents[2]
 RESTARTS = 2

@@ -10,7 +10,7 @@ from transformers import AutoConfig
 from r1.config import Sampling, VllmEngine
 from r1.models.loading import load_tokenizer, prompt_ids
 from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, pieces
-from r1.versions import check_versions
+from r1.sampling.versions import check_versions
 
 PIECE = 4096
 """Completions that are drawn, and then kept, together: many times what an engine has in flight, minutes of a GPU."""

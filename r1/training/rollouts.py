@@ -11,7 +11,7 @@ import torch
 
 from r1.config import Rollout, TransformersRollout, VllmServerRollout
 from r1.errors import UserError
-from r1.versions import check_versions
+from r1.sampling.versions import check_versions
 
 SILENCE = 5.0
 """Seconds that a server may be silent before it counts as not there."""

