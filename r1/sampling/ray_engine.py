@@ -115,18 +115,18 @@ class Replica:
 def _start(engine: RayEngine) -> dict[str, int]:
     """Start Ray or join a cluster: what Ray is to reserve for a replica."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    where: dict[str, Any] = {"address": engine.address}
+    if engine.address is None:
+        where = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        # Some of Ray's ports listen on every interface all the same. By default it asks a caller for a token, which it
+        # would take from a file in the home directory; ours is of this run alone. Ray reads it when it is imported.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
         import ray
     except ModuleNotFoundError:
         raise ReplicaError("Ray is not installed: install the extra `ray`, or choose engine vllm") from None
 
     if not ray.is_initialized():
-        where: dict[str, Any] = {"address": engine.address}
-        if engine.address is None:
-            where = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-            # Some of Ray's ports listen on every interface all the same: whoever has no token is turned away.
-            os.environ["RAY_AUTH_MODE"] = "token"
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         try:
             ray.init(**where, runtime_env={"env_vars": _environment()}, logging_level=logging.WARNING)
         except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:

@@ -15,6 +15,8 @@ from r1.sampling.versions import check_versions
 
 SILENCE = 5.0
 """Seconds that a server may be silent before it counts as not there."""
+DESCRIPTION = 120.0
+"""Seconds that it may take to describe itself: vLLM lists the packages of its machine along with its configuration."""
 
 
 class ServerError(UserError):
@@ -38,16 +40,17 @@ def check_rollout(rollout: Rollout) -> None:
 def _check_server(rollout: VllmServerRollout) -> None:
     here, shown = f"rl.rollout.base_url = {rollout.base_url!r}", "conf/rollout/vllm_server.yaml shows how to start one"
     end = time.monotonic() + rollout.timeout
-    while isinstance(answer := _get(f"{rollout.base_url}/health"), str):
+    while isinstance(answer := _get(f"{rollout.base_url}/health", SILENCE), str):
         if time.monotonic() >= end:
             raise ServerError(
                 f"{here}: no vLLM server answers within timeout = {rollout.timeout:g} s ({answer}); {shown}"
             )
         time.sleep(0.5)
     # The endpoints of development mode, by which TRL sends weights: without them it would fail at its first step.
-    info = _get(f"{rollout.base_url}/server_info?config_format=json")
+    info = _get(f"{rollout.base_url}/server_info?config_format=json", DESCRIPTION)
     if isinstance(info, str):
-        raise ServerError(f"{here}: this server runs without VLLM_SERVER_DEV_MODE=1, and takes no weights; {shown}")
+        why = "runs without VLLM_SERVER_DEV_MODE=1" if info.startswith("404") else f"does not describe itself ({info})"
+        raise ServerError(f"{here}: this server {why}, and takes no weights; {shown}")
     if not info.get("vllm_config", {}).get("weight_transfer_config"):
         raise ServerError(f"{here}: this server runs without --weight-transfer-config, and takes no weights; {shown}")
     if not torch.cuda.is_available():
@@ -57,10 +60,10 @@ def _check_server(rollout: VllmServerRollout) -> None:
         )
 
 
-def _get(url: str) -> dict[str, Any] | str:
+def _get(url: str, seconds: float) -> dict[str, Any] | str:
     """The JSON object that a URL answers with, empty if it answers without one; or why it does not answer."""
     try:
-        with urlopen(url, timeout=SILENCE) as response:
+        with urlopen(url, timeout=seconds) as response:
             content = response.read()
     except HTTPError as error:
         return f"{error.code} {error.reason}"

@@ -30,8 +30,6 @@ def model(tiny_model: Path) -> Path:
 
 def replicas_draw_what_one_engine_draws(model: Path) -> None:
     """Whichever of two replicas draws a piece; and one that is killed is started again."""
-    import ray
-
     import r1.sampling.vllm_engine as vllm_engine
     from r1.sampling import ray_engine
 
@@ -50,7 +48,6 @@ def replicas_draw_what_one_engine_draws(model: Path) -> None:
     drawn = list(sampler.draw(QUESTIONS, WARM, 1, done=range(8, 16)))
     assert (model.parent / "died").exists()
     assert [len(piece) for piece in drawn] == [8] * 7
-    ray.shutdown()
     vllm_engine.PIECE = RAY.piece_size
     expected = open_sampler(model, VLLM).sample(QUESTIONS, WARM, 1)
     replicas = {number: completions for piece in drawn for number, completions in piece.items()}
@@ -72,7 +69,30 @@ def errors_are_clear(model: Path) -> None:
         next(sampler.draw(QUESTIONS, WARM, 0))
 
 
-@pytest.mark.parametrize("check", ["replicas_draw_what_one_engine_draws", "errors_are_clear"])
+def a_local_cluster_is_closed(model: Path) -> None:
+    """It reports to nobody, and whoever has no token is turned away."""
+    open_sampler(model, RAY)
+    import ray  # after the engine, as in a stage
+    from ray._common.usage.usage_lib import usage_stats_enabled
+
+    assert not usage_stats_enabled()
+    address = ray.get_runtime_context().gcs_address
+    joining = f"import ray; ray.init(address={address!r}, log_to_driver=False); print('in')"
+    for token, let_in in ((os.environ["RAY_AUTH_TOKEN"], True), ("0" * 64, False)):
+        tried = subprocess.run(
+            [sys.executable, "-c", joining],
+            env=os.environ | {"RAY_AUTH_TOKEN": token},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+        assert ("in" in tried.stdout.split()) == let_in, tried.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    "check", ["a_local_cluster_is_closed", "replicas_draw_what_one_engine_draws", "errors_are_clear"]
+)
 def test_ray(check: str, model: Path) -> None:
     """In a process of its own, as vLLM is."""
     run_alone(f"from tests.sampling.test_ray_engine import *; {check}(Path({str(model)!r}))")
