@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import numpy as np
@@ -33,7 +34,7 @@ from tests.sampling.serving import vllm_server
 
 PROBLEMS, SAMPLES, PIECE, RESAMPLES, ALPHA = 120, 16, 128, 4000, 0.001
 WARM = Sampling(temperature=1.0, top_p=1.0, max_new_tokens=96, num_samples=SAMPLES)
-VLLM = {
+VLLM: dict[str, Any] = {
     "dtype": "float32",
     "enforce_eager": True,
     "cpu_kvcache_gib": 1,
@@ -47,7 +48,13 @@ def engine_of(name: str, address: str) -> Engine:
     if name.startswith("ray"):
         return RayEngine(name="ray", address=None, replicas=2, piece_size=PIECE, **VLLM)
     if name.startswith("openai"):
-        options = {"api_key_env": None, "seeded": False, "max_concurrency": 128, "timeout": 600, "retries": 2}
+        options: dict[str, Any] = {
+            "api_key_env": None,
+            "seeded": False,
+            "max_concurrency": 128,
+            "timeout": 600,
+            "retries": 2,
+        }
         return OpenaiEngine(name="openai", base_url=f"{address}/v1", model=None, **options)
     if name.startswith("transformers"):
         return TransformersEngine(name="transformers", batch_size=PIECE)
@@ -58,13 +65,15 @@ def draw(data: Path, folder: Path, name: str, seed: int, temperature: float, add
     """Sample with one engine; in a process of its own. Writes folder/result.json."""
     import r1.sampling.vllm_engine as vllm_engine
     from r1.sampling import open_sampler
+    from r1.sampling.interface import Drawn
     from r1.sampling.journal import Resumed
 
     vllm_engine.PIECE = PIECE
     problems = read_rows(data / "prompts" / "rejection.parquet")[:PROBLEMS]
     sampler = open_sampler(data / "models" / "zero", engine_of(name, address), folder)
     assert isinstance(sampler, Resumed)
-    drawn, ended = {}, []
+    drawn: Drawn = {}
+    ended: list[tuple[float, int]] = []
     kept = sum(len(of_one) == SAMPLES for of_one in sampler.journal.known.values())
     questions = [as_messages(problem["prompt"]) for problem in problems]
     for piece in sampler.draw(questions, WARM.model_copy(update={"temperature": temperature}), seed):
@@ -101,7 +110,8 @@ def finish(data: Path, folder: Path, *arguments: str) -> dict:
     if not (folder / "result.json").exists() and start(data, folder, *arguments).wait():
         raise SystemExit(f"{folder.name} failed: {(folder / 'log').read_text()[-3000:]}")
     print(f"{folder.name} is done", file=sys.stderr, flush=True)
-    return json.loads((folder / "result.json").read_text())
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return result
 
 
 def lines(journal: Path) -> list[str]:
@@ -195,7 +205,7 @@ def main(data: Path, root: Path) -> int:
         "vllm, temperature 0.8": finish(data, root / "colder", "vllm", "3", "0.8"),
         "transformers": finish(data, root / "transformers", "transformers", "4", "1.0"),
     }
-    kills = {}
+    kills: dict[str, list[Any]] = {}
     with vllm_server(data / "models" / "zero", root / "server.log") as address:
         name = "openai, a vLLM server"
         runs[name], *kills[name] = resume(data, root / "openai", "openai", "5", "1.0", address)
