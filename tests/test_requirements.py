@@ -24,10 +24,11 @@ LEFT_OUT = {"torchvision", "torchaudio", "torchcodec"}
 def declared() -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    return [
-        Requirement(line)
-        for line in project["dependencies"] + extras["cpu"] + extras["gguf"] + extras["lora"] + extras["dev"]
+    lines = [
+        *project["dependencies"],
+        *(line for name in ("cpu", "gguf", "lora", "ray", "dev") for line in extras[name]),
     ]
+    return [Requirement(line) for line in lines]
 
 
 def test_every_line_of_the_lock_is_pinned_and_hashed() -> None:

@@ -1,8 +1,8 @@
-"""Sampling of completions: one interface; in-process engines of the same distribution, or an endpoint."""
+"""Sampling of completions: one interface; in-process engines of the same distribution, replicas, or an endpoint."""
 
 from pathlib import Path
 
-from r1.config import Engine, OpenaiEngine, TransformersEngine
+from r1.config import Engine, OpenaiEngine, RayEngine, TransformersEngine
 from r1.sampling.interface import Completion, Conversation, Sampler
 
 __all__ = ["Completion", "Conversation", "Sampler", "open_sampler"]
@@ -33,6 +33,10 @@ def _open(model: Path, engine: Engine) -> Sampler:
         from r1.sampling.openai_engine import OpenaiSampler
 
         return OpenaiSampler(engine)
+    if isinstance(engine, RayEngine):
+        from r1.sampling.ray_engine import RaySampler
+
+        return RaySampler(model, engine)
     from r1.sampling.vllm_engine import VllmSampler
 
     return VllmSampler(model, engine)

