@@ -1053,6 +1053,7 @@ class Config(Section):
             local = checkpoint is not None and (self.offline or checkpoint.startswith((".", "/", "~")))
             if local and not Path(checkpoint).expanduser().exists():
                 hint = "; with offline=false it may be a hub id" if self.offline else ""
+                hint = "; `make smollm2` fetches it" if self.profile == "smollm2" else hint
                 raise ValueError(f"{name}.checkpoint = {checkpoint!r}: no such file or directory{hint}")
         return self
 

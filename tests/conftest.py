@@ -23,6 +23,19 @@ def compose(*overrides: str) -> Config:
         return validate(OmegaConf.to_container(hydra_compose("config", overrides=list(overrides)), resolve=True))
 
 
+PROFILES = sorted(path.stem for path in (ROOT / "conf" / "profile").glob("*.yaml"))
+
+
+def chosen(profile: str, folder: Path) -> list[str]:
+    """Overrides that choose a profile; smollm2's model, which `make smollm2` fetches, is a file of its name here."""
+    overrides = [f"profile={profile}"]
+    if profile == "smollm2":
+        model = folder / "SmolLM2-135M-Instruct.Q4_1.gguf"
+        model.touch()
+        overrides += [f"base.checkpoint={model}", f"base_llama.checkpoint={model}"]
+    return overrides
+
+
 def run_alone(code: str) -> None:
     """Run Python code in a process of its own; its errors are this test's."""
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

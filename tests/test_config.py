@@ -11,9 +11,8 @@ from omegaconf import OmegaConf
 from r1.config import RL_STAGES
 from r1.errors import UserError
 from r1.stage import _with_groups, validate
-from tests.conftest import ROOT, compose
+from tests.conftest import PROFILES, ROOT, chosen, compose
 
-PROFILES = sorted(path.stem for path in (ROOT / "conf" / "profile").glob("*.yaml"))
 CODES = sorted(path.stem for path in (ROOT / "conf" / "code").glob("*.yaml"))
 TEACHERS = sorted(path.stem for path in (ROOT / "conf" / "teacher").glob("*.yaml"))
 
@@ -21,8 +20,10 @@ TEACHERS = sorted(path.stem for path in (ROOT / "conf" / "teacher").glob("*.yaml
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("teacher", TEACHERS)
 @pytest.mark.parametrize("code", CODES)
-def test_every_profile_composes_with_every_teacher_and_code(profile: str, teacher: str, code: str) -> None:
-    config = compose(f"profile={profile}", f"teacher={teacher}", f"code={code}", "offline=false")
+def test_every_profile_composes_with_every_teacher_and_code(
+    profile: str, teacher: str, code: str, tmp_path: Path
+) -> None:
+    config = compose(*chosen(profile, tmp_path), f"teacher={teacher}", f"code={code}", "offline=false")
     assert config.profile == profile
     assert config.base.architecture is not None and config.base.architecture.model_type == teacher
 
@@ -30,6 +31,12 @@ def test_every_profile_composes_with_every_teacher_and_code(profile: str, teache
 def test_params_yaml_is_the_composed_default() -> None:
     written = validate(yaml.safe_load((ROOT / "params.yaml").read_text()))
     assert written == compose(), "conf/ and params.yaml differ: run `make params`"
+
+
+def test_a_model_that_is_to_be_fetched_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"base\.checkpoint = .*gguf': no such file or directory; `make smollm2`"):
+        compose("profile=smollm2")
 
 
 WRONG = [

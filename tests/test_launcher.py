@@ -16,7 +16,7 @@ from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu
 
 from r1.config import share_of_batch
 from r1.errors import ConfigurationError
-from tests.conftest import ROOT, compose, copy_project
+from tests.conftest import PROFILES, ROOT, chosen, compose, copy_project
 
 TRAINING = ("base", "zero", "cold_start", "reasoning_rl", "sft", "reward_model", "final_rl", "distill", "student_rl")
 SAMPLING = ("cold_start_data", "rejection_sampling", "evaluate")
@@ -31,6 +31,11 @@ LAUNCHERS: dict[str, tuple[list[str], str, str]] = {
         "accelerate launch --config_file conf/accelerate/fsdp2.yaml --num_processes 4",
         "python",
     ),
+    "fsdp2_node": (
+        ["launcher=fsdp2_node", "rollout=vllm"],
+        "accelerate launch --config_file conf/accelerate/fsdp2.yaml --num_processes 8",
+        "python",
+    ),
     "zero3": (
         ["launcher=zero3"],
         "accelerate launch --config_file conf/accelerate/zero3.yaml --num_processes 2",
@@ -39,7 +44,7 @@ LAUNCHERS: dict[str, tuple[list[str], str, str]] = {
     "slurm": (
         ["launcher=slurm", "launcher.gpus_per_node=4", "rollout=vllm"],
         f"{SLURM}--nodes=2 --ntasks-per-node=1 --gpus-per-node=4 {ON_NODES}fsdp2.yaml",
-        f"{SLURM}--nodes=1 --ntasks-per-node=1 --gpus-per-node=1 conf/launcher/slurm.sh python",
+        f"{SLURM}--nodes=1 --ntasks-per-node=1 --gpus-per-node=4 conf/launcher/slurm.sh python",
     ),
 }
 
@@ -52,7 +57,11 @@ def test_every_launcher_is_tried() -> None:
 def test_a_launcher_composes(name: str) -> None:
     overrides, command, sampling = LAUNCHERS[name]
     launcher = compose(*overrides).launcher
-    assert (launcher.name, launcher.command, launcher.sampling_command) == (name, command, sampling)
+    assert (launcher.name, launcher.command, launcher.sampling_command) == (
+        name.removesuffix("_node"),
+        command,
+        sampling,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +74,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", LAUNCHERS)
 def test_dvc_would_run_the_launcher(name: str, project: Path) -> None:
     overrides, command, sampling = LAUNCHERS[name]
+    check_dry_run(project, overrides, command, sampling)
+
+
+@pytest.mark.parametrize("profile", sorted({*PROFILES} - {"miniature"}))
+def test_dvc_would_run_the_launcher_of_every_profile(profile: str, project: Path, tmp_path: Path) -> None:
+    overrides = chosen(profile, tmp_path)
+    launcher = compose(*overrides).launcher
+    words = {"node": "--num_processes 8", "node_math": "--num_processes 8", "cluster": "sbatch --wait"}
+    assert words.get(profile, "python") in launcher.command
+    check_dry_run(project, overrides, launcher.command, launcher.sampling_command)
+
+
+def check_dry_run(project: Path, overrides: list[str], command: str, sampling: str) -> None:
+    """What `dvc repro --dry` prints before the stages' scripts."""
     environment = {**os.environ, "PYTHONPATH": str(project)}
 
     def run(*arguments: str) -> str:

@@ -23,6 +23,7 @@ from r1.config import (
     SftStage,
     TrainingOptions,
     VllmEngine,
+    VllmServerRollout,
 )
 from r1.errors import ConfigurationError
 from r1.planning.shapes import KNOWN, Shape, find_shape, shape_of
@@ -119,6 +120,11 @@ class Recipe:
     def __init__(self, config: Config, fill: float = FILL, prompt_tokens: int = PROMPT_TOKENS) -> None:
         """Args: the configuration; mean response as a share of its limit; mean tokens of a prompt."""
         self.config, self.fill, self.prompt_tokens = config, fill, prompt_tokens
+        if isinstance(config.rl.rollout, VllmServerRollout):
+            raise ConfigurationError(
+                "rl.rollout = 'vllm_server': its GPUs are none of the launcher's, and its share of the work is not "
+                "modelled; plan with rollout=vllm"
+            )
         self.shapes: dict[str, Shape] = {name: base_shape(name, getattr(config, name)) for name in get_args(BaseName)}
 
     def stages(self) -> list[Stage]:

@@ -4,6 +4,7 @@ Counts are those of transformers' classes; tests/planning compares them with mod
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,6 +189,7 @@ KnownName = Literal[
     "Qwen2.5-32B",
     "Llama-3.2-1B",
     "Llama-3.1-8B",
+    "SmolLM2-135M",
     "DeepSeek-V3",
 ]
 
@@ -199,6 +201,7 @@ KNOWN: dict[KnownName, Shape] = {
     "Qwen2.5-32B": _qwen2(5120, 27648, 64, 40, 8, 152064, tied=False),
     "Llama-3.2-1B": Shape(2048, 8192, 16, 32, 8, 64, 128256, tied=True),
     "Llama-3.1-8B": Shape(4096, 14336, 32, 32, 8, 128, 128256, tied=False),
+    "SmolLM2-135M": Shape(576, 1536, 30, 9, 3, 64, 49152, tied=True),
     "DeepSeek-V3": Shape(
         *(7168, 18432, 61, 128, 128, 0, 129280),
         tied=False,
@@ -206,8 +209,8 @@ KNOWN: dict[KnownName, Shape] = {
         experts=Experts(2048, 256, 1, 8, 3),
     ),
 }
-"""Published models, from the config.json of Qwen/Qwen2.5-*, meta-llama/Llama-3.* and deepseek-ai/DeepSeek-V3-Base on
-the hub (DeepSeek-V3 also in arXiv 2412.19437, section 4.2). V3's multi-token prediction module is left out, as its
+"""Published models, from the config.json of Qwen/Qwen2.5-*, meta-llama/Llama-3.*, HuggingFaceTB/SmolLM2-135M and
+deepseek-ai/DeepSeek-V3-Base on the hub (DeepSeek-V3 also in arXiv 2412.19437, section 4.2). V3's multi-token prediction module is left out, as its
 own count of 671B does."""
 
 
@@ -219,5 +222,5 @@ def find_shape(checkpoint: str) -> Shape | None:
             return read_shape(json.loads(config.read_text()))
         except (KeyError, ValueError):
             return None
-    name = checkpoint.rsplit("/", 1)[-1].removesuffix("-Instruct").removesuffix("-Base")
+    name = re.sub(r"(?:-Instruct|-Base)?(?:\.\w+)?(?:\.gguf)?$", "", checkpoint.rsplit("/", 1)[-1])
     return {str(known): shape for known, shape in KNOWN.items()}.get(name)

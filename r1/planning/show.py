@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast, get_args
 
 from rich import box
 from rich.table import Table
 
-from r1.config import Config, TrainingOptions
+from r1.config import Config, Slurm, TrainingOptions
 from r1.errors import UserError
 from r1.planning.hardware import DEVICES, MBU, MFU, DeviceName
 from r1.planning.measured import RATE, RATE_SOURCE, timings
@@ -104,12 +103,9 @@ def _timing_table() -> Table:
 
 def launched_on(config: Config) -> tuple[int, ParallelismName]:
     """Devices and how training is spread over them, as the launcher of the configuration has it."""
-    launcher = getattr(config, "launcher", None)
-    processes = (
-        getattr(launcher, "processes", 1) * getattr(launcher, "nodes", 1) * getattr(launcher, "gpus_per_node", 1)
-    )
-    name = getattr(launcher, "parallelism", getattr(launcher, "name", "ddp"))
-    return processes, cast(ParallelismName, name) if name in get_args(ParallelismName) else "ddp"
+    launcher = config.launcher
+    name = launcher.parallelism if isinstance(launcher, Slurm) else launcher.name
+    return launcher.total_processes, "ddp" if name == "local" else name
 
 
 def compose(overrides: list[str]) -> Config:

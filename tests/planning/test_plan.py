@@ -4,12 +4,12 @@ import json
 import subprocess
 import sys
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pytest
 
 from bench import memory
-from r1.config import Lora
+from r1.config import BaseName, Lora
 from r1.errors import ConfigurationError
 from r1.planning.compute import flops, gather_seconds, longest_response
 from r1.planning.hardware import DEVICES
@@ -19,8 +19,9 @@ from r1.planning.plan import Cluster, Cost, plan
 from r1.planning.published import Check, checks
 from r1.planning.recipe import Recipe, _count
 from r1.planning.shapes import KNOWN, KnownName
+from r1.planning.show import launched_on
 from r1.training.options import PLAIN
-from tests.conftest import ROOT, compose, run_alone
+from tests.conftest import PROFILES, ROOT, chosen, compose, run_alone
 
 TRAINED = ("base", "base_qwen", "base_llama", "cold_start", "sft", "distill_qwen", "distill_llama")
 RL = ("zero", "reasoning_rl", "final_rl", "student_rl_qwen", "student_rl_llama")
@@ -224,24 +225,20 @@ def test_planning_needs_no_torch() -> None:
     )
 
 
-PROFILES = sorted(path.stem for path in (ROOT / "conf" / "profile").glob("*.yaml"))
-DEVICES_OF: dict[str, tuple[str, int]] = {
-    "miniature": ("cpu", 1),
-    "smoke": ("cpu", 1),
-    "gpu": ("h100", 1),
-    "node": ("h100", 8),
-    "node_math": ("h100", 8),
-    "cluster": ("h100", 32),
-}
+ON_CPU = ("miniature", "smoke", "smollm2")
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_every_profile_composes_validates_and_fits_what_it_is_for(profile: str) -> None:
-    device, devices = DEVICES_OF[profile]
-    planned = costs(f"profile={profile}", device=device, devices=devices, parallelism="fsdp2" if devices > 1 else "ddp")
+def test_every_profile_composes_validates_and_fits_what_it_is_for(profile: str, tmp_path: Path) -> None:
+    overrides = chosen(profile, tmp_path)
+    config = compose(*overrides)
+    devices, parallelism = launched_on(config)
+    assert devices == {"node": 8, "node_math": 8, "cluster": 32}.get(profile, 1)
+    planned = costs(*overrides, device="cpu" if profile in ON_CPU else "h100", devices=devices, parallelism=parallelism)
     assert {cost.name: cost.lacks for cost in planned.values() if cost.lacks} == {}
     assert all(cost.hours > 0 for cost in planned.values())
-    assert ("base" in planned) == (device == "cpu"), "elsewhere the bases are checkpoints"
+    for base in get_args(BaseName):
+        assert (base in planned) == (getattr(config, base).checkpoint is None), "checkpoints cost nothing"
 
 
 def test_the_gpu_profile_fits_an_older_gpu_too() -> None:

@@ -57,7 +57,7 @@ def answering(answers: dict[str, tuple[int, object]]) -> Iterator[str]:
         server.server_close()
 
 
-HEALTHY = {"/health": (200, {})}
+HEALTHY: dict[str, tuple[int, dict[str, Any]]] = {"/health": (200, {})}
 
 
 @pytest.mark.parametrize(
