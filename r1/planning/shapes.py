@@ -210,8 +210,8 @@ KNOWN: dict[KnownName, Shape] = {
     ),
 }
 """Published models, from the config.json of Qwen/Qwen2.5-*, meta-llama/Llama-3.*, HuggingFaceTB/SmolLM2-135M and
-deepseek-ai/DeepSeek-V3-Base on the hub (DeepSeek-V3 also in arXiv 2412.19437, section 4.2). V3's multi-token prediction module is left out, as its
-own count of 671B does."""
+deepseek-ai/DeepSeek-V3-Base on the hub (DeepSeek-V3 also in arXiv 2412.19437, section 4.2). V3's multi-token prediction
+module is left out, as its own count of 671B does."""
 
 
 def find_shape(checkpoint: str) -> Shape | None:
@@ -222,5 +222,5 @@ def find_shape(checkpoint: str) -> Shape | None:
             return read_shape(json.loads(config.read_text()))
         except (KeyError, ValueError):
             return None
-    name = re.sub(r"(?:-Instruct|-Base)?(?:\.\w+)?(?:\.gguf)?$", "", checkpoint.rsplit("/", 1)[-1])
+    name = re.sub(r"(?:-Instruct|-Base)?(?:\.Q\d\w*)?(?:\.gguf)?$", "", checkpoint.rsplit("/", 1)[-1])
     return {str(known): shape for known, shape in KNOWN.items()}.get(name)
