@@ -11,9 +11,6 @@ from pathlib import Path
 
 from r1.errors import reported
 
-START, END = "<!-- results -->", "<!-- /results -->"
-"""What the README's section of results stands between."""
-
 
 def main() -> None:
     """Parse the command line and run one command."""
@@ -94,12 +91,15 @@ def _compose(overrides: list[str]) -> None:
 
 
 def _readme() -> None:
-    from r1.reporting.report import readme_results
+    from r1.reporting.report import README_SECTIONS, between
 
     readme = Path("README.md")
-    before, _, rest = readme.read_text().partition(START)
-    after = rest.partition(END)[2]
-    readme.write_text(f"{before}{START}\n{readme_results(Path.cwd())}\n{END}{after}")
+    text = readme.read_text()
+    for name, written in README_SECTIONS.items():
+        start, end = between(name)
+        before, _, rest = text.partition(start)
+        text = f"{before}{start}\n{written(Path.cwd())}\n{end}{rest.partition(end)[2]}"
+    readme.write_text(text)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,17 @@
 
 import subprocess
 
-from r1.__main__ import END, START
-from r1.reporting.report import readme_results
+import pytest
+
+from r1.reporting.report import README_SECTIONS, between
 from tests.conftest import ROOT
 
 
-def test_results_come_from_the_metrics_in_git() -> None:
-    section = (ROOT / "README.md").read_text().partition(START)[2].partition(END)[0]
-    assert section.strip() == readme_results(ROOT).strip(), "run `make readme`"
+@pytest.mark.parametrize("name", README_SECTIONS)
+def test_results_come_from_the_metrics_in_git(name: str) -> None:
+    start, end = between(name)
+    section = (ROOT / "README.md").read_text().partition(start)[2].partition(end)[0]
+    assert section.strip() == README_SECTIONS[name](ROOT).strip(), "run `make readme`"
 
 
 def test_ci_calls_the_test_command_of_the_readme() -> None:

@@ -82,6 +82,35 @@ def readme_results(root: Path) -> str:
     )
 
 
+def readme_smollm2(root: Path) -> str:
+    """The README's table of the real model's run, from its metrics in experiments/smollm2.
+
+    Raises:
+        BrokenArtifact: if a metric is missing.
+    """
+    run = root / "experiments" / "smollm2"
+    params = yaml.safe_load((run / "params.yaml").read_text())
+    return fill(
+        "readme_smollm2.md.j2",
+        sampling=params["evaluate"]["sampling"],
+        confidence=params["evaluate"]["confidence"],
+        problems={name: family["evaluate"] for name, family in params["prepare"]["families"].items()},
+        summaries={model: read_json(run / "metrics" / "evaluate" / f"{model}.json") for model in get_args(ModelName)},
+        claims=read_json(run / "metrics" / "claims.json"),
+        rejection=read_json(run / "metrics" / "rejection_sampling.json"),
+        run=read_json(run / "run.json"),
+    )
+
+
+README_SECTIONS: dict[str, Callable[[Path], str]] = {"results": readme_results, "smollm2": readme_smollm2}
+"""What `python -m r1 readme` writes: name of a section -> its text from a project's root."""
+
+
+def between(section: str) -> tuple[str, str]:
+    """The marks that a section of the README stands between."""
+    return f"<!-- {section} -->", f"<!-- /{section} -->"
+
+
 def fill(template: str, **values: Any) -> str:
     """A template beside this file, filled in; values are escaped for what it is, HTML or a Markdown table."""
     html = template.endswith(".html.j2")

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import secrets
+import socket
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -128,8 +129,11 @@ def _start(engine: RayEngine) -> dict[str, int]:
 
     if not ray.is_initialized():
         try:
+            if engine.address not in (None, "auto"):  # Ray itself would knock for minutes
+                host, _, port = str(engine.address).rpartition(":")
+                socket.create_connection((host, int(port)), timeout=10).close()
             ray.init(**where, runtime_env={"env_vars": _environment()}, logging_level=logging.WARNING)
-        except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise ReplicaError(
                 f"address = {engine.address!r}: no Ray cluster answers there ({_cause(error)})"
             ) from None

@@ -9,6 +9,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel, Pr
 from trl import RewardConfig, RewardTrainer
 
 from r1.config import Finetuning, TrainingOptions
+from r1.errors import UserError
 from r1.models.chat import as_messages
 from r1.models.loading import load_tokenizer
 from r1.training.checkpoints import Checkpointed, checkpoint_arguments, train
@@ -44,6 +45,7 @@ def train_reward_model(
         Model (one output), tokenizer and metrics.
 
     Raises:
+        UserError: if all pairs are longer than max_length; TRL leaves such pairs out without a word.
         Stopped: if the loss is not finite.
     """
     require(options)
@@ -63,27 +65,31 @@ def train_reward_model(
         [{key: as_messages(pair["prompt"], pair[key]) for key in ("chosen", "rejected")} for pair in pairs]
     )
     record = Recorder(log_file)
-    trained = train(
-        PreferenceTrainer(
-            model=model,
-            args=RewardConfig(
-                num_train_epochs=settings.epochs,
-                max_length=settings.max_length,
-                **arguments,
-                **checkpoint_arguments(checkpoints, settings.checkpoint_steps),
-            ),
-            train_dataset=dataset,
-            processing_class=tokenizer,
-            peft_config=_with_score(adapters(options)),
-            record=record,
-        )
+    trainer = PreferenceTrainer(
+        model=model,
+        args=RewardConfig(
+            num_train_epochs=settings.epochs,
+            max_length=settings.max_length,
+            **arguments,
+            **checkpoint_arguments(checkpoints, settings.checkpoint_steps),
+        ),
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        peft_config=_with_score(adapters(options)),
+        record=record,
     )
+    kept = len(trainer.train_dataset)
+    if not kept:
+        raise UserError(f"all {len(pairs)} pairs are longer than max_length = {settings.max_length} tokens")
+    if kept < len(pairs):
+        left_out = f"{len(pairs) - kept} of {len(pairs)} pairs"
+        print(f"warning: {left_out} are longer than max_length = {settings.max_length} and left out", flush=True)
     return (
-        merged(trained),
+        merged(train(trainer)),
         tokenizer,
         {
             **record.summary(int(record.rows[-1]["num_tokens"])),
-            "pairs": len(pairs),
+            "pairs": kept,
             "train_accuracy": record.tail_mean("accuracy"),
         },
     )

@@ -7,6 +7,7 @@ import pytest
 
 from r1.errors import UserError
 from r1.training.pretrain import pack
+from r1.training.reward_model import train_reward_model
 from r1.training.schedule import all_scenarios, in_order
 from r1.training.sft import finetune
 from tests.conftest import compose
@@ -37,6 +38,19 @@ def test_examples_that_are_cut_off_are_counted(
     assert "warning: 1 of 8 examples are cut off at max_length = 192" in capsys.readouterr().out
     with pytest.raises(UserError, match=r"all 2 examples are longer than max_length = 192 tokens \(the shortest has"):
         finetune(tiny_model, [long] * 2, SMOKE.sft, 0, tmp_path / "curve.csv", tmp_path / "checkpoints")
+
+
+def test_pairs_that_are_too_long_are_counted(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """TRL leaves them out without a word, and stumbles if none is left."""
+    short, long = ({"prompt": "What is 1 + 0?", "chosen": "1 " * n, "rejected": "No."} for n in (1, 300))
+    files = tmp_path / "curve.csv", tmp_path / "checkpoints"
+    metrics = train_reward_model(tiny_model, [short] * 7 + [long], SMOKE.reward_model, 0, *files)[2]
+    assert metrics["pairs"] == 7
+    assert "warning: 1 of 8 pairs are longer than max_length = 128" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"all 2 pairs are longer than max_length = 128"):
+        train_reward_model(tiny_model, [long] * 2, SMOKE.reward_model, 0, *files)
 
 
 def test_packing_loses_no_token_and_depends_on_the_seed(tiny_model: Path) -> None:
