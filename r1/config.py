@@ -76,6 +76,15 @@ def _leaves_project(path: str) -> bool:
     return os.path.normpath(path).split(os.sep)[0] == os.pardir
 
 
+def on_this_machine(url: str) -> bool:
+    """True if a URL's host is the loopback."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Section(BaseModel):
     """Base of every part: unknown keys are refused, values never change."""
 
@@ -406,15 +415,6 @@ class OpenaiEngine(Section):
         if "@" in url.netloc or url.query or url.fragment:
             raise ValueError("base_url: holds a user, a query or a fragment; a key goes by api_key_env")
         return self
-
-    @property
-    def loopback(self) -> bool:
-        """True if the endpoint is on this machine."""
-        host = urlsplit(self.base_url).hostname or ""
-        try:
-            return host == "localhost" or ip_address(host).is_loopback
-        except ValueError:
-            return False
 
 
 Engine = Annotated[TransformersEngine | VllmEngine | RayEngine | OpenaiEngine, Field(discriminator="name")]
@@ -1111,10 +1111,18 @@ class Config(Section):
         }
         if isinstance(self.rl.difficulty, ByPassRate):
             engines["rl.difficulty.engine"] = self.rl.difficulty.engine
+        called = {
+            f"{key}.base_url": engine.base_url for key, engine in engines.items() if isinstance(engine, OpenaiEngine)
+        }
         for key, engine in engines.items():
-            if self.offline and isinstance(engine, OpenaiEngine) and not engine.loopback:
+            if isinstance(engine, RayEngine) and engine.address not in (None, "auto"):
+                called[f"{key}.address"] = f"ray://{engine.address}"
+        if isinstance(self.rl.rollout, VllmServerRollout):
+            called["rl.rollout.base_url"] = self.rl.rollout.base_url
+        for key, address in called.items():
+            if self.offline and not on_this_machine(address):
                 raise ValueError(
-                    f"{key}.base_url = {engine.base_url!r}: is not on this machine, and offline is true; "
+                    f"{key} = {address.removeprefix('ray://')!r}: is not on this machine, and offline is true; "
                     "with offline=false it may be called"
                 )
         return self

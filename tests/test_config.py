@@ -39,6 +39,19 @@ def test_a_model_that_is_to_be_fetched_says_how(tmp_path: Path, monkeypatch: pyt
         compose("profile=smollm2")
 
 
+@pytest.mark.parametrize(
+    ("group", "key", "address"),
+    [
+        ("rollout=vllm_server", "rl.rollout.base_url", "http://10.0.0.2:8000"),
+        ("engine@evaluate.engine=ray", "evaluate.engine.address", "10.0.0.2:6379"),
+    ],
+)
+def test_other_machines_are_called_only_online(group: str, key: str, address: str) -> None:
+    with pytest.raises(UserError, match=rf"{key} = '{address}': is not on this machine, and offline is true"):
+        compose(group, f"{key}='{address}'")
+    compose(group, f"{key}='{address}'", "offline=false")
+
+
 WRONG = [
     ("zero.num_generations=1", "zero.num_generations = 1: Input should be greater than or equal to 2"),
     ("zero.batch_size=100", "batch_size 100 must be a multiple of num_generations 8"),

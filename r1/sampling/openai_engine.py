@@ -30,7 +30,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 from tqdm import tqdm
 
-from r1.config import OpenaiEngine, Sampling
+from r1.config import OpenaiEngine, Sampling, on_this_machine
 from r1.errors import UserError
 from r1.sampling.interface import Completion, ContextExceeded, Conversation, Drawn, Sampler
 
@@ -147,7 +147,9 @@ class OpenaiSampler(Sampler):
             max_retries=self.engine.retries,
             timeout=self.engine.timeout,
             # No proxy stands between us and this machine; and a redirect could lead off it.
-            http_client=DefaultAsyncHttpxClient(follow_redirects=False, trust_env=not self.engine.loopback),
+            http_client=DefaultAsyncHttpxClient(
+                follow_redirects=False, trust_env=not on_this_machine(self.engine.base_url)
+            ),
         )
         client.organization = client.project = None  # of the user's account at OpenAI, which is no business of others
         return client
