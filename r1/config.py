@@ -130,7 +130,7 @@ class Accelerate(Section):
     name: Parallelism
     processes: PositiveInt
     command: str
-    sampling_command: str
+    sampling_command: Literal["python"]
 
     @property
     def total_processes(self) -> int:
@@ -143,12 +143,14 @@ class Accelerate(Section):
 
 
 class Slurm(Section):
-    """A Slurm job for each stage that trains or samples: training on all GPUs of some nodes, sampling on one GPU.
+    """A Slurm job for each stage that trains or samples: training on all GPUs of some nodes, sampling on those of one.
+
+    Partition, time and account are sbatch's own variables, SBATCH_PARTITION, SBATCH_TIMELIMIT and SBATCH_ACCOUNT: in the
+    command a longer time limit would make every finished stage count as changed.
 
     Attributes:
         parallelism: how the processes of a training share the work, as the launchers of these names.
         nodes, gpus_per_node: a process to each GPU.
-        partition, time: sbatch's.
         command, sampling_command: what stands before the script of a stage that trains, of one that samples.
     """
 
@@ -156,8 +158,6 @@ class Slurm(Section):
     parallelism: Parallelism
     nodes: PositiveInt
     gpus_per_node: PositiveInt
-    partition: Name
-    time: Annotated[str, Field(pattern=r"^[\d:-]+$")]
     command: str
     sampling_command: str
 
@@ -169,6 +169,7 @@ class Slurm(Section):
     def _command_agrees(self) -> Self:
         sizes = f"--nodes={self.nodes}", f"--gpus-per-node={self.gpus_per_node}"
         _has_words(self.command, "sbatch --wait", *sizes, f"conf/accelerate/{self.parallelism}.yaml")
+        _has_words(self.sampling_command, "sbatch --wait", "--nodes=1", sizes[1])
         return self
 
 
@@ -918,6 +919,11 @@ def check_rl_launch(rl: Rl, stage: RlStage, parallelism: str, processes: int) ->
             raise ValueError(f"rl.algorithm = 'ppo': its critic is not shared out by {parallelism}; launcher=ddp can")
         if rl.rollout.name == "transformers" and parallelism == "fsdp2":
             raise ValueError("rl.rollout = 'transformers': cannot generate from the parts that fsdp2 makes; vllm can")
+    if isinstance(rl.rollout, VllmEngine) and processes % rl.rollout.tensor_parallel_size:
+        raise ValueError(
+            f"rl.rollout.tensor_parallel_size = {rl.rollout.tensor_parallel_size}: must divide the launcher's processes, "
+            f"which are {processes}"
+        )
     if processes > 1 and rl.difficulty.name != "all":
         raise ValueError(f"rl.difficulty = {rl.difficulty.name!r}: measures pass rates, in one process alone")
     resampling = isinstance(algorithm, GroupRelative) and algorithm.max_resampling_rounds

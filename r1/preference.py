@@ -12,6 +12,9 @@ from r1.models.loading import load_tokenizer, sampling_dtype
 from r1.rewards.common import Completions, texts
 from r1.text import parse_response
 
+_BATCH = 32
+"""Responses judged at once: those of a whole step would fill a GPU that also trains."""
+
 
 class RewardModel:
     """A sequence classifier with one output, trained on preferences."""
@@ -28,10 +31,13 @@ class RewardModel:
     @torch.inference_mode()
     def score(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
         """Preference score per prompt and response, unbounded; only differences mean anything."""
-        if not prompts:
-            return []
+        pairs = list(zip(prompts, responses, strict=True))
+        batches = [pairs[start : start + _BATCH] for start in range(0, len(pairs), _BATCH)]
+        return [score for batch in batches for score in self._score(batch)]
+
+    def _score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         encoded: Any = self.tokenizer.apply_chat_template(
-            [as_messages(prompt, response) for prompt, response in zip(prompts, responses, strict=True)],
+            [as_messages(prompt, response) for prompt, response in pairs],
             tokenize=True,
             padding=True,
             truncation=True,

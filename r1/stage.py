@@ -26,7 +26,7 @@ from pydantic import BaseModel, ValidationError
 from r1.artifacts import check_whole, code_hash, content_hash, write_aside, write_json, write_manifest
 from r1.config import Config
 from r1.errors import ConfigurationError, UserError, reported
-from r1.processes import is_main
+from r1.processes import is_main, spread_by
 from r1.sandbox.process import require, use
 
 CHECKPOINTS = Path("data/.checkpoints")
@@ -36,7 +36,7 @@ _TIMED = ("seconds", "tokens_per_second", "phases")
 """Metrics that the clock decides."""
 _HARMLESS = (
     *("max_kl", "min_entropy", "patience", "checkpoint_steps"),
-    *("api_key_env", "max_concurrency", "timeout", "retries"),
+    *("api_key_env", "max_concurrency", "timeout", "retries", "address", "replicas", "group_port"),
 )
 _HYDRA = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
 
@@ -119,7 +119,10 @@ class Run:
             UserError: if a guard stopped this very run before, since it would end the same way.
         """
         decisive = _without(self.params, _HARMLESS)
-        identity = json.dumps([self.config.seed, decisive, dict(inputs), code_hash(self.script)], sort_keys=True)
+        spread = [spread_by()] if spread_by() else []  # whose checkpoints no other way of launching reads
+        identity = json.dumps(
+            [self.config.seed, decisive, dict(inputs), code_hash(self.script), *spread], sort_keys=True
+        )
         folder = CHECKPOINTS / self.name / hashlib.sha256(identity.encode()).hexdigest()[:16]
         for other in folder.parent.glob("*") if is_main() else ():
             if other != folder and not (other / STOPPED).exists():

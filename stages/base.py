@@ -33,6 +33,8 @@ def main(run: Run) -> None:
         run.metrics({"parameters": parameters, **metrics})
 
     if settings.checkpoint is not None:
+        if not is_main():
+            return  # nothing is trained: one process loads, and writes
         local = Path(settings.checkpoint).expanduser()
         inputs = {str(local): content_hash(local)} if local.exists() else {}
         model, tokenizer = load_checkpoint(settings.checkpoint)
@@ -41,8 +43,7 @@ def main(run: Run) -> None:
         try_template(tokenizer, settings.checkpoint)
         if settings.worked_examples:
             tokenizer.chat_template = opened_by_examples(tokenizer.get_chat_template(), settings.worked_examples)
-        if is_main():
-            write_text(run.curve, "step,loss\n")  # nothing was trained
+        write_text(run.curve, "step,loss\n")  # nothing was trained
         write(model, tokenizer, inputs, {"seconds": 0.0})  # DVC wants the file of times that dvc.yaml declares
         return
 

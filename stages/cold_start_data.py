@@ -34,6 +34,7 @@ def main(run: Run) -> None:
         for model, asked in conversations.items():
             sampler = open_sampler(Path(f"data/models/{model}"), settings.engine, checkpoints)
             drawn = sampler.sample(asked, settings.sampling, seed)
+            sampler.close()  # the next model needs its room
             sampled.append(
                 [
                     [Candidate(problem, completion, model) for completion in completions]

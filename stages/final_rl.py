@@ -17,6 +17,7 @@ def main(run: Run) -> None:
 
     from r1.data import read_rows
     from r1.preference import PreferenceReward
+    from r1.training.difficulty import within_context
     from r1.training.rl import PROMPTS, rollout_budget, train_on_prompts, write_policy
     from r1.training.schedule import all_scenarios
 
@@ -26,7 +27,7 @@ def main(run: Run) -> None:
     inputs = run.inputs(policy, *judges, PROMPTS, general)
     schedule = partial(
         all_scenarios,
-        general=read_rows(general),
+        general=within_context(read_rows(general), Path(policy), settings.max_completion_length),
         settings=settings,
         rollouts=rollout_budget(settings, rl.algorithm),
         seed=seed,

@@ -20,7 +20,7 @@ from tests.conftest import PROFILES, ROOT, chosen, compose, copy_project
 
 TRAINING = ("base", "zero", "cold_start", "reasoning_rl", "sft", "reward_model", "final_rl", "distill", "student_rl")
 SAMPLING = ("cold_start_data", "rejection_sampling", "evaluate")
-SLURM = "sbatch --wait --job-name=r1 --output=slurm-%j.log --partition=gpu --time=24:00:00 "
+SLURM = "sbatch --wait --job-name=r1 --dependency=singleton --output=slurm-%j.log "
 ON_NODES = "conf/launcher/slurm.sh accelerate launch --config_file conf/accelerate/"
 # What the user changes, and what then stands before the scripts of stages that train, and that sample.
 LAUNCHERS: dict[str, tuple[list[str], str, str]] = {
@@ -109,7 +109,16 @@ REFUSED = {
     "another-name": (["launcher=ddp", "launcher.name=zero3"], r"command: .*zero3\.yaml"),
     "another-command": (["launcher=local", "launcher.command=torchrun"], r"launcher.*command = 'torchrun'"),
     "no-processes": (["launcher=ddp", "launcher.processes=0"], r"processes = 0"),
-    "no-time": (["launcher=slurm", "launcher.time=soon", "rollout=vllm"], r"time = 'soon'"),
+    "no-nodes": (["launcher=slurm", "launcher.nodes=0", "rollout=vllm"], r"nodes = 0"),
+    "another-sampling-command": (["launcher=ddp", "launcher.sampling_command=sh"], r"sampling_command = 'sh'"),
+    "parts-of-an-engine": (
+        ["launcher=ddp", "rollout=vllm", "rl.rollout.tensor_parallel_size=4"],
+        r"tensor_parallel_size = 4: must divide the launcher's processes",
+    ),
+    "adapters-in-parts": (
+        ["launcher=zero3", "lora=all_linear", "rl.algorithm.ref_model_sync_steps=1000"],
+        r"training\.lora.*cannot be merged",
+    ),
     "ppo-in-parts": (["launcher=zero3", "rl/algorithm=ppo"], r"rl\.algorithm = 'ppo'.*zero3"),
     "generate-from-parts": (["launcher=fsdp2"], r"rl\.rollout = 'transformers'.*fsdp2"),
     "measured-pass-rates": (["launcher=ddp", "rl/difficulty=filtered"], r"rl\.difficulty = 'filtered'"),
@@ -158,7 +167,7 @@ def test_accelerate_reads_fsdp2(monkeypatch: pytest.MonkeyPatch) -> None:
     plugin = FullyShardedDataParallelPlugin()
     assert (plugin.fsdp_version, plugin.reshard_after_forward) == (2, True)
     assert plugin.state_dict_type is not None and plugin.state_dict_type.name == "FULL_STATE_DICT"
-    assert environment["ACCELERATE_MIXED_PRECISION"] == "bf16"
+    assert environment["ACCELERATE_MIXED_PRECISION"] == "no", "training.mixed_precision decides"
 
 
 def test_accelerate_reads_zero3(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +177,7 @@ def test_accelerate_reads_zero3(monkeypatch: pytest.MonkeyPatch) -> None:
     arguments.deepspeed_fields_from_accelerate_config = ""
     _, environment = prepare_deepspeed_cmd_env(arguments)
     assert environment["ACCELERATE_DEEPSPEED_ZERO_STAGE"] == "3"
-    assert environment["ACCELERATE_MIXED_PRECISION"] == "bf16"
+    assert environment["ACCELERATE_MIXED_PRECISION"] == "no", "training.mixed_precision decides"
 
 
 # Slurm's commands on this machine: each node is a process beside the others.

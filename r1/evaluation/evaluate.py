@@ -104,6 +104,8 @@ def sample_general(
 ) -> pd.DataFrame:
     """One response a general prompt, judged against the preferred reference by the reward model of its kind.
 
+    Closes the sampler.
+
     Returns:
         One row a prompt: prompt, kind, category, completion, win (1, 0.5 for a
         tie, 0), refused. The judge is the reward model that the final RL optimises, so
@@ -113,6 +115,7 @@ def sample_general(
         update={"num_samples": 1, "max_new_tokens": settings.general_max_new_tokens}
     )
     drawn = sampler.sample([as_messages(prompt["prompt"]) for prompt in prompts], sampling, seed)
+    sampler.close()  # the judges need its room
     table = pd.DataFrame(prompts)[["prompt", "kind", "category", "chosen"]]
     table["completion"] = [completions[0].text for completions in drawn]
     table["refused"] = [refuses(final_summary(text)) for text in table["completion"]]

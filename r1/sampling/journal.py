@@ -55,6 +55,10 @@ class Resumed(Sampler):
         self.name, self.source = sampler.name, sampler.source
         self.sampler, self.journal = sampler, Journal(path)
 
+    def close(self) -> None:
+        """See Sampler."""
+        self.sampler.close()
+
     def draw(
         self, conversations: Sequence[Conversation], sampling: Sampling, seed: int, done: Collection[int] = ()
     ) -> Iterator[Drawn]:

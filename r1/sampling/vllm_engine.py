@@ -62,6 +62,14 @@ class VllmSampler(Sampler):
             seed=0,
         )
 
+    def close(self) -> None:
+        """See Sampler; vLLM keeps its share of a GPU until it is told."""
+        from vllm.distributed import cleanup_dist_env_and_memory
+
+        self.llm.llm_engine.engine_core.shutdown()
+        del self.llm
+        cleanup_dist_env_and_memory()
+
     def draw(
         self, conversations: Sequence[Conversation], sampling: Sampling, seed: int, done: Collection[int] = ()
     ) -> Iterator[Drawn]:

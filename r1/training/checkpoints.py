@@ -105,6 +105,9 @@ def train(trainer: Checkpointed) -> PreTrainedModel:
     """
     folder, main = Path(trainer.args.output_dir), trainer.accelerator.is_main_process
     resumed: Path | None = broadcast_object_list([last_whole_checkpoint(folder) if main else None])[0]
+    if resumed is not None and trainer.accelerator.distributed_type == DistributedType.DEEPSPEED:
+        # transformers would restore weights and optimizer alone: no curve, no budget of rollouts, no reference.
+        raise UserError(f"launcher = 'zero3': cannot go on from {resumed}; delete {folder} to start anew, or use fsdp2")
     if resumed is not None:
         print(f"going on from {resumed}", flush=True)
     try:

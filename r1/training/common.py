@@ -1,6 +1,5 @@
 """What every training shares: trainer arguments, the learning curve's file, progress lines."""
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from transformers import PreTrainedModel, TrainerCallback, TrainerControl, Train
 from r1.artifacts import write_text
 from r1.config import Optimization, RlStage, TrainingOptions, share_of_batch
 from r1.errors import UserError
-from r1.processes import world_size
+from r1.processes import spread_by, world_size
 from r1.training.options import PLAIN
 
 # What the curves keep of a trainer's log; times are left out, so that equal runs log equal files.
@@ -58,10 +57,7 @@ def parallelism() -> str:
     Raises:
         UserError: if that needs GPUs and there is none; accelerate would say nothing and do as ddp.
     """
-    chosen = "ddp"
-    for name, variable in (("fsdp2", "ACCELERATE_USE_FSDP"), ("zero3", "ACCELERATE_USE_DEEPSPEED")):
-        if os.environ.get(variable, "").lower() == "true":
-            chosen = name
+    chosen = spread_by() or "ddp"
     if chosen != "ddp" and not torch.cuda.is_available():
         raise UserError(f"launcher = {chosen!r}: needs GPUs, and there is none; ddp runs on a CPU")
     return chosen

@@ -81,6 +81,7 @@ def _pass_rates(
     )
     sampler = open_sampler(policy, difficulty.engine)
     drawn = sampler.sample([as_messages(row["prompt"]) for row in rows], sampling, seed)
+    sampler.close()  # the training needs its room
     asked = [(completion, row) for row, completions in zip(rows, drawn, strict=True) for completion in completions]
     correct = iter(
         are_correct(

@@ -36,7 +36,7 @@ from r1.config import (
 )
 from r1.data import read_rows
 from r1.errors import UserError
-from r1.models.loading import load_critic, load_tokenizer, save
+from r1.models.loading import load_critic, load_tokenizer, prompt_ids, save
 from r1.processes import is_main, world_size
 from r1.rewards import build_rewards
 from r1.rewards.common import RewardFunction
@@ -105,6 +105,7 @@ def train_rl(
     arguments = {
         **device_arguments(seed, options),
         **_rollout_arguments(rl.rollout),
+        **_model_length(rl.rollout, tokenizer, prompts, stage),
         **_algorithm_arguments(algorithm, stage),
         # With adapters the reference is the policy without them, which cannot be replaced.
         **({"sync_ref_model": False} if options.lora else {}),
@@ -253,6 +254,16 @@ def _rollout_arguments(rollout: Rollout) -> dict[str, Any]:
         "vllm_gpu_memory_utilization": rollout.gpu_memory_utilization,
         "vllm_tensor_parallel_size": rollout.tensor_parallel_size,
     }
+
+
+def _model_length(
+    rollout: Rollout, tokenizer: PreTrainedTokenizerBase, prompts: list[dict[str, Any]], stage: RlStage
+) -> dict[str, int]:
+    """What vLLM beside the trainer has to hold; it would else ask for room for a model's whole context."""
+    if not isinstance(rollout, VllmEngine):
+        return {}
+    longest = max(map(len, prompt_ids(tokenizer, [row["prompt"] for row in prompts])))
+    return {"vllm_max_model_length": longest + stage.max_completion_length}
 
 
 def write_policy(run: Run, target: str, result: RlResult, inputs: Mapping[str, str]) -> None:
