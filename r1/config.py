@@ -145,8 +145,8 @@ class Accelerate(Section):
 class Slurm(Section):
     """A Slurm job for each stage that trains or samples: training on all GPUs of some nodes, sampling on those of one.
 
-    Partition, time and account are sbatch's own variables, SBATCH_PARTITION, SBATCH_TIMELIMIT and SBATCH_ACCOUNT: in the
-    command a longer time limit would make every finished stage count as changed.
+    Partition, time and account are sbatch's own variables, SBATCH_PARTITION, SBATCH_TIMELIMIT and SBATCH_ACCOUNT: in
+    the command a longer time limit would make every finished stage count as changed.
 
     Attributes:
         parallelism: how the processes of a training share the work, as the launchers of these names.
@@ -921,8 +921,8 @@ def check_rl_launch(rl: Rl, stage: RlStage, parallelism: str, processes: int) ->
             raise ValueError("rl.rollout = 'transformers': cannot generate from the parts that fsdp2 makes; vllm can")
     if isinstance(rl.rollout, VllmEngine) and processes % rl.rollout.tensor_parallel_size:
         raise ValueError(
-            f"rl.rollout.tensor_parallel_size = {rl.rollout.tensor_parallel_size}: must divide the launcher's processes, "
-            f"which are {processes}"
+            f"rl.rollout.tensor_parallel_size = {rl.rollout.tensor_parallel_size}: must divide the launcher's "
+            f"processes, which are {processes}"
         )
     if processes > 1 and rl.difficulty.name != "all":
         raise ValueError(f"rl.difficulty = {rl.difficulty.name!r}: measures pass rates, in one process alone")

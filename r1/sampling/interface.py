@@ -91,7 +91,7 @@ class Sampler(ABC):
             ContextExceeded: if a prompt and max_new_tokens do not fit into the model's context.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # most hold nothing
         """Free what it holds, for whatever else is to use the GPU; it cannot sample any more."""
 
     def sample(self, conversations: Sequence[Conversation], sampling: Sampling, seed: int) -> list[list[Completion]]:
