@@ -19,7 +19,7 @@ from transformers.trainer import TRAINING_ARGS_NAME
 
 from r1.artifacts import BrokenArtifact, check_whole, read_json, write_manifest, write_text
 from r1.config import Rl
-from r1.errors import room_on
+from r1.errors import UserError, room_on
 from r1.stage import STOPPED
 from r1.training.common import Recorder
 from r1.training.guards import Guard, Stopped

@@ -31,6 +31,7 @@ from r1.config import (
     Rollout,
     TrainingOptions,
     TransformersRollout,
+    VllmEngine,
     VllmServerRollout,
     check_rl_launch,
 )
