@@ -60,6 +60,8 @@ def vllm_is_seeded_and_takes_many_prompts(tiny_model: Path) -> None:
     first, second, other = (sampler.sample(many, WARM, seed) for seed in (1, 1, 2))
     assert first == second != other
     assert [len(completions) for completions in first] == [4] * len(many)
+    sampler.close()
+    assert open_sampler(tiny_model, VLLM).sample(many, WARM, 1) == first, "the next engine has the room of a closed one"
 
 
 def a_context_is_not_exceeded(tiny_model: Path, engine: TransformersEngine | VllmEngine) -> None:
