@@ -41,14 +41,16 @@ def main() -> None:
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
+    from typing import get_args
+
+    from r1.config import Parallelism
     from r1.planning.hardware import DEVICES
     from r1.planning.recipe import FILL, PROMPT_TOKENS
 
     parser.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     parser.add_argument("--device", choices=DEVICES, default="cpu", help="what it is to run on (default cpu)")
     parser.add_argument("--devices", type=_positive, help="how many of them (default: the launcher's)")
-    spreads = ("ddp", "zero3", "fsdp2")
-    parser.add_argument("--parallelism", choices=spreads, help="of training (default: the launcher's)")
+    parser.add_argument("--parallelism", choices=get_args(Parallelism), help="of training (default: the launcher's)")
     parser.add_argument("--fill", type=_share, default=FILL, help=f"mean response / its limit (default {FILL})")
     parser.add_argument("--prompt-tokens", type=_positive, default=PROMPT_TOKENS, help=f"default {PROMPT_TOKENS}")
     parser.add_argument("--force", action="store_true", help="do not refuse what cannot fit")

@@ -76,10 +76,10 @@ def _leaves_project(path: str) -> bool:
     return os.path.normpath(path).split(os.sep)[0] == os.pardir
 
 
-def on_this_machine(url: str) -> bool:
-    """True if a URL's host is the loopback."""
+def on_this_machine(address: str) -> bool:
+    """True if the host of a URL, or of host:port, is the loopback."""
     try:
-        host = urlsplit(url).hostname or ""
+        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
@@ -104,6 +104,10 @@ class Section(BaseModel):
 # --- launching --------------------------------------------------------------
 
 
+Parallelism = Literal["ddp", "fsdp2", "zero3"]
+"""How the processes of a training share the work; one alone is as ddp."""
+
+
 class Local(Section):
     """One process, on this machine."""
 
@@ -112,11 +116,12 @@ class Local(Section):
     sampling_command: Literal["python"]
 
     @property
+    def parallelism(self) -> Parallelism:
+        return "ddp"
+
+    @property
     def total_processes(self) -> int:
         return 1
-
-
-Parallelism = Literal["ddp", "fsdp2", "zero3"]
 
 
 class Accelerate(Section):
@@ -131,6 +136,10 @@ class Accelerate(Section):
     processes: PositiveInt
     command: str
     sampling_command: Literal["python"]
+
+    @property
+    def parallelism(self) -> Parallelism:
+        return self.name
 
     @property
     def total_processes(self) -> int:
@@ -1085,10 +1094,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _rl_can_be_launched(self) -> Self:
-        launcher = self.launcher
-        parallelism = launcher.parallelism if isinstance(launcher, Slurm) else launcher.name
+        parallelism = self.launcher.parallelism
         for name in RL_STAGES:
-            check_rl_launch(self.rl, getattr(self, name), parallelism, launcher.total_processes)
+            check_rl_launch(self.rl, getattr(self, name), parallelism, self.launcher.total_processes)
         if self.training.lora is not None and parallelism in ("fsdp2", "zero3"):
             raise ValueError(
                 f"training.lora = {self.training.lora.r}: adapters cannot be merged into weights that {parallelism} "
@@ -1117,18 +1125,18 @@ class Config(Section):
         }
         if isinstance(self.rl.difficulty, ByPassRate):
             engines["rl.difficulty.engine"] = self.rl.difficulty.engine
-        called = {
-            f"{key}.base_url": engine.base_url for key, engine in engines.items() if isinstance(engine, OpenaiEngine)
-        }
+        called: dict[str, str] = {}
         for key, engine in engines.items():
-            if isinstance(engine, RayEngine) and engine.address not in (None, "auto"):
-                called[f"{key}.address"] = f"ray://{engine.address}"
+            if isinstance(engine, OpenaiEngine):
+                called[f"{key}.base_url"] = engine.base_url
+            elif isinstance(engine, RayEngine) and engine.address is not None and engine.address != "auto":
+                called[f"{key}.address"] = engine.address
         if isinstance(self.rl.rollout, VllmServerRollout):
             called["rl.rollout.base_url"] = self.rl.rollout.base_url
         for key, address in called.items():
             if self.offline and not on_this_machine(address):
                 raise ValueError(
-                    f"{key} = {address.removeprefix('ray://')!r}: is not on this machine, and offline is true; "
+                    f"{key} = {address!r}: is not on this machine, and offline is true; "
                     "with offline=false it may be called"
                 )
         return self

@@ -119,10 +119,10 @@ class Run:
             UserError: if a guard stopped this very run before, since it would end the same way.
         """
         decisive = _without(self.params, _HARMLESS)
-        spread = [spread_by()] if spread_by() else []  # whose checkpoints no other way of launching reads
-        identity = json.dumps(
-            [self.config.seed, decisive, dict(inputs), code_hash(self.script), *spread], sort_keys=True
-        )
+        decides = [self.config.seed, decisive, dict(inputs), code_hash(self.script)]
+        if (spread := spread_by()) is not None:
+            decides.append(spread)  # no other way of launching reads its checkpoints
+        identity = json.dumps(decides, sort_keys=True)
         folder = CHECKPOINTS / self.name / hashlib.sha256(identity.encode()).hexdigest()[:16]
         for other in folder.parent.glob("*") if is_main() else ():
             if other != folder and not (other / STOPPED).exists():

@@ -1,12 +1,9 @@
 """Bytes on each device at the peak of a stage."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from r1.config import Lora, TrainingOptions
 from r1.planning.shapes import Shape
-
-ParallelismName = Literal["ddp", "zero3", "fsdp2"]
 
 FREE = 0.1
 """Share of the memory that is left to the driver's context and to fragmentation; an assumption."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from r1.config import TrainingOptions
+from r1.config import Parallelism, RayEngine, TrainingOptions
 from r1.planning.compute import Replica, compute_seconds, flops, gather_seconds
 from r1.planning.hardware import Device
 from r1.planning.memory import (
@@ -11,7 +11,6 @@ from r1.planning.memory import (
     FLOAT32,
     FREE,
     Memory,
-    ParallelismName,
     cache_bytes,
     compute_bytes,
     training_memory,
@@ -26,7 +25,7 @@ class Cluster:
 
     device: Device
     devices: int
-    parallelism: ParallelismName
+    parallelism: Parallelism
 
     @property
     def sampling_bytes(self) -> int:
@@ -167,7 +166,8 @@ def _replicas(stage: Stage, decoding: Decoding, cluster: Cluster) -> int:
     """
     parallel = decoding.engine.tensor_parallel_size if decoding.engine else 1
     most = max(1, cluster.devices // parallel)
-    return most if stage.training is not None else min(most, getattr(decoding.engine, "replicas", 1))
+    replicas = decoding.engine.replicas if isinstance(decoding.engine, RayEngine) else 1
+    return most if stage.training is not None else min(most, replicas)
 
 
 def _decode_seconds(stage: Stage, decoding: Decoding, cluster: Cluster) -> float:

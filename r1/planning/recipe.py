@@ -22,6 +22,7 @@ from r1.config import (
     Sampling,
     SftStage,
     TrainingOptions,
+    TransformersEngine,
     VllmEngine,
     VllmServerRollout,
 )
@@ -235,7 +236,7 @@ class Recipe:
         mean = max(1.0, self.fill * limit)
         if isinstance(engine, VllmEngine):
             return Decoding(1, sequences, self._prompt(base), mean, limit, engine)
-        batch = min(sequences, getattr(engine, "batch_size", sequences))
+        batch = min(sequences, engine.batch_size) if isinstance(engine, TransformersEngine) else sequences
         return Decoding(sequences / max(1, batch), batch, self._prompt(base), mean, limit, None)
 
     def _rl(self, name: str, base: str, stage: RlStage, judges: float = 0) -> Stage:

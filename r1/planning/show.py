@@ -6,11 +6,11 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from r1.config import Config, Slurm, TrainingOptions
+from r1.config import Config, Parallelism, TrainingOptions
 from r1.errors import UserError
 from r1.planning.hardware import DEVICES, MBU, MFU, DeviceName
 from r1.planning.measured import RATE, RATE_SOURCE, timings
-from r1.planning.memory import FREE, ParallelismName
+from r1.planning.memory import FREE
 from r1.planning.plan import Cluster, Cost, plan
 from r1.planning.published import MISSES, checks
 from r1.planning.recipe import Recipe
@@ -38,7 +38,7 @@ def show_plan(
     overrides: list[str],
     device: DeviceName,
     devices: int | None,
-    parallelism: ParallelismName | None,
+    parallelism: Parallelism | None,
     fill: float,
     prompt_tokens: int,
     force: bool,
@@ -57,8 +57,8 @@ def show_plan(
         DoesNotFit: naming each stage, what it needs and what there is.
     """
     chosen, config = DEVICES[device], compose(overrides)
-    launched, spread = launched_on(config)
-    cluster = Cluster(chosen, devices or launched, parallelism or spread)
+    launcher = config.launcher
+    cluster = Cluster(chosen, devices or launcher.total_processes, parallelism or launcher.parallelism)
     costs = plan(Recipe(config, fill, prompt_tokens).stages(), cluster)
     console = SafeConsole()
     console.print(_cost_table(costs, cluster))
@@ -99,13 +99,6 @@ def _timing_table() -> Table:
         numbers = f"{timing.measured:.1f}", f"{timing.planned:.1f}", f"{timing.ratio:.2f}"
         table.add_row(timing.stage, timing.phase, *numbers, style=style)
     return table
-
-
-def launched_on(config: Config) -> tuple[int, ParallelismName]:
-    """Devices and how training is spread over them, as the launcher of the configuration has it."""
-    launcher = config.launcher
-    name = launcher.parallelism if isinstance(launcher, Slurm) else launcher.name
-    return launcher.total_processes, "ddp" if name == "local" else name
 
 
 def compose(overrides: list[str]) -> Config:

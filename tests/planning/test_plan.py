@@ -20,7 +20,6 @@ from r1.planning.plan import Cluster, Cost, plan
 from r1.planning.published import Check, checks
 from r1.planning.recipe import Recipe, _count
 from r1.planning.shapes import KNOWN, KnownName
-from r1.planning.show import launched_on
 from r1.training.options import PLAIN
 from tests.conftest import PROFILES, ROOT, chosen, compose, run_alone
 
@@ -234,7 +233,7 @@ ON_CPU = ("miniature", "smoke", "smollm2")
 def test_every_profile_composes_validates_and_fits_what_it_is_for(profile: str, tmp_path: Path) -> None:
     overrides = chosen(profile, tmp_path)
     config = compose(*overrides)
-    devices, parallelism = launched_on(config)
+    devices, parallelism = config.launcher.total_processes, config.launcher.parallelism
     assert devices == {"node": 8, "node_math": 8, "cluster": 32}.get(profile, 1)
     planned = costs(*overrides, device="cpu" if profile in ON_CPU else "h100", devices=devices, parallelism=parallelism)
     assert {cost.name: cost.lacks for cost in planned.values() if cost.lacks} == {}
