@@ -214,7 +214,8 @@ from accelerate.utils import reduce
 state = PartialState(cpu=True)
 rank, local = state.process_index, os.environ.get("LOCAL_RANK")
 total = reduce(torch.tensor(10**rank), "sum")
-print(sys.argv[1], "rank", rank, "local", local, "of", state.num_processes, total.item())
+# In one write: the processes share the log.
+sys.stdout.write(f"{sys.argv[1]} rank {rank} local {local} of {state.num_processes} {total.item()}\\n")
 if sys.argv[1] == "model=broken" and rank == 3:
     sys.exit("broken")
 """

@@ -7,6 +7,7 @@ process: the completion of a row is then the same wherever it is drawn, as far a
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,9 @@ def launched(
     accelerate = ["-m", "accelerate.commands.launch", "--config_file", CONFIGURATION.format(parallelism)]
     launcher = [*accelerate, "--num_processes", str(processes), "--main_process_port", "0"] if processes > 1 else []
     command = [sys.executable, *launcher, str(Path(__file__)), kind, str(model), str(out), json.dumps(options)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # By path the script sees its own folder alone.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if result.returncode:
         raise RuntimeError(result.stdout[-3000:] + result.stderr[-6000:])
     from safetensors.torch import load_file

@@ -78,7 +78,9 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(project: Path) -> None:
 def test_a_process_that_fails_ends_all_and_leaves_nothing(project: Path) -> None:
     broken = project / "r1/training/common.py"
     step = "        if self.spent and"
-    failing = "        if os.environ['RANK'] == '1':\n            raise RuntimeError('the other one broke')\n"
+    failing = (
+        "        if __import__('os').environ['RANK'] == '1':\n            raise RuntimeError('the other one broke')\n"
+    )
     broken.write_text(broken.read_text().replace(step, failing + step))
     ran = stage(project)
     assert ran.returncode != 0 and "the other one broke" in ran.stderr
