@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from r1.prompts.decontamination import EvaluationNgrams, words
+from r1.data.decontamination import EvaluationNgrams, words
 
 N = 8
 TRAINING, EVALUATION, PLANTED = 200_000, 5_000, 2_000

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from bench.project import Project
-from r1.artifacts import read_manifest
+from r1.support.artifacts import read_manifest
 
 
 def main() -> int:

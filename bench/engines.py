@@ -25,15 +25,22 @@ from urllib.request import urlopen
 
 import numpy as np
 
-from r1.config import Engine, OpenaiEngine, RayEngine, Sampling, TransformersEngine, VllmEngine
-from r1.data import read_rows
+from r1.config.sampling import (
+    EngineConfig,
+    OpenaiEngineConfig,
+    RayEngineConfig,
+    SamplingConfig,
+    TransformersEngineConfig,
+    VllmEngineConfig,
+)
 from r1.models.chat import as_messages
 from r1.rewards.accuracy import is_correct
-from r1.text import parse_response
+from r1.rewards.response import parse_response
+from r1.support.tables import read_rows
 from tests.sampling.serving import vllm_server
 
 PROBLEMS, SAMPLES, PIECE, RESAMPLES, ALPHA = 120, 16, 128, 4000, 0.001
-WARM = Sampling(temperature=1.0, top_p=1.0, max_new_tokens=96, num_samples=SAMPLES)
+WARM = SamplingConfig(temperature=1.0, top_p=1.0, max_new_tokens=96, num_samples=SAMPLES)
 VLLM: dict[str, Any] = {
     "dtype": "float32",
     "enforce_eager": True,
@@ -43,10 +50,10 @@ VLLM: dict[str, Any] = {
 }
 
 
-def engine_of(name: str, address: str) -> Engine:
+def engine_of(name: str, address: str) -> EngineConfig:
     """The engine of a run's name."""
     if name.startswith("ray"):
-        return RayEngine(name="ray", address=None, replicas=2, piece_size=PIECE, **VLLM)
+        return RayEngineConfig(name="ray", address=None, replicas=2, chunk_size=PIECE, **VLLM)
     if name.startswith("openai"):
         options: dict[str, Any] = {
             "api_key_env": None,
@@ -55,10 +62,10 @@ def engine_of(name: str, address: str) -> Engine:
             "timeout": 600,
             "retries": 2,
         }
-        return OpenaiEngine(name="openai", base_url=f"{address}/v1", model=None, **options)
+        return OpenaiEngineConfig(name="openai", base_url=f"{address}/v1", model=None, **options)
     if name.startswith("transformers"):
-        return TransformersEngine(name="transformers", batch_size=PIECE)
-    return VllmEngine(name="vllm", **VLLM)
+        return TransformersEngineConfig(name="transformers", batch_size=PIECE)
+    return VllmEngineConfig(name="vllm", **VLLM)
 
 
 def draw(data: Path, folder: Path, name: str, seed: int, temperature: float, address: str = "") -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from r1.config import RewardOptions
+from r1.config.rl import RewardOptionsConfig
 from r1.rewards import build_rewards
 from r1.tasks.math_workers import CPU_SECONDS, MEMORY_BYTES, POOL, Found, Pool
 
@@ -189,7 +189,7 @@ def conversation(answer: str) -> list[dict[str, str]]:
 
 def reward(cases: Sequence[Case]) -> list[float | None]:
     """The accuracy reward, called as TRL calls it."""
-    (function,), _ = build_rewards({"accuracy_reward": 1.0}, RewardOptions.model_construct(), 1024)
+    (function,), _ = build_rewards({"accuracy_reward": 1.0}, RewardOptionsConfig.model_construct(), 1024)
     return function(
         completions=[conversation(answer) for _, answer, _ in cases],
         prompts=[[{"role": "user", "content": "?"}]] * len(cases),

@@ -73,12 +73,12 @@ def architecture(sizes: tuple[int, int]) -> dict[str, Any]:
 
 def options(changes: Mapping[str, Any]) -> Any:
     """Of training."""
-    from r1.config import Lora
-    from r1.training.options import PLAIN
+    from r1.config.training import LoraConfig
+    from r1.training.compute import PLAIN
 
     kept = {key: value for key, value in changes.items() if key != "accumulation"}
     if kept.get("lora"):
-        kept["lora"] = Lora(r=32, alpha=32, dropout=0.0, target_modules="all-linear")
+        kept["lora"] = LoraConfig(r=32, alpha=32, dropout=0.0, target_modules="all-linear")
     return PLAIN.model_copy(update=kept)
 
 
@@ -87,12 +87,12 @@ def train(kind: str, sizes: tuple[int, int], changes: Mapping[str, Any], folder:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from r1.corpus.tokenizer import train_tokenizer
+    from r1.finetuning.pretrain import pretrain
+    from r1.finetuning.sft import finetune
     from r1.models.chat import as_messages
     from r1.models.loading import save
-    from r1.training.pretrain import pretrain
-    from r1.training.rl import train_rl
-    from r1.training.sft import finetune
+    from r1.models.tokenizer import train_tokenizer
+    from r1.rl.train import train_rl
     from tests.conftest import compose
 
     torch.manual_seed(0)

@@ -52,9 +52,9 @@ def compare_freely(model: Path, folder: Path) -> None:
 
 def make_base(folder: Path) -> Path:
     """A base of smoke size with random weights of a fixed seed."""
-    from r1.corpus.build import build_corpus
-    from r1.corpus.tokenizer import train_tokenizer
+    from r1.data.corpus import build_corpus
     from r1.models.loading import from_scratch, save
+    from r1.models.tokenizer import train_tokenizer
     from tests.conftest import compose
 
     config = compose("profile=smoke")

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from r1.artifacts import BrokenArtifact, check_whole
+from r1.support.artifacts import BrokenArtifact, check_whole
 from tests.conftest import copy_project
 
 

@@ -6,57 +6,35 @@
 Writes data/models/<model>.
 """
 
-from typing import Any
+from dataclasses import dataclass
 
-from r1.stage import Run, stage
+from r1.config.models import BaseConfig
+from r1.pipeline.run import Run, TrainingSections
+from r1.pipeline.stage import stage
+from r1.recipe import BASES, model_path
 
 
-@stage("training", "{model}", makes=("base", "base_qwen", "base_llama"))
-def main(run: Run) -> None:
-    from pathlib import Path
+@dataclass(frozen=True)
+class Reads(TrainingSections):
+    """What this stage reads of the configuration."""
 
-    from r1.artifacts import content_hash, write_text
-    from r1.corpus.tokenizer import train_tokenizer
-    from r1.data import read_rows
-    from r1.models.chat import TEMPLATES, opened_by_examples
-    from r1.models.loading import from_scratch, load_checkpoint, save
-    from r1.processes import is_main
-    from r1.template_trial import try_template
-    from r1.training.pretrain import pretrain
+    made: BaseConfig
 
-    settings, seed = getattr(run.config, run.name), run.config.seed
 
-    def write(model: Any, tokenizer: Any, inputs: dict[str, str], metrics: dict[str, Any]) -> None:
-        parameters = model.num_parameters()
-        with run.artifact(f"data/models/{run.name}", inputs, counts={"parameters": parameters}) as directory:
-            save(model, tokenizer, directory)
-        run.metrics({"parameters": parameters, **metrics})
+@stage(Reads, makes=BASES)
+def main(run: Run[Reads]) -> None:
+    from r1.finetuning.base import adopt_checkpoint, train_base
+    from r1.support.processes import is_main
+    from r1.support.tables import read_rows
 
-    if settings.checkpoint is not None:
-        if not is_main():
-            return  # nothing is trained: one process loads, and writes
-        local = Path(settings.checkpoint).expanduser()
-        inputs = {str(local): content_hash(local)} if local.exists() else {}
-        model, tokenizer = load_checkpoint(settings.checkpoint)
-        if settings.chat_template is not None:
-            tokenizer.chat_template = TEMPLATES[settings.chat_template]
-        try_template(tokenizer, settings.checkpoint)
-        if settings.worked_examples:
-            tokenizer.chat_template = opened_by_examples(tokenizer.get_chat_template(), settings.worked_examples)
-        write_text(run.curve, "step,loss\n")  # nothing was trained
-        write(model, tokenizer, inputs, {"seconds": 0.0})  # DVC wants the file of times that dvc.yaml declares
+    if run.config.made.checkpoint is not None:
+        if is_main():  # nothing is trained: one process loads, and writes
+            run.write_model(model_path(run.name), *adopt_checkpoint(run.config.made, run.curve))
         return
-
     inputs = run.inputs("data/corpus")
     texts = [row["text"] for row in read_rows("data/corpus/corpus.parquet")]
-    tokenizer = train_tokenizer(texts, settings.pretraining.vocab_size, settings.chat_template)
-    model = from_scratch(settings.architecture, tokenizer, seed)
-    with run.checkpoints(inputs) as checkpoints:
-        options = run.config.training
-        trained, metrics = pretrain(
-            model, tokenizer, texts, settings.pretraining, seed, run.curve, checkpoints, options
-        )
-        write(trained, tokenizer, inputs, metrics)
+    with run.training(inputs) as context:
+        run.write_model(model_path(run.name), train_base(texts, run.config.made, context), inputs)
 
 
 if __name__ == "__main__":

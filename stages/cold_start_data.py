@@ -7,64 +7,37 @@ filtered by verifier and readability, rewritten into reasoning and summary.
 Writes data/cold_start: examples.parquet, and candidates.parquet with a reason each.
 """
 
-from r1.stage import Run, stage
+from dataclasses import dataclass
+
+from r1.config.finetuning import ColdStartDataConfig
+from r1.pipeline.run import Run, Sections
+from r1.pipeline.stage import stage
 
 
-@stage("cold_start_data")
-def main(run: Run) -> None:
-    import time
+@dataclass(frozen=True)
+class Reads(Sections):
+    """What this stage reads of the configuration."""
+
+    cold_start_data: ColdStartDataConfig
+
+
+@stage(Reads, samples=True)
+def main(run: Run[Reads]) -> None:
     from pathlib import Path
 
-    from r1.curation.cold_start import with_few_shot
-    from r1.curation.filters import Candidate, acceptance, as_table, check_kept, rewrite, select
-    from r1.data import read_rows, write_rows
-    from r1.models.chat import as_messages
-    from r1.sampling import open_sampler
+    from r1.curation.cold_start import cold_start_set
+    from r1.models.policy import Policy
+    from r1.support.tables import read_rows
 
-    settings, seed = run.config.cold_start_data, run.config.seed
-    inputs = run.inputs("data/models/zero", "data/models/base", "data/prompts/cold_start.parquet")
-    problems = read_rows("data/prompts/cold_start.parquet")
-    conversations = {
-        "zero": [as_messages(problem["prompt"]) for problem in problems],
-        "base": [with_few_shot(problem["prompt"], settings.few_shot) for problem in problems],
-    }
-
+    zero, base, prompts = "data/models/zero", "data/models/base", "data/prompts/cold_start.parquet"
+    inputs = run.inputs(zero, base, prompts)
+    policies = Policy(Path(zero)), Policy(Path(base))
     with run.checkpoints(inputs) as checkpoints:
-        sampled, started = [], time.perf_counter()
-        for model, asked in conversations.items():
-            sampler = open_sampler(Path(f"data/models/{model}"), settings.engine, checkpoints)
-            drawn = sampler.sample(asked, settings.sampling, seed)
-            sampler.close()  # the next model needs its room
-            sampled.append(
-                [
-                    [Candidate(problem, completion, model) for completion in completions]
-                    for problem, completions in zip(problems, drawn, strict=True)
-                ]
-            )
-        seconds = time.perf_counter() - started
-        # Problem by problem, the two sources in turn, so that neither crowds out the other.
-        candidates = [
-            candidate
-            for of_problem in zip(*sampled, strict=True)
-            for pair in zip(*of_problem, strict=True)
-            for candidate in pair
-        ]
-
-        reasons = select(candidates, settings.max_paragraph_words, settings.max_kept_per_prompt, settings.max_examples)
-        check_kept(reasons)
-        examples = [
-            {"prompt": candidate.problem["prompt"], "completion": rewrite(candidate.completion.text)}
-            for candidate, reason in zip(candidates, reasons, strict=True)
-            if reason == "kept"
-        ]
-        accepted = acceptance(reasons)
-        with run.artifact("data/cold_start", inputs, counts={"examples": len(examples), **accepted}) as directory:
-            write_rows(directory / "examples.parquet", examples)
-            write_rows(directory / "candidates.parquet", as_table(candidates, reasons))
-        tokens = sum(candidate.completion.tokens for candidate in candidates)
-        run.metrics(
-            {**accepted, "engine": settings.engine.name, "tokens": tokens, "tokens_per_second": tokens / seconds}
-        )
+        settings, seed = run.config.cold_start_data, run.config.seed
+        curated = cold_start_set(*policies, read_rows(prompts), settings, seed, checkpoints)
+        with run.artifact("data/cold_start", inputs, curated.counts) as directory:
+            curated.save(directory)
+        run.metrics(curated.metrics)
 
 
 if __name__ == "__main__":

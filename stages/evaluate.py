@@ -6,40 +6,43 @@ Writes data/evaluations/<model> (every completion, and per-problem values) and
 data/metrics/evaluate/<model>.json.
 """
 
-from typing import get_args
+from dataclasses import dataclass
 
-from r1.config import ModelName
-from r1.stage import Run, stage
+from r1.config.evaluation import EvaluateConfig
+from r1.pipeline.run import Run, Sections
+from r1.pipeline.stage import stage
+from r1.recipe import MODELS, PREFERENCES, model_path, preference_path
 
 
-@stage("evaluate", makes=get_args(ModelName))
-def main(run: Run) -> None:
+@dataclass(frozen=True)
+class Reads(Sections):
+    """What this stage reads of the configuration."""
+
+    evaluate: EvaluateConfig
+
+
+@stage(Reads, makes=MODELS, samples=True)
+def main(run: Run[Reads]) -> None:
     from dataclasses import replace
     from pathlib import Path
 
-    from r1.artifacts import write_json
-    from r1.data import read_rows
-    from r1.evaluation.evaluate import per_problem, sample_general, sample_problems, summarise
-    from r1.sampling import open_sampler
+    from r1.evaluation.evaluate import evaluate
+    from r1.models.policy import Policy
+    from r1.support.artifacts import write_json
+    from r1.support.tables import read_rows
 
-    settings, seed, model = run.config.evaluate, run.config.seed, f"data/models/{run.name}"
-    sources = ["data/prompts/evaluate.parquet", "data/general/evaluate.parquet"]
-    judges = {kind: Path(f"data/reward_models/{kind}") for kind in ("helpful", "harmless")}
-    inputs = run.inputs(model, *(str(judge) for judge in judges.values()), *sources)
+    model, problems, general = model_path(run.name), "data/prompts/evaluate.parquet", "data/general/evaluate.parquet"
+    judges = {kind: preference_path(kind) for kind in PREFERENCES}
+    inputs = run.inputs(model, *judges.values(), problems, general)
+    rows = read_rows(problems), read_rows(general)
     # Beside those of the training that made the model, which has the same name.
     with replace(run, name=f"evaluate/{run.name}").checkpoints(inputs) as checkpoints:
-        sampler = open_sampler(Path(model), settings.engine, checkpoints)
-        samples = sample_problems(sampler, read_rows(sources[0]), settings, seed)
-        general = sample_general(sampler, read_rows(sources[1]), judges, settings, seed)
-        problems = per_problem(samples)
-
+        paths = {kind: Path(path) for kind, path in judges.items()}
+        done = evaluate(Policy(Path(model)), *rows, paths, run.config.evaluate, run.config.seed, checkpoints)
         metrics = f"data/metrics/evaluate/{run.name}.json"
-        counts = {"problems": len(problems), "samples": len(samples), "general": len(general)}
-        with run.artifact(f"data/evaluations/{run.name}", inputs, counts, metrics) as directory:
-            samples.to_parquet(directory / "samples.parquet", index=False)
-            problems.to_parquet(directory / "problems.parquet", index=False)
-            general.to_parquet(directory / "general.parquet", index=False)
-        write_json(Path(metrics), summarise(problems, general, settings))
+        with run.artifact(f"data/evaluations/{run.name}", inputs, done.counts, metrics) as directory:
+            done.save(directory)
+        write_json(Path(metrics), done.summary)
 
 
 if __name__ == "__main__":

@@ -7,38 +7,39 @@ the last steps, the preference of a helpful and a harmless model.
 Writes data/models/r1; samples with their rewards are in its samples.parquet.
 """
 
-from r1.stage import Run, stage
+from dataclasses import dataclass
+
+from r1.config.rl import FinalRlConfig, RlConfig
+from r1.pipeline.run import Run, TrainingSections
+from r1.pipeline.stage import stage
+from r1.recipe import PREFERENCES, preference_path
 
 
-@stage("training", "rl", "final_rl")
-def main(run: Run) -> None:
-    from functools import partial
+@dataclass(frozen=True)
+class Reads(TrainingSections):
+    """What this stage reads of the configuration."""
+
+    rl: RlConfig
+    final_rl: FinalRlConfig
+
+
+@stage(Reads)
+def main(run: Run[Reads]) -> None:
     from pathlib import Path
 
-    from r1.data import read_rows
-    from r1.preference import PreferenceReward
-    from r1.training.difficulty import within_context
-    from r1.training.rl import PROMPTS, rollout_budget, train_on_prompts, write_policy
-    from r1.training.schedule import all_scenarios
+    from r1.models.policy import Policy
+    from r1.rewards.preference import PreferenceReward
+    from r1.rl.train import train_on_all_scenarios
+    from r1.support.tables import read_rows
 
-    settings, rl, seed = run.config.final_rl, run.config.rl, run.config.seed
-    policy, general = "data/models/sft", "data/general/rl.parquet"
-    judges = ["data/reward_models/helpful", "data/reward_models/harmless"]
-    inputs = run.inputs(policy, *judges, PROMPTS, general)
-    schedule = partial(
-        all_scenarios,
-        general=within_context(read_rows(general), Path(policy), settings.max_completion_length),
-        settings=settings,
-        rollouts=rollout_budget(settings, rl.algorithm),
-        seed=seed,
-    )
-    preference = PreferenceReward(*(Path(judge) for judge in judges))
-    with run.checkpoints(inputs) as checkpoints:
-        result = train_on_prompts(
-            *(rl, Path(policy), settings, seed, run.curve, checkpoints, run.config.training, schedule),
-            preference_reward=preference,
-        )
-        write_policy(run, "data/models/r1", result, inputs)
+    start, prompts, general = "data/models/sft", "data/prompts/rl.parquet", "data/general/rl.parquet"
+    judges = [preference_path(kind) for kind in PREFERENCES]
+    inputs = run.inputs(start, *judges, prompts, general)
+    policy, rows = Policy(Path(start)), (read_rows(prompts), read_rows(general))
+    preference = PreferenceReward(*map(Path, judges))
+    with run.training(inputs) as context:
+        trained = train_on_all_scenarios(policy, *rows, run.config.final_rl, run.config.rl, context, preference)
+        run.write_model("data/models/r1", trained, inputs)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,36 @@
 Writes data/models/reasoning_rl; samples with their rewards are in its samples.parquet.
 """
 
-from r1.stage import Run, stage
+from dataclasses import dataclass
+
+from r1.config.rl import RlConfig, RlStageConfig
+from r1.pipeline.run import Run, TrainingSections
+from r1.pipeline.stage import stage
 
 
-@stage("training", "rl", "reasoning_rl")
-def main(run: Run) -> None:
-    from r1.training.rl import rule_based_rl
+@dataclass(frozen=True)
+class Reads(TrainingSections):
+    """What this stage reads of the configuration."""
 
-    rule_based_rl(run, policy="data/models/cold_start", settings=run.config.reasoning_rl)
+    rl: RlConfig
+    reasoning_rl: RlStageConfig
+
+
+@stage(Reads)
+def main(run: Run[Reads]) -> None:
+    from pathlib import Path
+
+    from r1.models.policy import Policy
+    from r1.rl.settings import RlSettings
+    from r1.rl.train import train_on_rules
+    from r1.support.tables import read_rows
+
+    start, prompts = "data/models/cold_start", "data/prompts/rl.parquet"
+    inputs = run.inputs(start, prompts)
+    settings = RlSettings(run.config.reasoning_rl, run.config.rl)
+    with run.training(inputs) as context:
+        trained = train_on_rules(Policy(Path(start)), read_rows(prompts), settings, context)
+        run.write_model("data/models/reasoning_rl", trained, inputs)
 
 
 if __name__ == "__main__":

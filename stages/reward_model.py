@@ -5,30 +5,34 @@
 Writes data/reward_models/{helpful,harmless}.
 """
 
-from r1.stage import Run, stage
+from dataclasses import dataclass
+
+from r1.config.finetuning import RewardModelConfig
+from r1.pipeline.run import Run, TrainingSections
+from r1.pipeline.stage import stage
+from r1.recipe import model_path, preference_path
 
 
-@stage("training", "reward_model", makes=("reward_helpful", "reward_harmless"))
-def main(run: Run) -> None:
+@dataclass(frozen=True)
+class Reads(TrainingSections):
+    """What this stage reads of the configuration."""
+
+    reward_model: RewardModelConfig
+
+
+@stage(Reads, makes=("reward_helpful", "reward_harmless"))
+def main(run: Run[Reads]) -> None:
     from pathlib import Path
 
-    from r1.data import NoRows, read_rows
-    from r1.models.loading import save
-    from r1.training.reward_model import train_reward_model
+    from r1.finetuning.reward_model import preference_pairs, train_reward_model
+    from r1.models.policy import Policy
 
-    kind = run.name.removeprefix("reward_")
-    base, source = f"data/models/{run.config.reward_model.base}", "data/general/preference.parquet"
+    kind, settings = run.name.removeprefix("reward_"), run.config.reward_model
+    base, source = model_path(settings.base), "data/general/preference.parquet"
     inputs = run.inputs(base, source)
-    pairs = [row for row in read_rows(source) if row["kind"] == kind]
-    if not pairs:
-        raise NoRows(f"{source} has no {kind} pair: raise prepare.general.preference")
-    with run.checkpoints(inputs) as checkpoints:
-        model, tokenizer, metrics = train_reward_model(
-            Path(base), pairs, run.config.reward_model, run.config.seed, run.curve, checkpoints, run.config.training
-        )
-        with run.artifact(f"data/reward_models/{kind}", inputs, counts={"pairs": len(pairs)}) as directory:
-            save(model, tokenizer, directory)
-        run.metrics(metrics)
+    with run.training(inputs) as context:
+        trained = train_reward_model(Policy(Path(base)), preference_pairs(source, kind), settings, context)
+        run.write_model(preference_path(kind), trained, inputs)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,33 @@
 Writes data/models/sft.
 """
 
-from r1.stage import Run, stage
+from dataclasses import dataclass
+
+from r1.config.finetuning import SftConfig
+from r1.pipeline.run import Run, TrainingSections
+from r1.pipeline.stage import stage
 
 
-@stage("training", "sft")
-def main(run: Run) -> None:
-    from r1.training.sft import supervised
+@dataclass(frozen=True)
+class Reads(TrainingSections):
+    """What this stage reads of the configuration."""
 
-    supervised(run, base="data/models/base", examples="data/sft", settings=run.config.sft)
+    sft: SftConfig
+
+
+@stage(Reads)
+def main(run: Run[Reads]) -> None:
+    from pathlib import Path
+
+    from r1.finetuning.sft import finetune
+    from r1.models.policy import Policy
+    from r1.support.tables import read_rows
+
+    start, examples = "data/models/base", "data/sft"
+    inputs = run.inputs(start, examples)
+    with run.training(inputs) as context:
+        trained = finetune(Policy(Path(start)), read_rows(f"{examples}/examples.parquet"), run.config.sft, context)
+        run.write_model("data/models/sft", trained, inputs)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from r1.config import Config
-from r1.stage import validate
+from r1.config.recipe import Config
+from r1.pipeline.stage import validate
 
 ROOT = Path(__file__).parent.parent
 
@@ -59,10 +59,10 @@ def copy_project(target: Path) -> None:
 @pytest.fixture(scope="session", params=["qwen3", "deepseek_v3"])
 def tiny_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model directory of each teacher architecture at smoke size, briefly pretrained."""
-    from r1.corpus.build import build_corpus
-    from r1.corpus.tokenizer import train_tokenizer
+    from r1.data.corpus import build_corpus
+    from r1.finetuning.pretrain import pretrain
     from r1.models.loading import from_scratch, save
-    from r1.training.pretrain import pretrain
+    from r1.models.tokenizer import train_tokenizer
 
     config = compose("profile=smoke", f"teacher={request.param}")
     directory = tmp_path_factory.mktemp(request.param)

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from r1.config import RL_STAGES
-from r1.errors import UserError
-from r1.stage import _with_groups, validate
+from r1.config.recipe import RL_RUNS
+from r1.pipeline.stage import _with_groups, validate
+from r1.support.errors import UserError
 from tests.conftest import PROFILES, ROOT, chosen, compose
 
 CODES = sorted(path.stem for path in (ROOT / "conf" / "code").glob("*.yaml"))
@@ -75,7 +75,7 @@ WRONG = [
         "rl.algorithm.extra_rewards.length = 'length': Input should be",
     ),
     ("rl.algorithm.extra_rewards.accuracy_reward=0", "stands in zero.rewards already"),
-    ("rl.algorithm.mini_batches=0", "rl.algorithm.mini_batches = 0: Input should be greater than 0"),
+    ("rl.algorithm.num_mini_batches=0", "rl.algorithm.num_mini_batches = 0: Input should be greater than 0"),
     ("rl/difficulty=hard", "rl/difficulty = 'hard': allowed: all, curriculum, filtered"),
     ("sandbox=docker", "sandbox = 'docker': Input should be 'bubblewrap' or 'none'"),
     ("code=python", "code = 'python': allowed: formulas, humaneval, none"),
@@ -146,11 +146,11 @@ def test_a_wrong_value_is_refused_before_anything_heavy_is_imported() -> None:
 
 
 def test_code_that_no_reward_pays_for_is_refused() -> None:
-    for stage in RL_STAGES:
+    for stage in RL_RUNS:
         with pytest.raises(UserError, match=rf"{stage}\.rewards: code_reward is missing.*prepare\.families\.code\.rl"):
             compose("code=formulas", f"{stage}.rewards.code_reward=0")
         compose("code=formulas", f"{stage}.rewards.code_reward=0", "prepare.families.code.rl=0")
-    compose("code=formulas", *(f"~{stage}.rewards.code_reward" for stage in RL_STAGES), "prepare.families.code.rl=0")
+    compose("code=formulas", *(f"~{stage}.rewards.code_reward" for stage in RL_RUNS), "prepare.families.code.rl=0")
 
 
 def test_no_code_is_the_default_and_adds_nothing() -> None:

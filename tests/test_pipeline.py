@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from r1.artifacts import content_hash, source_closure
-from r1.config import ModelName
+from r1.recipe import ModelName
+from r1.support.artifacts import content_hash, source_closure
 from tests.conftest import ROOT, copy_project
 
 RECIPE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

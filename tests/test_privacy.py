@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from r1.stage import Run, _prepare_environment
+from r1.pipeline.stage import Run, _prepare_environment
 from r1.training.common import device_arguments
 from tests.conftest import ROOT, compose, run_alone
 
@@ -43,7 +43,7 @@ def test_the_libraries_heed_what_a_stage_sets() -> None:
     """In a process of its own, as they read it when they are imported."""
     run_alone(
         "from types import SimpleNamespace\n"
-        "from r1.stage import _prepare_environment\n"
+        "from r1.pipeline.stage import _prepare_environment\n"
         "world = SimpleNamespace(has_code=False)\n"
         "_prepare_environment(SimpleNamespace(offline=True, sandbox='bubblewrap', prepare=world))\n"
         "import datasets.config, huggingface_hub.constants as hub\n"
@@ -73,7 +73,7 @@ def test_an_offline_checkpoint_opens_no_connection() -> None:
     run_alone(
         "import socket\n"
         "from types import SimpleNamespace\n"
-        "from r1.stage import _prepare_environment\n"
+        "from r1.pipeline.stage import _prepare_environment\n"
         "world = SimpleNamespace(has_code=False)\n"
         "_prepare_environment(SimpleNamespace(offline=True, sandbox='bubblewrap', prepare=world))\n"
         "called = []\n"

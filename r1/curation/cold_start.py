@@ -1,7 +1,60 @@
-"""Few-shot prompting for the cold start: long chains of thought as worked examples (paper section 2.3.1)."""
+"""The cold-start set: long, readable chains of thought in one language (paper section 2.3.1)."""
 
+from pathlib import Path
+from typing import Any
+
+from r1.config.finetuning import ColdStartDataConfig
+from r1.curation.curated import Curated, curated, draw
+from r1.curation.filters import check_kept, rewrite, select
 from r1.models.chat import WORKED_EXAMPLES, as_messages
+from r1.models.policy import Policy
 from r1.sampling import Conversation
+
+
+def cold_start_set(
+    zero: Policy,
+    base: Policy,
+    problems: list[dict[str, Any]],
+    config: ColdStartDataConfig,
+    seed: int,
+    checkpoints: Path,
+) -> Curated:
+    """Sample R1-Zero, and the base with worked examples; keep right and readable completions, rewritten.
+
+    Args:
+        zero, base: who answers.
+        problems: rows of `prompt`, `task`, `answer`.
+        config: how to sample, how much to keep.
+        seed: of sampling.
+        checkpoints: where finished completions are kept.
+
+    Raises:
+        NothingKept: if no completion passes the filters.
+    """
+    asked = {
+        zero: [as_messages(problem["prompt"]) for problem in problems],
+        base: [with_few_shot(problem["prompt"], config.few_shot) for problem in problems],
+    }
+    drawn = [
+        draw(policy, problems, conversations, config.engine, config.sampling, seed, checkpoints)
+        for policy, conversations in asked.items()
+    ]
+    # Problem by problem, the two sources in turn, so that neither crowds out the other.
+    candidates = [
+        candidate
+        for of_problem in zip(*(one.candidates for one in drawn), strict=True)
+        for pair in zip(*of_problem, strict=True)
+        for candidate in pair
+    ]
+    reasons = select(candidates, config.max_paragraph_words, config.max_kept_per_prompt, config.max_examples)
+    check_kept(reasons)
+    examples = [
+        {"prompt": candidate.problem["prompt"], "completion": rewrite(candidate.completion.text)}
+        for candidate, reason in zip(candidates, reasons, strict=True)
+        if reason == "kept"
+    ]
+    seconds = sum(one.seconds for one in drawn)
+    return curated(examples, candidates, reasons, {"examples": len(examples)}, drawn[0].engine, seconds)
 
 
 def with_few_shot(question: str, shots: int) -> Conversation:

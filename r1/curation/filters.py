@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from r1.errors import UserError
 from r1.rewards.accuracy import are_correct
+from r1.rewards.response import parse_response, unreadable_because
 from r1.sampling import Completion
-from r1.text import parse_response, unreadable_because
+from r1.support.errors import UserError
 
 Reason = Literal[
     "kept",

@@ -4,11 +4,12 @@ from typing import Any, cast
 
 import pandas as pd
 
-from r1.config import ALGORITHMS, Ablation, Evaluate
-from r1.errors import UserError
+from r1.config.evaluation import AblationConfig, EvaluateConfig
+from r1.config.rl import ALGORITHMS
 from r1.evaluation.claims import verdict
 from r1.evaluation.equivalence import Difference, differences, equivalent
 from r1.evaluation.statistics import Estimate, estimate
+from r1.support.errors import UserError
 
 Runs = dict[str, dict[int, pd.DataFrame]]
 """variant -> seed -> per-problem table, the same problems in the same order."""
@@ -41,12 +42,12 @@ def comparable(runs: Runs, base: pd.DataFrame) -> Runs:
     return {name: {seed: runs[name][seed] for seed in sorted(shared)} for name in order}
 
 
-def over_problems(tables: dict[int, pd.DataFrame], metric: str, settings: Evaluate) -> Estimate:
+def over_problems(tables: dict[int, pd.DataFrame], metric: str, settings: EvaluateConfig) -> Estimate:
     """A metric's mean over problems, each averaged over the seeds first."""
     return estimate(_over_seeds(tables, metric), settings.bootstrap_resamples, settings.confidence)
 
 
-def gain_over(tables: dict[int, pd.DataFrame], base: pd.DataFrame, settings: Evaluate) -> Estimate:
+def gain_over(tables: dict[int, pd.DataFrame], base: pd.DataFrame, settings: EvaluateConfig) -> Estimate:
     """pass@1 over the base's, problem by problem."""
     gain = _over_seeds(tables, "pass_at_1") - base["pass_at_1"]
     return estimate(gain, settings.bootstrap_resamples, settings.confidence)
@@ -58,7 +59,7 @@ def from_reference(runs: Runs) -> dict[str, Difference]:
     return _from_reference(algorithms) | _from_reference(prompts)
 
 
-def judge(runs: Runs, base: pd.DataFrame, settings: Ablation, evaluate: Evaluate) -> list[dict[str, Any]]:
+def judge(runs: Runs, base: pd.DataFrame, settings: AblationConfig, evaluate: EvaluateConfig) -> list[dict[str, Any]]:
     """The claims, as in claims.json: id, claim, source, effect, low, high, n, over, bound, verdict.
 
     Args:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from r1.config import Evaluate, Report
+from r1.config.evaluation import EvaluateConfig, ReportConfig
 from r1.evaluation.statistics import estimate
 
 Verdict = Literal["reproduced", "not reproduced", "inconclusive"]
@@ -43,7 +43,7 @@ class Claim:
     fair: bool = True
 
 
-def all_claims(settings: Report, flops: Mapping[str, float]) -> list[Claim]:
+def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim]:
     """The claims, with the margins of the configuration.
 
     Args:
@@ -139,7 +139,7 @@ def all_claims(settings: Report, flops: Mapping[str, float]) -> list[Claim]:
 
 
 def judge_claims(
-    tables: Tables, flops: Mapping[str, float], report: Report, evaluate: Evaluate
+    tables: Tables, flops: Mapping[str, float], report: ReportConfig, evaluate: EvaluateConfig
 ) -> list[dict[str, Any]]:
     """Every claim with effect, interval, number of problems and verdict."""
     tested = []

@@ -1,32 +1,85 @@
 """Evaluation of one model: sample, read every completion, summarise by task and level."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from r1.config import Evaluate
+from r1.config.evaluation import EvaluateConfig
+from r1.data.general import refuses
 from r1.evaluation.statistics import Estimate, estimate, majority, pass_at_k
 from r1.models.chat import as_messages
-from r1.preference import RewardModel, final_summary
-from r1.prompts.general import refuses
+from r1.models.policy import Policy
 from r1.rewards.accuracy import are_correct
-from r1.sampling import Completion, Sampler
-from r1.text import count_reflections, is_mixed, parse_response, unreadable_because
+from r1.rewards.preference import RewardModel, final_summary
+from r1.rewards.response import count_reflections, is_mixed, parse_response, unreadable_because
+from r1.sampling import Completion, Sampler, open_sampler
 
+SAMPLES, PROBLEMS, GENERAL = "samples.parquet", "problems.parquet", "general.parquet"
 Summary = dict[str, dict[str, dict[str, Estimate]]]
 """task -> level -> metric -> estimate."""
 
 
-def sample_problems(sampler: Sampler, problems: list[dict[str, Any]], settings: Evaluate, seed: int) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Evaluation:
+    """Of one model: every completion, values by problem, general prompts, and the summary."""
+
+    samples: pd.DataFrame
+    problems: pd.DataFrame
+    general: pd.DataFrame
+    summary: Summary
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """For the manifest."""
+        return {"problems": len(self.problems), "samples": len(self.samples), "general": len(self.general)}
+
+    def save(self, directory: Path) -> None:
+        """Write the three tables."""
+        for name, table in ((SAMPLES, self.samples), (PROBLEMS, self.problems), (GENERAL, self.general)):
+            table.to_parquet(directory / name, index=False)
+
+
+def evaluate(
+    policy: Policy,
+    problems: list[dict[str, Any]],
+    general: list[dict[str, Any]],
+    judges: Mapping[str, Path],
+    config: EvaluateConfig,
+    seed: int,
+    checkpoints: Path,
+) -> Evaluation:
+    """Sample a model on all problems and general prompts, and summarise.
+
+    Args:
+        policy: the model.
+        problems: rows of `prompt`, `task`, `level`, `answer`.
+        general: rows of `prompt`, `kind`, `category`, `chosen`.
+        judges: reward model by kind.
+        config: how to sample; resamples and confidence of the intervals.
+        seed: of sampling.
+        checkpoints: where finished completions are kept.
+    """
+    sampler = open_sampler(policy, config.engine, checkpoints)
+    samples = sample_problems(sampler, problems, config, seed)
+    judged = sample_general(sampler, general, judges, config, seed)
+    by_problem = per_problem(samples)
+    return Evaluation(samples, by_problem, judged, summarise(by_problem, judged, config))
+
+
+def sample_problems(
+    sampler: Sampler, problems: list[dict[str, Any]], config: EvaluateConfig, seed: int
+) -> pd.DataFrame:
     """Sample every problem and read each completion.
 
     Returns:
         One row a completion: problem, prompt, task, level, answer, completion,
         predicted, correct, tokens, truncated, well_formed, mixed, reflections, unreadable.
     """
-    drawn = sampler.sample([as_messages(problem["prompt"]) for problem in problems], settings.sampling, seed)
+    drawn = sampler.sample([as_messages(problem["prompt"]) for problem in problems], config.sampling, seed)
     asked = [
         (number, problem, completion)
         for number, (problem, completions) in enumerate(zip(problems, drawn, strict=True))
@@ -100,7 +153,7 @@ def _canonical(answer: str) -> str:
 
 
 def sample_general(
-    sampler: Sampler, prompts: list[dict[str, Any]], judges: dict[str, Path], settings: Evaluate, seed: int
+    sampler: Sampler, prompts: list[dict[str, Any]], judges: Mapping[str, Path], config: EvaluateConfig, seed: int
 ) -> pd.DataFrame:
     """One response a general prompt, judged against the preferred reference by the reward model of its kind.
 
@@ -111,9 +164,7 @@ def sample_general(
         tie, 0), refused. The judge is the reward model that the final RL optimises, so
         of r1 this says how well RL did its job, not how good it is.
     """
-    sampling = settings.sampling.model_copy(
-        update={"num_samples": 1, "max_new_tokens": settings.general_max_new_tokens}
-    )
+    sampling = config.sampling.model_copy(update={"num_samples": 1, "max_new_tokens": config.general_max_new_tokens})
     drawn = sampler.sample([as_messages(prompt["prompt"]) for prompt in prompts], sampling, seed)
     sampler.close()  # the judges need its room
     table = pd.DataFrame(prompts)[["prompt", "kind", "category", "chosen"]]
@@ -130,12 +181,12 @@ def sample_general(
     return table
 
 
-def summarise(problems: pd.DataFrame, general: pd.DataFrame, settings: Evaluate) -> Summary:
+def summarise(problems: pd.DataFrame, general: pd.DataFrame, config: EvaluateConfig) -> Summary:
     """Estimates by task and level; general prompts stand under task `general`, level `all`."""
 
     def estimates(table: pd.DataFrame) -> dict[str, Estimate]:
         return {
-            str(name): estimate(table[name], settings.bootstrap_resamples, settings.confidence)
+            str(name): estimate(table[name], config.bootstrap_resamples, config.confidence)
             for name in table.columns
             if name not in ("task", "level")
         }
@@ -150,8 +201,7 @@ def summarise(problems: pd.DataFrame, general: pd.DataFrame, settings: Evaluate)
             of_general[f"refusal_of_{category}"] = by_category[category]
     summary["general"] = {
         "all": {
-            name: estimate(values, settings.bootstrap_resamples, settings.confidence)
-            for name, values in of_general.items()
+            name: estimate(values, config.bootstrap_resamples, config.confidence) for name, values in of_general.items()
         }
     }
     return summary

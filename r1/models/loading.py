@@ -16,13 +16,14 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from r1.config import Architecture, AttentionName
-from r1.errors import UserError
+from r1.config.models import ArchitectureConfig
+from r1.config.training import AttentionName
+from r1.support.errors import UserError
 
 _SAMPLE = "1 + 3"
 
 
-def from_scratch(architecture: Architecture, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
+def from_scratch(architecture: ArchitectureConfig, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
     """A randomly initialised causal language model, float32."""
     config = AutoConfig.for_model(
         **architecture.model_dump(),

@@ -41,7 +41,7 @@ class Replica:
     """One copy of the weights for decoding, over some devices.
 
     Attributes:
-        devices: they share weights and sequences evenly, by tensor or expert parallelism; talk between them is free.
+        devices: they share weights and sequences evenly, by tensor or expert sharding; talk between them is free.
         weight_bytes, cache_bytes: per number.
     """
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from r1.config import RL_STAGES
+from r1.recipe import runs
 
 RATE = 70e9
 """FLOP/s of two cores in matrix products of the miniature's size."""
 RATE_SOURCE = "measured with matrix products of the miniature's size on its two cores"
 
-_TRAINED = ("base", "base_qwen", "base_llama", "cold_start", "sft", "distill_qwen", "distill_llama")
+_TRAINED = runs("pretrain", "sft")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def timings(root: Path) -> Iterator[Timing]:
     RL here is strictly on-policy, so that a token is sampled (2 FLOPs a parameter), scored by the reference (2) and
     trained on (6).
     """
-    for name in (*_TRAINED, *RL_STAGES):
+    for name in (*_TRAINED, *runs("rl")):
         counted = json.loads((root / f"data/metrics/{name}.json").read_text())
         clock = json.loads((root / f"data/metrics/throughput/{name}.json").read_text())
         if name in _TRAINED:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from r1.config import Lora, TrainingOptions
+from r1.config.training import LoraConfig, TrainingConfig
 from r1.planning.shapes import Shape
 
 FREE = 0.1
@@ -53,14 +53,14 @@ class Memory:
         return kept + max(start, self.gradients + self.working, self.cache)
 
 
-def compute_bytes(options: TrainingOptions) -> int:
+def compute_bytes(options: TrainingConfig) -> int:
     """Per number that matrices are multiplied in."""
     return BFLOAT16 if options.mixed_precision == "bf16" else FLOAT32
 
 
 def training_memory(
     shape: Shape,
-    options: TrainingOptions,
+    options: TrainingConfig,
     shards: int,
     sequences: int,
     length: int,
@@ -101,14 +101,14 @@ def training_memory(
     )
 
 
-def adapter_parameters(shape: Shape, lora: Lora) -> int:
+def adapter_parameters(shape: Shape, lora: LoraConfig) -> int:
     """Two matrices of rank r beside each linear layer but the head; named modules are taken for all of them."""
     query, key = _widths(shape)
     sides = 2 * (shape.hidden + query) + 2 * (shape.hidden + key) + 3 * (shape.hidden + shape.active_intermediate)
     return shape.layers * lora.r * sides
 
 
-def _head_bytes(shape: Shape, options: TrainingOptions, tokens: int, fused: bool, on_cpu: bool) -> float:
+def _head_bytes(shape: Shape, options: TrainingConfig, tokens: int, fused: bool, on_cpu: bool) -> float:
     """Logits, their log-softmax and its gradient in float32 as a whole, or in tiles."""
     number = compute_bytes(options)
     gradient = 0 if options.lora else shape.vocabulary * shape.hidden * FLOAT32
@@ -118,7 +118,7 @@ def _head_bytes(shape: Shape, options: TrainingOptions, tokens: int, fused: bool
     return float(tile * (number + (TILES_WITHOUT_TRITON * FLOAT32 if on_cpu else 0)) + gradient)
 
 
-def _copies(shape: Shape, options: TrainingOptions, shards: int, models: int) -> float:
+def _copies(shape: Shape, options: TrainingConfig, shards: int, models: int) -> float:
     """Autocast keeps its bfloat16 copy of each float32 weight until the forward pass ends; frozen ones need none.
 
     Over several devices what is computed with is gathered, layer by layer with the next one fetched ahead, beside the
@@ -132,7 +132,7 @@ def _copies(shape: Shape, options: TrainingOptions, shards: int, models: int) ->
     return models * shape.parameters * number if number < FLOAT32 and options.lora is None else 0.0
 
 
-def activation_bytes(shape: Shape, options: TrainingOptions, tokens: float) -> tuple[float, float]:
+def activation_bytes(shape: Shape, options: TrainingConfig, tokens: float) -> tuple[float, float]:
     """Kept between forward and backward pass, counted in the spirit of arXiv 2205.05198 on transformers' modules.
 
     Per layer and token, b bytes a number in matrices and 4 elsewhere: each of two norms keeps its input and the

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from r1.config import Parallelism, RayEngine, TrainingOptions
+from r1.config.launcher import Sharding
+from r1.config.sampling import RayEngineConfig
+from r1.config.training import TrainingConfig
 from r1.planning.compute import Replica, compute_seconds, flops, gather_seconds
 from r1.planning.hardware import Device
 from r1.planning.memory import (
@@ -25,7 +27,7 @@ class Cluster:
 
     device: Device
     devices: int
-    parallelism: Parallelism
+    sharding: Sharding
 
     @property
     def sampling_bytes(self) -> int:
@@ -35,7 +37,7 @@ class Cluster:
     @property
     def shards(self) -> int:
         """Devices that share one copy of what training keeps."""
-        return 1 if self.parallelism == "ddp" else self.devices
+        return 1 if self.sharding == "ddp" else self.devices
 
     @property
     def usable(self) -> float:
@@ -166,7 +168,7 @@ def _replicas(stage: Stage, decoding: Decoding, cluster: Cluster) -> int:
     """
     parallel = decoding.engine.tensor_parallel_size if decoding.engine else 1
     most = max(1, cluster.devices // parallel)
-    replicas = decoding.engine.replicas if isinstance(decoding.engine, RayEngine) else 1
+    replicas = decoding.engine.replicas if isinstance(decoding.engine, RayEngineConfig) else 1
     return most if stage.training is not None else min(most, replicas)
 
 
@@ -222,7 +224,7 @@ def _remedy(stage: Stage, memory: Memory, cluster: Cluster) -> str:
         ways.append(("a micro_batch_size of 1", _with(stage, options, 1), cluster))
     devices = 2
     while devices <= 4096:
-        many = replace(cluster, devices=max(devices, cluster.devices), parallelism="fsdp2")
+        many = replace(cluster, devices=max(devices, cluster.devices), sharding="fsdp2")
         ways.append((f"{many.devices} devices under fsdp2", _with(stage, options, 1), many))
         devices *= 2
     for way, changed, on in ways:
@@ -233,7 +235,7 @@ def _remedy(stage: Stage, memory: Memory, cluster: Cluster) -> str:
     )
 
 
-def _with(stage: Stage, options: TrainingOptions, sequences: int) -> Stage:
+def _with(stage: Stage, options: TrainingConfig, sequences: int) -> Stage:
     assert stage.training is not None
     return replace(stage, training=replace(stage.training, options=options, sequences=sequences))
 

@@ -1,41 +1,34 @@
 """The recipe's stages as work: what each samples, scores and trains, from the configuration alone."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from r1.config import (
-    Base,
-    BaseName,
-    ByPassRate,
-    Config,
-    Engine,
-    GeneralSplit,
-    GroupRelative,
-    Ppo,
-    PromptSplit,
-    Published,
-    RlStage,
-    Rollout,
-    Sampling,
-    SftStage,
-    TrainingOptions,
-    TransformersEngine,
-    VllmEngine,
-    VllmServerRollout,
+from r1.config.data import GeneralSplit, PromptSplit, PublishedConfig
+from r1.config.finetuning import SftConfig
+from r1.config.models import BaseConfig
+from r1.config.recipe import Config
+from r1.config.rl import GroupRelativeConfig, PassRateConfig, PpoConfig, RlStageConfig
+from r1.config.sampling import (
+    EngineConfig,
+    RolloutConfig,
+    SamplingConfig,
+    TransformersEngineConfig,
+    VllmEngineConfig,
+    VllmServerRolloutConfig,
 )
-from r1.errors import ConfigurationError
+from r1.config.training import TrainingConfig
 from r1.planning.shapes import KNOWN, Shape, find_shape, shape_of
+from r1.recipe import BASES, MODELS, base_of
+from r1.support.errors import ConfigurationError
 
 FILL = 0.5
 """Mean length of a response or example as a share of its limit, where nobody says otherwise; an assumption."""
 PROMPT_TOKENS = 128
 """Mean length of a prompt, at most an eighth of the model's context; an assumption."""
-TEACHERS = ("base", "zero", "cold_start", "reasoning_rl", "sft", "r1")
-"""Models of the teacher's size that are evaluated; of each student's size there are three."""
-STUDENTS = 3
 
 
 @dataclass(frozen=True)
@@ -58,7 +51,7 @@ class Training:
     length: int
     batch: int
     examples: float
-    options: TrainingOptions
+    options: TrainingConfig
     fused_head: bool = True
     critics: int = 0
     references: int = 0
@@ -80,7 +73,7 @@ class Decoding:
     prompt: float
     mean: float
     limit: int
-    engine: VllmEngine | None
+    engine: VllmEngineConfig | None
 
     @property
     def tokens(self) -> float:
@@ -121,12 +114,12 @@ class Recipe:
     def __init__(self, config: Config, fill: float = FILL, prompt_tokens: int = PROMPT_TOKENS) -> None:
         """Args: the configuration; mean response as a share of its limit; mean tokens of a prompt."""
         self.config, self.fill, self.prompt_tokens = config, fill, prompt_tokens
-        if isinstance(config.rl.rollout, VllmServerRollout):
+        if isinstance(config.rl.rollout, VllmServerRolloutConfig):
             raise ConfigurationError(
                 "rl.rollout = 'vllm_server': its GPUs are none of the launcher's, and its share of the work is not "
                 "modelled; plan with rollout=vllm"
             )
-        self.shapes: dict[str, Shape] = {name: base_shape(name, getattr(config, name)) for name in get_args(BaseName)}
+        self.shapes: dict[str, Shape] = {name: base_shape(name, getattr(config, name)) for name in BASES}
 
     def stages(self) -> list[Stage]:
         """In R1's order."""
@@ -139,7 +132,7 @@ class Recipe:
         if "preference_reward" not in config.final_rl.rewards:
             judges = 0
         return [
-            *(self._base(name) for name in get_args(BaseName) if getattr(config, name).checkpoint is None),
+            *(self._base(name) for name in BASES if getattr(config, name).checkpoint is None),
             self._rl("zero", "base", config.zero),
             # R1-Zero and the base with worked examples both answer.
             self._sampling("cold_start_data", "base", cold.engine, cold.sampling, 2 * self.problems("cold_start")),
@@ -201,7 +194,7 @@ class Recipe:
         )
         return Stage(name, self.shapes[name], training)
 
-    def _sft(self, name: str, base: str, settings: SftStage, examples: int, response: int) -> Stage:
+    def _sft(self, name: str, base: str, settings: SftConfig, examples: int, response: int) -> Stage:
         """An example is a prompt and a response of the sampling that made it, cut at the stage's length."""
         tokens = min(settings.max_length, self._prompt(base) + self.fill * response)
         trained = settings.epochs * examples * tokens
@@ -218,39 +211,41 @@ class Recipe:
         training = Training(trained, *sizes, trained / tokens, self.config.training)
         return Stage("reward_models", self.shapes[settings.base], training)
 
-    def _sampling(self, name: str, base: str, engine: Engine, sampling: Sampling, problems: int) -> Stage:
+    def _sampling(self, name: str, base: str, engine: EngineConfig, sampling: SamplingConfig, problems: int) -> Stage:
         decoding = self._decoding(base, engine, problems * sampling.num_samples, sampling.max_new_tokens)
         return Stage(name, self.shapes[base], decodings=(decoding,), forward=decoding.tokens_with_prompts)
 
     def _evaluations(self) -> list[Stage]:
         """Of all models that share a size; 9 tenths and more are the problems, so general prompts are left out."""
         settings, problems = self.config.evaluate, self.problems("evaluate")
-        counts = {"base": len(TEACHERS), "base_qwen": STUDENTS, "base_llama": STUDENTS}
+        counts = Counter(base_of(model) for model in MODELS)
         return [
             self._sampling(f"evaluate_{base}", base, settings.engine, settings.sampling, problems * count)
             for base, count in counts.items()
         ]
 
-    def _decoding(self, base: str, engine: Engine | Rollout, sequences: int, limit: int) -> Decoding:
+    def _decoding(self, base: str, engine: EngineConfig | RolloutConfig, sequences: int, limit: int) -> Decoding:
         """vLLM takes all at once and fills up as it goes; transformers' generate waits for each batch."""
         mean = max(1.0, self.fill * limit)
-        if isinstance(engine, VllmEngine):
+        if isinstance(engine, VllmEngineConfig):
             return Decoding(1, sequences, self._prompt(base), mean, limit, engine)
-        batch = min(sequences, engine.batch_size) if isinstance(engine, TransformersEngine) else sequences
+        batch = min(sequences, engine.batch_size) if isinstance(engine, TransformersEngineConfig) else sequences
         return Decoding(sequences / max(1, batch), batch, self._prompt(base), mean, limit, None)
 
-    def _rl(self, name: str, base: str, stage: RlStage, judges: float = 0) -> Stage:
-        """As r1/training/rl.py: whole generation rounds, each scored by the reference or the start, and trained on."""
+    def _rl(self, name: str, base: str, stage: RlStageConfig, judges: float = 0) -> Stage:
+        """As r1/rl/train.py: whole generation rounds, each scored by the reference or the start, and trained on."""
         algorithm, difficulty, prompt = self.config.rl.algorithm, self.config.rl.difficulty, self._prompt(base)
-        rounds = -(-stage.max_steps // (algorithm.mini_batches * algorithm.num_iterations))
-        sequences = algorithm.mini_batches * stage.batch_size
-        engine = self.config.rl.rollout if isinstance(self.config.rl.rollout, VllmEngine) else None
+        rounds = -(-stage.max_steps // (algorithm.num_mini_batches * algorithm.num_iterations))
+        sequences = algorithm.num_mini_batches * stage.batch_size
+        engine = self.config.rl.rollout if isinstance(self.config.rl.rollout, VllmEngineConfig) else None
         mean = max(1.0, self.fill * stage.max_completion_length)
         decoding = Decoding(rounds, sequences, prompt, mean, stage.max_completion_length, engine)
         sampled = decoding.tokens_with_prompts
-        critics = int(isinstance(algorithm, Ppo))
+        critics = int(isinstance(algorithm, PpoConfig))
         # The policy's own log-probabilities at sampling are needed once a round has several steps.
-        rescored = algorithm.mini_batches * algorithm.num_iterations > 1 or not isinstance(algorithm, GroupRelative)
+        rescored = algorithm.num_mini_batches * algorithm.num_iterations > 1 or not isinstance(
+            algorithm, GroupRelativeConfig
+        )
         scored = (1 + rescored + critics) * sampled
         training = Training(
             tokens=sampled * algorithm.num_iterations,
@@ -264,14 +259,14 @@ class Recipe:
             judges=judges,
         )
         chosen: tuple[Decoding, ...] = ()
-        if isinstance(difficulty, ByPassRate):
+        if isinstance(difficulty, PassRateConfig):
             drawn = self.problems("rl") * difficulty.num_samples
             chosen = (self._decoding(base, difficulty.engine, drawn, stage.max_completion_length),)
         # The metrics count the run, not the choice of its prompts.
         return Stage(name, self.shapes[base], training, (decoding, *chosen), forward=sampled + scored, scored=scored)
 
 
-def base_shape(name: str, base: Base) -> Shape:
+def base_shape(name: str, base: BaseConfig) -> Shape:
     """The shape of a base.
 
     Raises:
@@ -301,19 +296,19 @@ _HUB_ROWS = {
 """Rows of the data sets on the hub of which conf/data asks for all, as published."""
 
 
-def _count(key: str, data: Published, splits: Mapping[Any, int | Literal["all"]], split: str) -> int:
+def _count(key: str, data: PublishedConfig, splits: Mapping[Any, int | Literal["all"]], split: str) -> int:
     """Rows that a split asks for; splits of a data set that all ask for `all` get an even share of its files' rows."""
     wanted = splits.get(split, 0)
     return wanted if wanted != "all" else _all_rows(key, data, split) // list(splits.values()).count("all")
 
 
-def _all_rows(key: str, data: Published, split: str) -> int:
+def _all_rows(key: str, data: PublishedConfig, split: str) -> int:
     files = data.data_files or ()
     if len(files) and (data.path, files[0]) in _HUB_ROWS:
         return _HUB_ROWS[data.path, files[0]]
     if not Path(data.path).expanduser().exists():
         raise ConfigurationError(f"{key}.splits.{split} = 'all': {data.path} is not there to be counted")
-    from r1.prompts.sources import locate
+    from r1.data.sources import locate
 
     return sum(_rows(path) for path in locate(key, data).values())
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from r1.config import Architecture
+from r1.config.models import ArchitectureConfig
 
 _TYPES = ("qwen2", "qwen3", "llama", "deepseek_v3")
 
@@ -130,7 +130,7 @@ class Shape:
         return self.hidden * (2 * queries + 2 * keys) + extra
 
 
-def shape_of(architecture: Architecture, vocabulary: int) -> Shape:
+def shape_of(architecture: ArchitectureConfig, vocabulary: int) -> Shape:
     """The shape of a base that is made from scratch."""
     return read_shape({**architecture.model_dump(), "vocab_size": vocabulary})
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from r1.config import Config, Parallelism, TrainingOptions
-from r1.errors import UserError
+from r1.config.launcher import Sharding
+from r1.config.recipe import Config
+from r1.config.training import TrainingConfig
 from r1.planning.hardware import DEVICES, MBU, MFU, DeviceName
 from r1.planning.measured import RATE, RATE_SOURCE, timings
 from r1.planning.memory import FREE
@@ -15,6 +16,7 @@ from r1.planning.plan import Cluster, Cost, plan
 from r1.planning.published import MISSES, checks
 from r1.planning.recipe import Recipe
 from r1.reporting.inspect import SafeConsole
+from r1.support.errors import UserError
 
 _MEMORY = {
     **{"weights": "weights", "gradients": "grad.", "optimizer": "optim.", "frozen": "frozen", "copies": "copies"},
@@ -35,20 +37,20 @@ class DoesNotFit(UserError):
 
 
 def show_plan(
-    overrides: list[str],
+    config: Config,
     device: DeviceName,
     devices: int | None,
-    parallelism: Parallelism | None,
+    sharding: Sharding | None,
     fill: float,
     prompt_tokens: int,
     force: bool,
 ) -> None:
-    """Print what the configuration with these overrides would cost.
+    """Print what the recipe would cost.
 
     Args:
-        overrides: Hydra's, as `dvc exp run -S` takes them.
-        device: what it is to run on.
-        devices, parallelism: how many, and how training is spread over them; None is what the launcher says.
+        config: the whole.
+        device: to plan for.
+        devices, sharding: how many, and how training is spread over them; None is what the launcher says.
         fill: mean response as a share of its limit.
         prompt_tokens: mean length of a prompt.
         force: do not refuse what does not fit.
@@ -56,9 +58,8 @@ def show_plan(
     Raises:
         DoesNotFit: naming each stage, what it needs and what there is.
     """
-    chosen, config = DEVICES[device], compose(overrides)
-    launcher = config.launcher
-    cluster = Cluster(chosen, devices or launcher.total_processes, parallelism or launcher.parallelism)
+    chosen, launcher = DEVICES[device], config.launcher
+    cluster = Cluster(chosen, devices or launcher.total_processes, sharding or launcher.sharding)
     costs = plan(Recipe(config, fill, prompt_tokens).stages(), cluster)
     console = SafeConsole()
     console.print(_cost_table(costs, cluster))
@@ -101,18 +102,6 @@ def _timing_table() -> Table:
     return table
 
 
-def compose(overrides: list[str]) -> Config:
-    """The configuration that `dvc exp run -S …` would run; writes nothing."""
-    import hydra
-    from omegaconf import OmegaConf
-
-    from r1.stage import check_groups, validate
-
-    check_groups(overrides)
-    with hydra.initialize_config_dir(str(Path("conf").resolve()), version_base="1.3"):
-        return validate(OmegaConf.to_container(hydra.compose("config", overrides=overrides), resolve=True))
-
-
 def _cost_table(costs: Sequence[Cost], cluster: Cluster) -> Table:
     """Tokens, FLOPs, hours and dollars."""
     title = f"{cluster.devices} x {cluster.device.name} ({cluster.device.source})"
@@ -130,9 +119,9 @@ def _cost_table(costs: Sequence[Cost], cluster: Cluster) -> Table:
     return table
 
 
-def _memory_table(costs: Sequence[Cost], cluster: Cluster, options: TrainingOptions) -> Table:
+def _memory_table(costs: Sequence[Cost], cluster: Cluster, options: TrainingConfig) -> Table:
     """Bytes on each device, and what does not fit."""
-    chosen = [cluster.parallelism, "float32" if options.mixed_precision == "none" else "bf16 on float32 weights"]
+    chosen = [cluster.sharding, "float32" if options.mixed_precision == "none" else "bf16 on float32 weights"]
     chosen += ["checkpointing"] * options.gradient_checkpointing + ["LoRA"] * (options.lora is not None)
     title = f"bytes on each device, {', '.join(chosen)}; {_short(cluster.usable)} can be used"
     table = Table(title=title, box=box.SIMPLE, padding=0, collapse_padding=True)

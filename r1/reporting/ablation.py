@@ -1,15 +1,17 @@
 """The comparison of RL algorithms as Markdown and as one self-contained HTML page."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from r1.config import Evaluate
-from r1.evaluation.ablation import ALPHA, REFERENCE, Runs, from_reference, over_problems
+from r1.config.evaluation import AblationConfig, EvaluateConfig
+from r1.evaluation.ablation import ALPHA, REFERENCE, Runs, comparable, from_reference, judge, over_problems
 from r1.evaluation.equivalence import Difference
 from r1.reporting.figures import Panel, bands
 from r1.reporting.report import fill, show_estimate
+from r1.support.artifacts import read_json
 
 PANELS = (
     Panel("reward", "reward"),
@@ -34,34 +36,64 @@ NOTE = (
 )
 
 
-def render_ablation(
-    runs: Runs,
-    base: pd.DataFrame,
-    curves: dict[str, list[pd.DataFrame]],
-    metrics: dict[str, list[dict[str, Any]]],
-    claims: list[dict[str, Any]],
-    settings: Evaluate,
-    mini_batches: int,
-    directory: Path,
-) -> None:
-    """Write index.html and report.md.
+@dataclass(frozen=True)
+class Comparison:
+    """What the runs of the comparison gave.
 
-    Args:
+    Attributes:
         runs: per-problem tables by variant and seed.
         base: the base's per-problem table.
         curves: learning curves by variant, one a seed.
         metrics: the runs' metrics by variant, one a seed.
         claims: as judged.
-        settings: intervals.
-        mini_batches: of a generation round.
+    """
+
+    runs: Runs
+    base: pd.DataFrame
+    curves: dict[str, list[pd.DataFrame]]
+    metrics: dict[str, list[dict[str, Any]]]
+    claims: list[dict[str, Any]]
+
+
+def read_comparison(root: Path, config: AblationConfig, evaluate: EvaluateConfig) -> Comparison:
+    """Read every run there is, and judge the claims.
+
+    Raises:
+        CannotCompare: if the runs do not make a comparison.
+    """
+    folder = root / "data/ablation"
+    base = pd.read_parquet(root / "data/evaluations/base/problems.parquet")
+    base = base.query("level == 'train'").reset_index(drop=True)
+    problems: dict[str, dict[int, pd.DataFrame]] = {}
+    for path in sorted(folder.glob("runs/*/*")):
+        problems.setdefault(path.parent.name, {})[int(path.name)] = pd.read_parquet(path / "problems.parquet")
+    runs = comparable(problems, base)
+    cells = {name: [f"{name}-{seed}" for seed in tables] for name, tables in runs.items()}
+    return Comparison(
+        runs,
+        base,
+        curves={name: [pd.read_csv(folder / f"curves/{cell}.csv") for cell in of] for name, of in cells.items()},
+        metrics={name: [read_json(folder / f"metrics/{cell}.json") for cell in of] for name, of in cells.items()},
+        claims=judge(runs, base, config, evaluate),
+    )
+
+
+def render_ablation(comparison: Comparison, config: AblationConfig, evaluate: EvaluateConfig, directory: Path) -> None:
+    """Write index.html and report.md.
+
+    Args:
+        comparison: what to show.
+        config: mini-batches of a generation round.
+        evaluate: resamples and confidence of the intervals.
         directory: to write into.
     """
+    runs, base, metrics = comparison.runs, comparison.base, comparison.metrics
     apart = from_reference(runs)
-    pass_at_1, *behaviour = _estimates({0: base}, settings)
+    pass_at_1, *behaviour = _estimates({0: base}, evaluate)
     rows = [["base", pass_at_1, "", "", *behaviour, "", "", ""]]
     for name, tables in runs.items():
         passed = [100 * table["pass_at_1"].mean() for table in tables.values()]
-        pass_at_1, *behaviour = _estimates(tables, settings)
+        pass_at_1, *behaviour = _estimates(tables, evaluate)
         used = sum(run["prompts"]["chosen"] for run in metrics[name]) / len(metrics[name])
         rows.append(
             [
@@ -75,19 +107,19 @@ def render_ablation(
                 f"{used:.0f}",
             ]
         )
-    figure = bands(curves, PANELS, x="rollouts", smooth=3)
+    figure = bands(comparison.curves, PANELS, x="rollouts", smooth=3)
     values = {
-        "claims": claims,
+        "claims": comparison.claims,
         "header": HEADER,
         "rows": rows,
         "time_header": TIME_HEADER,
         "time_rows": _times(metrics),
-        "note": NOTE.format(confidence=settings.confidence, seeds=1 - 2 * ALPHA, alpha=ALPHA),
+        "note": NOTE.format(confidence=evaluate.confidence, seeds=1 - 2 * ALPHA, alpha=ALPHA),
         "figure": figure,
         "rollouts": _mean(metrics[REFERENCE], "rollouts"),
         "seeds": len(runs[REFERENCE]),
         "problems": len(base),
-        "mini_batches": mini_batches,
+        "mini_batches": config.num_mini_batches,
     }
     for template, target in (("ablation.html.j2", "index.html"), ("ablation.md.j2", "report.md")):
         (directory / target).write_text(fill(template, **values))
@@ -98,7 +130,7 @@ def _show_difference(apart: Difference) -> str:
     return f"{difference:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
-def _estimates(tables: dict[int, pd.DataFrame], settings: Evaluate) -> list[str]:
+def _estimates(tables: dict[int, pd.DataFrame], settings: EvaluateConfig) -> list[str]:
     return [
         show_estimate(over_problems(tables, metric, settings), metric)
         for metric in ("pass_at_1", "response_tokens", "language_mixing")

@@ -11,9 +11,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from r1.artifacts import MANIFEST, BrokenArtifact, content_hash, read_manifest
-from r1.errors import UserError
-from r1.text import printable
+from r1.support.artifacts import MANIFEST, BrokenArtifact, content_hash, read_manifest
+from r1.support.errors import UserError
+from r1.support.text import printable
 
 
 class SafeConsole(Console):

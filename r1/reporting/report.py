@@ -9,9 +9,9 @@ from typing import Any, get_args
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from r1.artifacts import read_json
-from r1.config import ModelName
 from r1.evaluation.statistics import Estimate
+from r1.recipe import ModelName
+from r1.support.artifacts import read_json
 
 PAPER_PASS_AT_1 = {
     "base": "15.6 % (DeepSeek-V3-Base)",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from r1.config import RewardName, RewardOptions
+from r1.config.rl import RewardName, RewardOptionsConfig
 from r1.rewards.accuracy import accuracy_reward
 from r1.rewards.code import get_code_reward
 from r1.rewards.common import RewardFunction
@@ -11,16 +11,16 @@ from r1.rewards.format import format_reward, get_reasoning_steps_reward, tag_cou
 from r1.rewards.language import language_consistency_reward
 from r1.rewards.length import get_cosine_scaled_reward, len_reward
 
-Factory = Callable[[RewardOptions, int], Any]
+Factory = Callable[[RewardOptionsConfig, int], Any]
 
 
-def _repetition(options: RewardOptions, max_length: int) -> Any:
+def _repetition(options: RewardOptionsConfig, max_length: int) -> Any:
     from trl.rewards import get_repetition_penalty_reward
 
     return get_repetition_penalty_reward(options.repetition_ngram_size, options.repetition_max_penalty)
 
 
-def _overlong(options: RewardOptions, max_length: int) -> Any:
+def _overlong(options: RewardOptionsConfig, max_length: int) -> Any:
     from trl.rewards import get_soft_overlong_punishment
 
     return get_soft_overlong_punishment(max_length, max(1, round(max_length * options.overlong_cache)))
@@ -42,7 +42,7 @@ REWARDS: dict[RewardName, Factory] = {
 
 
 def build_rewards(
-    weights: Mapping[Any, float], options: RewardOptions, max_length: int, **made: RewardFunction
+    weights: Mapping[Any, float], options: RewardOptionsConfig, max_length: int, **made: RewardFunction
 ) -> tuple[list[RewardFunction], list[float]]:
     """Reward functions and their weights, in the order of the configuration.
 

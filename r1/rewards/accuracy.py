@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from r1.rewards.common import Completions, texts
+from r1.rewards.response import parse_response
 from r1.tasks import code, verify_all
-from r1.text import parse_response
 
 MAX_ANSWER_CHARACTERS = 256
 """Of any answer but code, whose task has its own."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from r1.errors import UserError
 from r1.rewards.accuracy import is_correct
 from r1.rewards.common import Completions, texts
 from r1.sandbox.process import require
+from r1.support.errors import UserError
 from r1.tasks import code
 
 

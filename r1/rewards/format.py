@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from r1.rewards.common import Completions, texts
-from r1.text import Response, parse_response
+from r1.rewards.response import Response, parse_response
 
 _STEP = re.compile(
     r"^\s*(?:step \d+\b|\d+[.)]\s|[-*] |first\b|second\b|then\b|next\b|finally\b|先算|再算)",

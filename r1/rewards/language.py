@@ -3,7 +3,7 @@
 from typing import Any
 
 from r1.rewards.common import Completions, texts
-from r1.text import language_shares, parse_response
+from r1.rewards.response import language_shares, parse_response
 
 
 def language_consistency_reward(*, completions: Completions, **_: Any) -> list[float | None]:

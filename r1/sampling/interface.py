@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from r1.config import Sampling
-from r1.errors import UserError
+from r1.config.sampling import SamplingConfig
+from r1.support.errors import UserError
 
 Conversation = list[dict[str, str]]
 """Messages with `role` and `content`; the model's own chat template renders them."""
@@ -74,7 +74,7 @@ class Sampler(ABC):
 
     @abstractmethod
     def draw(
-        self, conversations: Sequence[Conversation], sampling: Sampling, seed: int, done: Collection[int] = ()
+        self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int, done: Collection[int] = ()
     ) -> Iterator[Drawn]:
         """Draw `sampling.num_samples` completions per conversation, and give them piece by piece as they are finished.
 
@@ -94,7 +94,9 @@ class Sampler(ABC):
     def close(self) -> None:  # noqa: B027  # most hold nothing
         """Free what it holds, for whatever else is to use the GPU; it cannot sample any more."""
 
-    def sample(self, conversations: Sequence[Conversation], sampling: Sampling, seed: int) -> list[list[Completion]]:
+    def sample(
+        self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int
+    ) -> list[list[Completion]]:
         """All that `draw` gives.
 
         Returns:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
-from r1.config import Sampling
+from r1.config.sampling import SamplingConfig
 from r1.sampling.interface import Completion, Conversation, Drawn, Sampler
 
 
@@ -60,7 +60,7 @@ class Resumed(Sampler):
         self.sampler.close()
 
     def draw(
-        self, conversations: Sequence[Conversation], sampling: Sampling, seed: int, done: Collection[int] = ()
+        self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int, done: Collection[int] = ()
     ) -> Iterator[Drawn]:
         """See Sampler."""
         keys = list(self._keys(conversations, sampling, seed))
@@ -80,7 +80,7 @@ class Resumed(Sampler):
             self.journal.append({keys[number]: completions for number, completions in new.items()})
             yield new
 
-    def _keys(self, conversations: Sequence[Conversation], sampling: Sampling, seed: int) -> Iterator[str]:
+    def _keys(self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int) -> Iterator[str]:
         """What decides a conversation's completions. A question asked twice is to be answered twice."""
         common = [self.source, sampling.model_dump(), seed]
         times: Counter[str] = Counter()

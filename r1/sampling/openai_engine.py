@@ -30,9 +30,10 @@ from openai.types.chat import ChatCompletionMessageParam
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 from tqdm import tqdm
 
-from r1.config import OpenaiEngine, Sampling, on_this_machine
-from r1.errors import UserError
+from r1.config.base import on_this_machine
+from r1.config.sampling import OpenaiEngineConfig, SamplingConfig
 from r1.sampling.interface import Completion, ContextExceeded, Conversation, Drawn, Sampler
+from r1.support.errors import UserError
 
 _CONTEXT = re.compile(r"context.?(length|window)", re.IGNORECASE)
 """In the words of vLLM, DeepSeek and OpenAI about a prompt that is too long."""
@@ -77,7 +78,7 @@ class OpenaiSampler(Sampler):
 
     name = "openai"
 
-    def __init__(self, engine: OpenaiEngine) -> None:
+    def __init__(self, engine: OpenaiEngineConfig) -> None:
         """Look for the key, and for the model if none is named.
 
         Raises:
@@ -96,7 +97,7 @@ class OpenaiSampler(Sampler):
         print(f"sampling from {self.source}", flush=True)
 
     def draw(
-        self, conversations: Sequence[Conversation], sampling: Sampling, seed: int, done: Collection[int] = ()
+        self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int, done: Collection[int] = ()
     ) -> Iterator[Drawn]:
         """See Sampler; a piece is a conversation. Whether the same seed gives the same is up to the endpoint.
 
@@ -154,7 +155,9 @@ class OpenaiSampler(Sampler):
         client.organization = client.project = None  # of the user's account at OpenAI, which is no business of others
         return client
 
-    async def _ask(self, client: AsyncOpenAI, conversation: Conversation, sampling: Sampling, seed: int) -> Completion:
+    async def _ask(
+        self, client: AsyncOpenAI, conversation: Conversation, sampling: SamplingConfig, seed: int
+    ) -> Completion:
         request = client.chat.completions.with_raw_response.create(
             model=self.model,
             messages=cast(list[ChatCompletionMessageParam], conversation),

@@ -16,15 +16,13 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig
-
-from r1.config import RayEngine, Sampling
-from r1.errors import UserError
-from r1.models.loading import context_length, load_tokenizer, prompt_ids
-from r1.progress import track
+from r1.config.sampling import RayEngineConfig, SamplingConfig
+from r1.models.policy import Policy
 from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, pieces
 from r1.sampling.versions import check_versions
 from r1.sampling.vllm_engine import VllmSampler
+from r1.support.errors import UserError
+from r1.support.progress import track
 
 PROJECT = Path(__file__).resolve().parents[2]
 RESTARTS = 2
@@ -41,21 +39,19 @@ class RaySampler(Sampler):
 
     name = "ray"
 
-    def __init__(self, model: Path, engine: RayEngine) -> None:
+    def __init__(self, policy: Policy, engine: RayEngineConfig) -> None:
         """Start Ray, or join the cluster; the replicas start when they are first needed.
 
         Raises:
             UserError: if Ray is not installed, the cluster does not answer, or has too few GPUs.
         """
         check_versions()
-        self.source = f"ray:{model}"
-        self.engine, self.model = engine, model.resolve()
-        self.tokenizer = load_tokenizer(model)
-        self.context = context_length(AutoConfig.from_pretrained(model, trust_remote_code=False))
+        self.source = f"ray:{policy.directory}"
+        self.engine, self.policy = engine, policy
         self.resources = _start(engine)
 
     def draw(
-        self, conversations: Sequence[Conversation], sampling: Sampling, seed: int, done: Collection[int] = ()
+        self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int, done: Collection[int] = ()
     ) -> Iterator[Drawn]:
         """See Sampler; pieces come back in the order in which they are finished.
 
@@ -64,16 +60,21 @@ class RaySampler(Sampler):
         """
         import ray
 
-        prompts = prompt_ids(self.tokenizer, conversations)
-        check_context(conversations, prompts, sampling.max_new_tokens, self.context)
-        size = max(1, self.engine.piece_size // sampling.num_samples)
+        prompts = self.policy.prompt_ids(conversations)
+        check_context(conversations, prompts, sampling.max_new_tokens, self.policy.context_length)
+        size = max(1, self.engine.chunk_size // sampling.num_samples)
         rows = [
             {"number": number, "piece": list(piece), "prompts": [prompts[index] for index in piece]}
             for number, piece in pieces(range(len(prompts)), size, done)
         ]
         drawn = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             Replica,
-            fn_constructor_kwargs={"model": str(self.model), "engine": self.engine, "sampling": sampling, "seed": seed},
+            fn_constructor_kwargs={
+                "model": str(self.policy.directory.resolve()),
+                "engine": self.engine,
+                "sampling": sampling,
+                "seed": seed,
+            },
             compute=ray.data.ActorPoolStrategy(
                 size=min(self.engine.replicas, len(rows)), max_tasks_in_flight_per_actor=2
             ),
@@ -92,7 +93,7 @@ class RaySampler(Sampler):
 class Replica:
     """One engine in a process of Ray's, on the node where Ray placed it."""
 
-    def __init__(self, model: str, engine: RayEngine, sampling: Sampling, seed: int) -> None:
+    def __init__(self, model: str, engine: RayEngineConfig, sampling: SamplingConfig, seed: int) -> None:
         """Args: an absolute path; how the engine runs; how is drawn; the seed of the whole.
 
         Raises:
@@ -103,7 +104,7 @@ class Replica:
                 f"{model} is not there on node {os.uname().nodename}: every node must reach the project under the same "
                 "path, on a shared file system"
             )
-        self.sampler = VllmSampler(Path(model), engine, show_progress=False)
+        self.sampler = VllmSampler(Policy(Path(model)), engine, show_progress=False)
         self.sampling, self.seed = sampling, seed
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +114,7 @@ class Replica:
         return {"piece": piece, "completions": json.dumps([[astuple(one) for one in of_one] for of_one in drawn])}
 
 
-def _start(engine: RayEngine) -> dict[str, int]:
+def _start(engine: RayEngineConfig) -> dict[str, int]:
     """Start Ray or join a cluster: what Ray is to reserve for a replica."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     where: dict[str, Any] = {"address": engine.address}

@@ -1,16 +1,16 @@
 """Sampling with transformers' generate."""
 
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import GenerationConfig
 
-from r1.config import Sampling, TransformersEngine
-from r1.models.loading import context_length, load_model, load_tokenizer, prompt_ids, sampling_dtype
-from r1.progress import track
+from r1.config.sampling import SamplingConfig, TransformersEngineConfig
+from r1.models.loading import sampling_dtype
+from r1.models.policy import Policy
 from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, pieces
+from r1.support.progress import track
 
 
 class TransformersSampler(Sampler):
@@ -18,21 +18,21 @@ class TransformersSampler(Sampler):
 
     name = "transformers"
 
-    def __init__(self, model: Path, engine: TransformersEngine) -> None:
-        self.source = f"transformers:{model}"
-        self.tokenizer = load_tokenizer(model)
-        self.model = load_model(model, sampling_dtype()).eval()
+    def __init__(self, policy: Policy, engine: TransformersEngineConfig) -> None:
+        self.source = f"transformers:{policy.directory}"
+        self.policy, self.tokenizer = policy, policy.tokenizer
+        self.model = policy.load(sampling_dtype()).eval()
         self.model.generation_config = GenerationConfig()  # what is drawn comes from our configuration alone
         if torch.cuda.is_available():
             self.model.to("cuda")
         self.batch_size = engine.batch_size
 
     def draw(
-        self, conversations: Sequence[Conversation], sampling: Sampling, seed: int, done: Collection[int] = ()
+        self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int, done: Collection[int] = ()
     ) -> Iterator[Drawn]:
         """See Sampler; a piece is a batch."""
-        prompts = prompt_ids(self.tokenizer, conversations)
-        check_context(conversations, prompts, sampling.max_new_tokens, context_length(self.model.config))
+        prompts = self.policy.prompt_ids(conversations)
+        check_context(conversations, prompts, sampling.max_new_tokens, self.policy.context_length)
         # Longest first: little padding, and memory runs out at once if it runs out.
         order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
         batches = pieces(order, max(1, self.batch_size // sampling.num_samples), done)
@@ -41,7 +41,7 @@ class TransformersSampler(Sampler):
             yield dict(zip(batch, self._generate([prompts[i] for i in batch], sampling), strict=True))
 
     @torch.inference_mode()
-    def _generate(self, prompts: list[list[int]], sampling: Sampling) -> list[list[Completion]]:
+    def _generate(self, prompts: list[list[int]], sampling: SamplingConfig) -> list[list[Completion]]:
         padded = self.tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self.model.device)
         warmth: dict[str, Any] = (
             {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}

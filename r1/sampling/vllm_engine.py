@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
 
 import torch
-from transformers import AutoConfig
 
-from r1.config import Sampling, VllmEngine
-from r1.models.loading import load_tokenizer, prompt_ids
+from r1.config.sampling import SamplingConfig, VllmEngineConfig
+from r1.models.patches import rotate_natively_on_cpu
+from r1.models.policy import Policy
 from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, pieces
 from r1.sampling.versions import check_versions
 
@@ -16,15 +15,11 @@ PIECE = 4096
 """Completions that are drawn, and then kept, together: many times what an engine has in flight, minutes of a GPU."""
 
 
-def set_environment(engine: VllmEngine) -> None:
+def set_environment(engine: VllmEngineConfig) -> None:
     """What vLLM reads when it is imported. In-process it starts in seconds instead of most of a minute on CPU."""
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(engine.cpu_kvcache_gib))
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-
-
-def _model_type(model: Path) -> str:
-    return str(AutoConfig.from_pretrained(model, trust_remote_code=False).model_type)
 
 
 class VllmSampler(Sampler):
@@ -32,8 +27,8 @@ class VllmSampler(Sampler):
 
     name = "vllm"
 
-    def __init__(self, model: Path, engine: VllmEngine, show_progress: bool = True) -> None:
-        """Args: a model directory; how the engine runs; whether it shows a bar for each piece.
+    def __init__(self, policy: Policy, engine: VllmEngineConfig, show_progress: bool = True) -> None:
+        """Args: what is sampled; how the engine runs; whether it shows a bar for each piece.
 
         Raises:
             UserError: if the installed versions do not fit together.
@@ -41,17 +36,12 @@ class VllmSampler(Sampler):
         check_versions()
         set_environment(engine)
         from vllm import LLM
-        from vllm.model_executor.layers.rotary_embedding.base import RotaryEmbedding
-        from vllm.platforms import current_platform
 
-        if current_platform.is_cpu() and _model_type(model) == "deepseek_v3":
-            # vLLM 0.31's CPU kernel rotates latent attention's queries wrongly: log-probabilities are off by nats.
-            # Its own PyTorch version of the same rotation is right.
-            RotaryEmbedding.forward_cpu = RotaryEmbedding.forward_native
-        self.source, self.show_progress = f"vllm:{model}", show_progress
-        self.tokenizer = load_tokenizer(model)
+        rotate_natively_on_cpu(policy.model_type)
+        self.source, self.show_progress = f"vllm:{policy.directory}", show_progress
+        self.policy = policy
         self.llm = LLM(
-            model=str(model),
+            model=str(policy.directory),
             dtype=engine.dtype,
             enforce_eager=engine.enforce_eager,
             gpu_memory_utilization=engine.gpu_memory_utilization,
@@ -71,17 +61,17 @@ class VllmSampler(Sampler):
         cleanup_dist_env_and_memory()
 
     def draw(
-        self, conversations: Sequence[Conversation], sampling: Sampling, seed: int, done: Collection[int] = ()
+        self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int, done: Collection[int] = ()
     ) -> Iterator[Drawn]:
         """See Sampler."""
-        prompts = prompt_ids(self.tokenizer, conversations)
+        prompts = self.policy.prompt_ids(conversations)
         check_context(conversations, prompts, sampling.max_new_tokens, self.llm.model_config.max_model_len)
         for number, piece in pieces(range(len(prompts)), max(1, PIECE // sampling.num_samples), done):
             drawn = self.draw_piece(number, piece, [prompts[index] for index in piece], sampling, seed)
             yield dict(zip(piece, drawn, strict=True))
 
     def draw_piece(
-        self, number: int, piece: Sequence[int], prompts: list[list[int]], sampling: Sampling, seed: int
+        self, number: int, piece: Sequence[int], prompts: list[list[int]], sampling: SamplingConfig, seed: int
     ) -> list[list[Completion]]:
         """Draw one piece, as any replica of this engine would.
 

@@ -5,10 +5,10 @@ import time
 import warnings
 from dataclasses import dataclass
 
-from r1.errors import UserError
 from r1.sandbox.inside import BROKEN, CALL, PASSED
 from r1.sandbox.isolation import Limits
 from r1.sandbox.process import Broke, Sandboxed, SandboxFailed, TooLong
+from r1.support.errors import UserError
 
 _PAUSES = (0.1, 1.0)
 """Seconds before another try where a sandbox did not come up: the host may be short of something for a moment."""

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from r1.errors import UserError
+from r1.support.errors import UserError
 
 _MIB = 2**20
 _NOBODY = "65534"

@@ -13,10 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, Self
 
-from r1.config import SandboxPolicy
-from r1.errors import UserError
+from r1.config.recipe import SandboxPolicy
 from r1.sandbox import inside, seccomp
 from r1.sandbox.isolation import Limits, SandboxUnavailable, exposed, isolated
+from r1.support.errors import UserError
 
 _PROGRAM = Path(inside.__file__).read_text()
 _CHUNK = 2**16

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from r1.errors import UserError
+from r1.support.errors import UserError
 from r1.tasks import basic_arithmetic, chain_sum, code, complex_arithmetic, gsm_symbolic, mathematics
 from r1.tasks.problem import Problem, Task, Worked, bucket, normalise
 

@@ -19,7 +19,7 @@ from contextlib import suppress
 from multiprocessing.connection import wait
 from typing import Any, Literal, NamedTuple, Self
 
-from r1.errors import UserError
+from r1.support.errors import UserError
 from r1.tasks import math_worker
 
 CPU_SECONDS = 5.0

@@ -17,24 +17,14 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_
 from transformers import PreTrainedModel, PrinterCallback
 from transformers.trainer import TRAINING_ARGS_NAME
 
-from r1.artifacts import BrokenArtifact, check_whole, read_json, write_manifest, write_text
-from r1.config import Rl
-from r1.errors import UserError, room_on
-from r1.stage import STOPPED
-from r1.training.common import Recorder
+from r1.config.rl import RlConfig
+from r1.support.artifacts import BrokenArtifact, check_whole, read_json, write_manifest, write_text
+from r1.support.errors import UserError, room_on
+from r1.training.context import STOPPED
 from r1.training.guards import Guard, Stopped
+from r1.training.recorder import Recorder
 
 STATE = "recorded.json"
-
-
-def checkpoint_arguments(checkpoints: Path, steps: int) -> dict[str, Any]:
-    """Trainer arguments for a checkpoint every so many steps."""
-    return {
-        "output_dir": str(checkpoints),
-        "save_strategy": "steps",
-        "save_steps": steps,
-        "save_total_limit": 2,  # the newest may be half written, or hold the weights that a guard then objects to
-    }
 
 
 class Checkpointed:
@@ -51,7 +41,7 @@ class Checkpointed:
     model: Any
     model_wrapped: Any
 
-    def __init__(self, *args: Any, record: Recorder, rl: Rl | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, record: Recorder, rl: RlConfig | None = None, **kwargs: Any) -> None:
         """Args: where to record; limits of reinforcement learning, if that is what it is."""
         super().__init__(*args, callbacks=[record, Guard(record, rl)], **kwargs)  # type: ignore[call-arg]
         self.record = record
@@ -154,7 +144,7 @@ def _keep_what_is_good(stop: Stopped, folder: Path, record: Recorder) -> Stopped
         if _step(directory) >= stop.since - 1:  # what a step logs is of the weights before it
             shutil.rmtree(directory, ignore_errors=True)
     good = last_whole_checkpoint(folder)
-    for file in (record.log_file, folder / "curve.csv"):  # a next run of the stage replaces the first
+    for file in (record.curve, folder / "curve.csv"):  # a next run of the stage replaces the first
         record.write_curve(file)
     if good is None:
         kept = f"no checkpoint is from before that; delete {folder / STOPPED} to run it again all the same"

@@ -12,9 +12,9 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from r1.config import Rl
-from r1.errors import UserError
-from r1.training.common import Recorder
+from r1.config.rl import RlConfig
+from r1.support.errors import UserError
+from r1.training.recorder import Recorder
 
 Row = dict[str, Any]
 
@@ -71,7 +71,7 @@ FINITE = tuple(
 """Of every training."""
 
 
-def rl_limits(rl: Rl) -> tuple[Limit, ...]:
+def rl_limits(rl: RlConfig) -> tuple[Limit, ...]:
     """Of reinforcement learning."""
     return (
         Limit(
@@ -110,7 +110,7 @@ class Guard(TrainerCallback):
     the last one is from before the trouble.
     """
 
-    def __init__(self, record: Recorder, rl: Rl | None) -> None:
+    def __init__(self, record: Recorder, rl: RlConfig | None) -> None:
         """Args: the curve; limits of reinforcement learning, None for supervised training."""
         self.record, self.rl = record, rl
         self.limits = FINITE + (rl_limits(rl) if rl else ())

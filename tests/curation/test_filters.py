@@ -17,8 +17,8 @@ from r1.curation.filters import (
     select,
 )
 from r1.rewards.accuracy import is_correct
+from r1.rewards.response import parse_response
 from r1.sampling import Completion
-from r1.text import parse_response
 
 GOOD = "<think>First 1 + 3 = 4.</think><answer>4</answer>"
 WORDS = 12

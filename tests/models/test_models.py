@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from r1.corpus.tokenizer import TAGS
+from r1.models.tokenizer import TAGS
 from r1.models.loading import load_checkpoint, load_tokenizer
 
 

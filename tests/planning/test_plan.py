@@ -10,8 +10,7 @@ from typing import Any, Literal, get_args
 import pytest
 
 from bench import memory
-from r1.config import BaseName, Lora
-from r1.errors import ConfigurationError
+from r1.config.training import LoraConfig
 from r1.planning.compute import flops, gather_seconds, longest_response
 from r1.planning.hardware import DEVICES
 from r1.planning.measured import Timing, timings
@@ -20,7 +19,9 @@ from r1.planning.plan import Cluster, Cost, plan
 from r1.planning.published import Check, checks
 from r1.planning.recipe import Recipe, _count
 from r1.planning.shapes import KNOWN, KnownName
-from r1.training.options import PLAIN
+from r1.recipe import BaseName
+from r1.support.errors import ConfigurationError
+from r1.training.compute import PLAIN
 from tests.conftest import PROFILES, ROOT, chosen, compose, run_alone
 
 TRAINED = ("base", "base_qwen", "base_llama", "cold_start", "sft", "distill_qwen", "distill_llama")
@@ -88,7 +89,7 @@ def test_ppo_plans_a_critic(miniature: dict[str, Cost]) -> None:
 
 BF16 = PLAIN.model_copy(update={"mixed_precision": "bf16"})
 CHECKPOINTED = BF16.model_copy(update={"gradient_checkpointing": True})
-LORA = Lora(r=16, alpha=32, dropout=0.0, target_modules="all-linear")
+LORA = LoraConfig(r=16, alpha=32, dropout=0.0, target_modules="all-linear")
 
 
 def test_sharding_divides_what_training_keeps() -> None:

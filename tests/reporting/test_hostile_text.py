@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from r1.artifacts import MANIFEST, content_hash, write_json
-from r1.data import write_rows
-from r1.errors import UserError, reported
 from r1.reporting import inspect as inspecting
 from r1.reporting.figures import LOSS_PANELS, bands, bars, curves
 from r1.reporting.report import fill, render
-from r1.text import printable
+from r1.support.artifacts import MANIFEST, content_hash, write_json
+from r1.support.errors import UserError, reported
+from r1.support.tables import write_rows
+from r1.support.text import printable
 from tests.reporting.test_report import LOG, contents
 
 ATTACKS = {

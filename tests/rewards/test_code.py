@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from r1.curation.filters import Candidate, judge
-from r1.errors import UserError
 from r1.rewards import build_rewards
 from r1.rewards.accuracy import accuracy_reward, is_correct
 from r1.rewards.code import get_code_reward
 from r1.sampling import Completion
 from r1.sandbox import process
 from r1.sandbox.isolation import SandboxUnavailable
+from r1.support.errors import UserError
 from tests.conftest import compose
 
 OPTIONS = compose().rl.reward_options

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from r1.config import RuleRewardName
-from r1.preference import PreferenceReward
+from r1.config.rl import RuleRewardName
 from r1.rewards import REWARDS
+from r1.rewards.preference import PreferenceReward
 from r1.tasks import VERIFIERS
 from tests.rewards.test_rewards import LENGTH, OPTIONS, each_reward, pay, said, tagged
 

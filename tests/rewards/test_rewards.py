@@ -6,10 +6,10 @@ from typing import Any, get_args
 
 import pytest
 
-from r1.config import RuleRewardName
-from r1.preference import final_summary
+from r1.config.rl import RuleRewardName
 from r1.rewards import REWARDS, build_rewards
 from r1.rewards.accuracy import accuracy_reward
+from r1.rewards.preference import final_summary
 from tests.conftest import compose
 
 OPTIONS = compose().rl.reward_options

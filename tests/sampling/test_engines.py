@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from r1.config import Sampling, TransformersEngine, VllmEngine
+from r1.config.sampling import SamplingConfig, TransformersEngineConfig, VllmEngineConfig
 from r1.models.chat import as_messages
 from r1.models.loading import prompt_ids
 from r1.sampling import open_sampler
@@ -14,8 +14,8 @@ from r1.sampling.vllm_engine import VllmSampler
 from tests.conftest import run_alone
 
 QUESTIONS = [as_messages(question) for question in ("What is 3 + 4?", "What is 1 - 9?", "Calculate (3 + 5) - 2.")]
-TRANSFORMERS = TransformersEngine(name="transformers", batch_size=8)
-VLLM = VllmEngine(
+TRANSFORMERS = TransformersEngineConfig(name="transformers", batch_size=8)
+VLLM = VllmEngineConfig(
     name="vllm",
     dtype="float32",
     enforce_eager=True,
@@ -23,7 +23,7 @@ VLLM = VllmEngine(
     gpu_memory_utilization=0.5,
     tensor_parallel_size=1,
 )
-WARM = Sampling(temperature=1.0, top_p=1.0, max_new_tokens=12, num_samples=4)
+WARM = SamplingConfig(temperature=1.0, top_p=1.0, max_new_tokens=12, num_samples=4)
 
 
 def agree_on_log_probabilities(tiny_model: Path) -> None:
@@ -64,7 +64,7 @@ def vllm_is_seeded_and_takes_many_prompts(tiny_model: Path) -> None:
     assert open_sampler(tiny_model, VLLM).sample(many, WARM, 1) == first, "the next engine has the room of a closed one"
 
 
-def a_context_is_not_exceeded(tiny_model: Path, engine: TransformersEngine | VllmEngine) -> None:
+def a_context_is_not_exceeded(tiny_model: Path, engine: TransformersEngineConfig | VllmEngineConfig) -> None:
     """A prompt that does not fit is refused by name; one that just fits is sampled."""
     sampler = open_sampler(tiny_model, engine)
     long = as_messages("What is 3 + 4?" + " + 1" * 200)

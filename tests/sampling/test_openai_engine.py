@@ -15,17 +15,17 @@ from typing import Any
 
 import pytest
 
-from r1.config import OpenaiEngine, Sampling
-from r1.errors import ConfigurationError
+from r1.config.sampling import OpenaiEngineConfig, SamplingConfig
 from r1.models.chat import as_messages
 from r1.sampling import open_sampler
 from r1.sampling.interface import Completion, ContextExceeded, Conversation, Drawn, Sampler, pieces
 from r1.sampling.journal import Journal, Resumed
 from r1.sampling.openai_engine import EndpointError, OpenaiSampler
+from r1.support.errors import ConfigurationError
 from tests.conftest import ROOT, compose
 
 KEY = "sk-no-real-key-0123456789"
-WARM = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=12, num_samples=3)
+WARM = SamplingConfig(temperature=1.0, top_p=0.9, max_new_tokens=12, num_samples=3)
 QUESTIONS = [as_messages(f"What is {n} + 1?") for n in range(12)]
 Answer = tuple[int, dict[str, Any] | bytes]
 
@@ -53,12 +53,12 @@ class Endpoint:
         )
         self.url = ""
 
-    def engine(self, **changed: Any) -> OpenaiEngine:
+    def engine(self, **changed: Any) -> OpenaiEngineConfig:
         values = {
             "name": "openai", "base_url": self.url, "model": "tiny", "api_key_env": None, "seeded": True,
             "max_concurrency": 4, "timeout": 20.0, "retries": 2,
         }  # fmt: skip
-        return OpenaiEngine.model_validate(values | changed)
+        return OpenaiEngineConfig.model_validate(values | changed)
 
     def sampler(self, **changed: Any) -> OpenaiSampler:
         return OpenaiSampler(self.engine(**changed))
@@ -298,7 +298,7 @@ def test_an_impossible_endpoint_is_refused_without_its_secret(override: str, wor
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "127.0.0.5:1", "\\[::1\\]:8000"])
 def test_the_loopback_may_be_called_offline(host: str) -> None:
     engine = compose(OPENAI, f"rejection_sampling.engine.base_url='http://{host}/v1'".replace("\\", ""))
-    assert isinstance(engine.rejection_sampling.engine, OpenaiEngine) and engine.offline
+    assert isinstance(engine.rejection_sampling.engine, OpenaiEngineConfig) and engine.offline
 
 
 def test_online_any_endpoint_may_be_called() -> None:
@@ -387,7 +387,7 @@ class Chunked(Sampler):
         self.drawn: list[int] = []
 
     def draw(
-        self, conversations: Sequence[Conversation], sampling: Sampling, seed: int, done: Collection[int] = ()
+        self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int, done: Collection[int] = ()
     ) -> Iterator[Drawn]:
         for number, piece in pieces(range(len(conversations)), 3, done):
             if number == self.killed_at:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from r1.config import RayEngine
+from r1.config.sampling import RayEngineConfig
 from r1.models.chat import as_messages
 from r1.sampling import open_sampler
 from r1.sampling.journal import Journal
 from tests.conftest import ROOT, run_alone
 from tests.sampling.test_engines import VLLM, WARM
 
-RAY = RayEngine(**VLLM.model_dump(exclude={"name"}), name="ray", address=None, replicas=2, piece_size=32)
+RAY = RayEngineConfig(**VLLM.model_dump(exclude={"name"}), name="ray", address=None, replicas=2, chunk_size=32)
 QUESTIONS = [as_messages(f"What is {n} + {m}?") for n in range(8) for m in range(8)]
 """64 of 4 samples each: 8 pieces."""
 
@@ -48,7 +48,7 @@ def replicas_draw_what_one_engine_draws(model: Path) -> None:
     drawn = list(sampler.draw(QUESTIONS, WARM, 1, done=range(8, 16)))
     assert (model.parent / "died").exists()
     assert [len(piece) for piece in drawn] == [8] * 7
-    vllm_engine.PIECE = RAY.piece_size
+    vllm_engine.PIECE = RAY.chunk_size
     expected = open_sampler(model, VLLM).sample(QUESTIONS, WARM, 1)
     replicas = {number: completions for piece in drawn for number, completions in piece.items()}
     assert replicas == {number: expected[number] for number in range(64) if number not in range(8, 16)}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from r1.config import OpenaiEngine
+from r1.config.sampling import OpenaiEngineConfig
 from r1.models.loading import load_tokenizer, prompt_ids
 from r1.sampling import open_sampler
 from r1.sampling.interface import ContextExceeded
@@ -17,7 +17,7 @@ def test_a_vllm_server_samples_as_the_engine_in_the_process(tiny_model: Path, tm
     if tiny_model.parent.name.startswith("deepseek"):
         pytest.skip("the server's CPU kernel is wrong for latent attention, which only our own engine mends")
     with vllm_server(tiny_model, tmp_path / "log") as address:
-        engine = OpenaiEngine(
+        engine = OpenaiEngineConfig(
             name="openai",
             base_url=f"{address}/v1",
             model=None,

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from r1.errors import UserError
 from r1.sandbox import process, seccomp
 from r1.sandbox.examine import BrokenTests, CodeProblem, passes
 from r1.sandbox.inside import decode, encode
 from r1.sandbox.isolation import Limits, SandboxUnavailable
 from r1.sandbox.process import SandboxFailed
+from r1.support.errors import UserError
 from tests.conftest import ROOT
 
 

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from r1.config import Styles
-from r1.corpus.build import build_corpus
-from r1.corpus.documents import write_response
-from r1.corpus.tokenizer import train_tokenizer
-from r1.prompts.splits import PROBLEM_BUCKETS, draw_problems
+from r1.config.data import StylesConfig
+from r1.data.corpus import build_corpus
+from r1.data.documents import write_response
+from r1.data.splits import PROBLEM_BUCKETS, draw_problems
+from r1.models.tokenizer import train_tokenizer
 from r1.rewards.accuracy import is_correct
+from r1.rewards.response import parse_response
 from r1.tasks import Problem, code
-from r1.text import parse_response
 from tests.conftest import compose
 
 CONFIG = compose("profile=smoke", "code=formulas")
 FAMILY = CONFIG.prepare.families["code"]
-NEVER = Styles(direct=0, chinese=0, mixed=0, tagged=0, slip=0, careful=0, confirm=0, header=0)
+NEVER = StylesConfig(direct=0, chinese=0, mixed=0, tagged=0, slip=0, careful=0, confirm=0, header=0)
 
 
 def problems(count: int = 12, seed: int = 3) -> list[Problem]:

@@ -5,19 +5,21 @@ from itertools import islice
 
 import pytest
 
-from r1.config import Family
+from r1.config.data import FamilyConfig
 from r1.rewards.accuracy import is_correct
 from r1.tasks import TASKS, VERIFIERS, WORKED, Problem, bucket, normalise
 from r1.tasks.arithmetic import work_out
 from tests.conftest import compose
 
-GSM = Family(task="gsm_symbolic", level="train", options={}, documents=0, cold_start=0, rl=0, rejection=0, evaluate=0)
+GSM = FamilyConfig(
+    task="gsm_symbolic", level="train", options={}, documents=0, cold_start=0, rl=0, rejection=0, evaluate=0
+)
 WORKED_FAMILIES = compose().prepare.families
 FAMILIES = {**WORKED_FAMILIES, "gsm_symbolic": GSM}
 each_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
 
 
-def problems(family: Family, count: int = 50, seed: int = 3) -> list[Problem]:
+def problems(family: FamilyConfig, count: int = 50, seed: int = 3) -> list[Problem]:
     return list(islice(TASKS[family.task].generate(family.options, seed), count))
 
 
@@ -31,7 +33,7 @@ def test_the_project_uses_every_family() -> None:
 
 
 @each_family
-def test_gold_answers_verify(family: Family) -> None:
+def test_gold_answers_verify(family: FamilyConfig) -> None:
     for problem in problems(family):
         assert TASKS[problem.task].verify(problem.answer, problem.answer), problem
         assert is_correct(tagged(problem.answer), problem.task, problem.answer), problem
@@ -62,7 +64,7 @@ def test_gold_answers_verify(family: Family) -> None:
         pytest.param("None", id="none"),
     ],
 )
-def test_wrong_and_stuffed_answers_do_not_verify(family: Family, form: str) -> None:
+def test_wrong_and_stuffed_answers_do_not_verify(family: FamilyConfig, form: str) -> None:
     drawn = problems(family)
     for problem in drawn:
         other = next(candidate.answer for candidate in drawn if candidate.answer != problem.answer)
@@ -72,7 +74,7 @@ def test_wrong_and_stuffed_answers_do_not_verify(family: Family, form: str) -> N
 
 @each_family
 @pytest.mark.parametrize("zero", ["０", "٠", "𝟎"], ids=["full-width", "arabic-indic", "mathematical-bold"])
-def test_look_alike_digits_do_not_verify(family: Family, zero: str) -> None:
+def test_look_alike_digits_do_not_verify(family: FamilyConfig, zero: str) -> None:
     look_alikes = {ord("0") + digit: ord(zero) + digit for digit in range(10)}
     for problem in problems(family):
         predicted = problem.answer.translate(look_alikes)
@@ -104,7 +106,7 @@ def test_an_unknown_task_verifies_nothing(task: str) -> None:
 
 
 @each_family
-def test_the_same_seed_gives_the_same_problems(family: Family) -> None:
+def test_the_same_seed_gives_the_same_problems(family: FamilyConfig) -> None:
     assert problems(family, seed=5) == problems(family, seed=5)
     assert problems(family, seed=5) != problems(family, seed=6)
 
@@ -117,7 +119,7 @@ def test_chunks_do_not_overlap() -> None:
 
 
 @pytest.mark.parametrize("family", WORKED_FAMILIES.values(), ids=WORKED_FAMILIES.keys())
-def test_the_worked_expressions_conclude_in_the_answer(family: Family) -> None:
+def test_the_worked_expressions_conclude_in_the_answer(family: FamilyConfig) -> None:
     for problem in problems(family):
         values = [work_out(expression, lambda _, result: result) for expression in problem.expressions]
         assert WORKED[problem.task].conclude(values) == problem.answer, problem

@@ -68,7 +68,7 @@ def share_randomness(seed: int) -> None:
     """Have TRL's trainers sample with RowNoise."""
     from transformers import GenerationMixin
 
-    from r1.processes import world_size
+    from r1.support.processes import world_size
 
     generate, calls = GenerationMixin.generate, 0
 
@@ -100,11 +100,11 @@ def digits(*, completions: list[Any], **_: Any) -> list[float | None]:
 def main() -> None:
     kind, model, out, options = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), json.loads(sys.argv[4])
     steps, seed = options.get("steps", 8), options.get("seed", 3)
+    from r1.finetuning.sft import finetune
     from r1.models.chat import as_messages
     from r1.models.loading import save
-    from r1.processes import is_main
-    from r1.training.rl import train_rl
-    from r1.training.sft import finetune
+    from r1.rl.train import train_rl
+    from r1.support.processes import is_main
     from tests.conftest import compose
 
     if not is_main():

@@ -15,19 +15,19 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from r1.config import Config
-from r1.errors import DiskFull, UserError
+from r1.config.recipe import Config
+from r1.finetuning.pretrain import pretrain
+from r1.finetuning.reward_model import train_reward_model
+from r1.finetuning.sft import finetune
 from r1.models.chat import TEMPLATES
 from r1.models.loading import load_model, load_tokenizer
-from r1.stage import STOPPED, Run
+from r1.pipeline.stage import STOPPED, Run
+from r1.support.errors import DiskFull, UserError
 from r1.training.common import Recorder
 from r1.training.guards import Guard, Stopped
-from r1.training.pretrain import pretrain
-from r1.training.reward_model import train_reward_model
-from r1.training.sft import finetune
 from tests.conftest import compose
-from tests.training.test_rl import brevity, dense
-from tests.training.test_rl import run as run_rl
+from tests.rl.test_train import brevity, dense
+from tests.rl.test_train import run as run_rl
 
 SMOKE = compose("profile=smoke")
 EVERY, STEPS = 2, 9

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from r1.config import Rl
+from r1.config.rl import RlConfig
 from r1.training.common import Recorder
 from r1.training.guards import Guard, Stopped, constant_rewards
 from tests.conftest import ROOT, compose
@@ -27,7 +27,7 @@ CURVES = [
 class Replay:
     """A recorder with its guard, told a run's log step by step."""
 
-    def __init__(self, rl: Rl | None = RL) -> None:
+    def __init__(self, rl: RlConfig | None = RL) -> None:
         self.record = Recorder(Path("unwritten.csv"))
         self.guard = Guard(self.record, rl)
         self.state, self.args = SimpleNamespace(global_step=0, max_steps=100), SimpleNamespace(disable_tqdm=False)
@@ -44,7 +44,7 @@ class Replay:
 @pytest.mark.parametrize("rl", [None, RL])
 @pytest.mark.parametrize("key", ["loss", "grad_norm"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_stops_every_training_at_once(rl: Rl | None, key: str, value: float) -> None:
+def test_what_is_not_finite_stops_every_training_at_once(rl: RlConfig | None, key: str, value: float) -> None:
     replay = Replay(rl)
     assert replay.step(FINE)
     with pytest.raises(Stopped, match=rf"stopped at step 2 of 100: {key} is .*\n.*lower learning_rate") as stopped:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from r1.artifacts import check_whole, write_manifest
-from r1.data import write_rows
+from r1.support.artifacts import check_whole, write_manifest
+from r1.support.tables import write_rows
 from tests.conftest import copy_project
+from tests.rl.test_train import dense
 from tests.training.launched import launched, sums
-from tests.training.test_rl import dense
 
 STEPS = 4
 

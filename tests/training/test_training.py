@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from r1.errors import UserError
-from r1.training.pretrain import pack
-from r1.training.reward_model import train_reward_model
-from r1.training.schedule import all_scenarios, in_order
-from r1.training.sft import finetune
+from r1.finetuning.pretrain import pack
+from r1.finetuning.reward_model import train_reward_model
+from r1.finetuning.sft import finetune
+from r1.rl.schedule import all_scenarios, in_order
+from r1.support.errors import UserError
 from tests.conftest import compose
 
 SMOKE = compose("profile=smoke")

@@ -1,0 +1,233 @@
+"""Reinforcement learning: algorithms, the choice of prompts, rewards, runs."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from r1.config.base import Probability, Section, Share
+from r1.config.launcher import Sharding
+from r1.config.sampling import EngineConfig, RolloutConfig, VllmEngineConfig
+
+RuleRewardName = Literal[
+    "accuracy_reward",
+    "code_reward",
+    "format_reward",
+    "tag_count_reward",
+    "reasoning_steps_reward",
+    "len_reward",
+    "cosine_scaled_reward",
+    "repetition_penalty_reward",
+    "soft_overlong_punishment",
+    "language_consistency_reward",
+]
+AlgorithmName = Literal["grpo", "dr_grpo", "dapo", "gspo", "rloo", "reinforce_pp", "ppo"]
+RewardName = RuleRewardName | Literal["preference_reward"]
+
+
+class PolicyOptimizationConfig(Section):
+    """What every RL algorithm has; names are TRL's where it has one.
+
+    Attributes:
+        beta: weight of the KL to the reference policy; 0 needs no reference.
+        epsilon, epsilon_high: the ratio to the sampling policy is clipped to [1 - epsilon, 1 + epsilon_high].
+        ref_model_sync_steps: optimizer steps after which the policy replaces the reference.
+        num_mini_batches: optimizer steps per generation round; 1 is strictly on-policy.
+        num_iterations: passes over a round's rollouts (inner epochs).
+        extra_rewards: added to every stage's own rewards, such as Kimi's `len_reward`.
+    """
+
+    beta: NonNegativeFloat
+    epsilon: PositiveFloat
+    epsilon_high: PositiveFloat
+    ref_model_sync_steps: PositiveInt
+    num_mini_batches: PositiveInt
+    num_iterations: PositiveInt
+    extra_rewards: Mapping[RuleRewardName, float]
+
+
+class GroupRelativeConfig(PolicyOptimizationConfig):
+    """GRPO and its kin: the advantage is a reward relative to its group's.
+
+    Attributes:
+        loss_type: how token losses are averaged: per completion (grpo), over a constant (dr_grpo), over
+            all tokens of the batch (dapo).
+        scale_rewards: what the centred reward is divided by: the group's deviation, the batch's, nothing.
+        importance_sampling_level: one ratio a token, or one a sequence (gspo).
+        max_resampling_rounds: rounds in which groups without variance are replaced by fresh prompts' (dapo);
+            0 keeps them.
+    """
+
+    name: Literal["grpo", "dr_grpo", "dapo", "gspo"]
+    loss_type: Literal["grpo", "dr_grpo", "dapo"]
+    scale_rewards: Literal["group", "batch", "none"]
+    importance_sampling_level: Literal["token", "sequence"]
+    max_resampling_rounds: int = Field(ge=0)
+
+
+class LeaveOneOutConfig(PolicyOptimizationConfig):
+    """RLOO: the baseline is the mean reward of the group's other completions."""
+
+    name: Literal["rloo"]
+    normalize_advantages: bool
+
+
+class ReinforcePlusPlusConfig(PolicyOptimizationConfig):
+    """REINFORCE++: returns with the KL in the reward, whitened over the batch; no critic, no groups."""
+
+    name: Literal["reinforce_pp"]
+    gamma: Share
+
+
+class PpoConfig(PolicyOptimizationConfig):
+    """PPO with a critic on a backbone of its own.
+
+    Attributes:
+        gamma, lam: discount and lambda of GAE.
+        value_clip: a value may move this far from what it was at sampling before its loss is cut.
+        critic_learning_rate: its peak; the critic warms up with the policy's schedule.
+        critic_warmup_steps: first optimizer steps, in which only the critic learns.
+    """
+
+    name: Literal["ppo"]
+    gamma: Share
+    lam: Share
+    value_clip: PositiveFloat
+    critic_learning_rate: PositiveFloat
+    critic_warmup_steps: int = Field(ge=0)
+
+
+AlgorithmConfig = Annotated[
+    GroupRelativeConfig | LeaveOneOutConfig | ReinforcePlusPlusConfig | PpoConfig,
+    Field(discriminator="name"),
+]
+
+
+ALGORITHMS: tuple[str, ...] = get_args(AlgorithmName)
+"""Names that rl/algorithm may have."""
+
+
+class AllPromptsConfig(Section):
+    """RL trains on every prompt, in random order."""
+
+    name: Literal["all"]
+
+
+class PassRateConfig(Section):
+    """RL trains on the prompts that its starting policy sometimes solves, measured before training.
+
+    Attributes:
+        num_samples: completions per prompt that the pass rate is measured on.
+        min_pass_rate, max_pass_rate: bounds of what is kept, inclusive.
+        name: a curriculum takes prompts from the easiest to the hardest, filtered ones come at random.
+    """
+
+    name: Literal["filtered", "curriculum"]
+    engine: EngineConfig
+    num_samples: PositiveInt
+    min_pass_rate: Probability
+    max_pass_rate: Probability
+
+    @model_validator(mode="after")
+    def _bounds_ordered(self) -> Self:
+        if self.min_pass_rate > self.max_pass_rate:
+            raise ValueError(f"min_pass_rate {self.min_pass_rate} exceeds max_pass_rate {self.max_pass_rate}")
+        return self
+
+
+DifficultyConfig = Annotated[AllPromptsConfig | PassRateConfig, Field(discriminator="name")]
+
+
+class RewardOptionsConfig(Section):
+    """Parameters of the rewards that have some."""
+
+    repetition_ngram_size: PositiveInt
+    repetition_max_penalty: float = Field(le=0)
+    overlong_cache: Share
+    reasoning_steps_target: PositiveInt
+
+
+class RlConfig(Section):
+    """What every RL stage shares.
+
+    Attributes:
+        max_kl, min_entropy: nats per token; a KL above, an entropy below, stop the run with a diagnosis.
+        patience: steps in a row that stop it, of these or without reward variance in any group.
+        checkpoint_steps: a killed run goes on from its last checkpoint, one every so many steps.
+    """
+
+    algorithm: AlgorithmConfig
+    difficulty: DifficultyConfig
+    rollout: RolloutConfig
+    reward_options: RewardOptionsConfig
+    max_kl: PositiveFloat
+    min_entropy: NonNegativeFloat
+    patience: PositiveInt
+    checkpoint_steps: PositiveInt
+
+
+class RlStageConfig(Section):
+    """One RL run; batch_size counts rollouts per optimizer step, num_generations the group; constant learning rate.
+
+    max_steps * batch_size is also its budget of rollouts, which dynamic sampling spends in fewer steps.
+    """
+
+    max_steps: PositiveInt
+    learning_rate: PositiveFloat
+    warmup_steps: int = Field(ge=0)
+    batch_size: PositiveInt
+    micro_batch_size: PositiveInt
+    num_generations: int = Field(ge=2)
+    max_completion_length: PositiveInt
+    temperature: PositiveFloat
+    rewards: Mapping[RuleRewardName, float]
+
+    @model_validator(mode="after")
+    def _batch_fits(self) -> Self:
+        if self.batch_size % self.num_generations:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of num_generations {self.num_generations} "
+                "(whole groups per step)"
+            )
+        if self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of micro_batch_size {self.micro_batch_size}"
+            )
+        if not any(self.rewards.values()):
+            raise ValueError("rewards: at least one reward needs a weight other than 0")
+        return self
+
+
+def check_rl_launch(rl: RlConfig, stage: RlStageConfig, sharding: Sharding, processes: int) -> None:
+    """Refuse what RL in several processes cannot do.
+
+    Raises:
+        ValueError: that names the key.
+    """
+    algorithm = rl.algorithm
+    if sharding in ("fsdp2", "zero3"):
+        if isinstance(algorithm, PpoConfig):
+            raise ValueError(f"rl.algorithm = 'ppo': its critic is not shared out by {sharding}; launcher=ddp can")
+        if rl.rollout.name == "transformers" and sharding == "fsdp2":
+            raise ValueError("rl.rollout = 'transformers': cannot generate from the parts that fsdp2 makes; vllm can")
+    if isinstance(rl.rollout, VllmEngineConfig) and processes % rl.rollout.tensor_parallel_size:
+        raise ValueError(
+            f"rl.rollout.tensor_parallel_size = {rl.rollout.tensor_parallel_size}: must divide the launcher's "
+            f"processes, which are {processes}"
+        )
+    if processes > 1 and rl.difficulty.name != "all":
+        raise ValueError(f"rl.difficulty = {rl.difficulty.name!r}: measures pass rates, in one process alone")
+    resampling = isinstance(algorithm, GroupRelativeConfig) and algorithm.max_resampling_rounds
+    if resampling and stage.batch_size // processes * algorithm.num_mini_batches % stage.num_generations:
+        raise ValueError(
+            f"rl.algorithm.max_resampling_rounds: needs whole groups in each of {processes} processes, and the share "
+            f"of batch_size {stage.batch_size} is no multiple of num_generations {stage.num_generations}"
+        )
+
+
+class FinalRlConfig(RlStageConfig):
+    """RL over all scenarios: general prompts come in for the last share of the steps, at this share of the prompts."""
+
+    rewards: Mapping[RewardName, float]  # type: ignore[assignment]  # preference models exist only here
+    general_last: Probability
+    general_share: Probability

@@ -1,1 +1,0 @@
-"""The text that the miniature's bases are pretrained on, the internet of this small world, and its tokenizer."""

@@ -1,0 +1,152 @@
+"""Problems from files beside the generated ones: who gets which, so that none stands in two splits."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar, get_args
+
+from r1.config.data import DataSetConfig, GeneralSplit, PromptSplit
+from r1.data.clean import NothingUsable, clean, tally
+from r1.data.decontamination import EvaluationNgrams
+from r1.data.general import GeneralPrompt
+from r1.data.splits import PROBLEM_BUCKETS, TooFewProblems, as_row
+from r1.tasks import Problem, bucket, normalise
+
+Item = TypeVar("Item", Problem, GeneralPrompt)
+SplitName = TypeVar("SplitName", PromptSplit, GeneralSplit)
+Asked = int | Literal["all"]
+
+
+def draw_data_sets(
+    data_sets: Mapping[str, DataSetConfig], generated: Iterable[str], seed: int, evaluation: EvaluationNgrams
+) -> tuple[dict[PromptSplit, list[dict[str, Any]]], dict[str, Any]]:
+    """Rows of prompts files by split, and what became of each data set's rows.
+
+    A question that is generated too is dropped, wherever it would stand: it may be trained on there
+    and asked here. Of data sets that share a question the one that only evaluates keeps it, else the first.
+    A row that would be trained on is dropped as "contaminated" if it shares an n-gram with an evaluation prompt.
+
+    Args:
+        data_sets: by name.
+        generated: every prompt that the families, the general prompts and the corpus hold.
+        seed: of the choice among more problems than are asked for.
+        evaluation: generated evaluation prompts; those of data sets are added.
+
+    Returns:
+        Rows by split, and by data set: rows, kept, reasons of the others, rows contaminated by each
+        evaluation set, rows used in each split.
+
+    Raises:
+        UserError: if a data set cannot be used.
+        TooFewProblems: if it has fewer problems than a split asks for.
+    """
+    drawn: dict[PromptSplit, list[dict[str, Any]]] = {split: [] for split in get_args(PromptSplit)}
+    counts: dict[str, Any] = {}
+    taken = {normalise(prompt): "also_generated" for prompt in generated} if data_sets else {}
+    read: dict[str, tuple[list[Problem], Counter[str]]] = {}
+    evaluated: dict[str, list[Problem]] = {}
+    for name, data_set in sorted(data_sets.items(), key=lambda item: set(item[1].splits) != {"evaluate"}):
+        fresh: list[Problem] = []
+        cleaned, reasons = clean(name, data_set)
+        for problem in cleaned:
+            stands = taken.get(normalise(problem.question))
+            if stands is None:
+                fresh.append(problem)
+            else:
+                reasons[stands] += 1
+        if not fresh:
+            raise NothingUsable(f"prepare.data_sets.{name}: {data_set.path}: {tally(0, reasons)}")
+        taken |= {normalise(problem.question): "in_another_data_set" for problem in fresh}
+        read[name] = fresh, reasons
+        if "evaluate" in data_set.splits:
+            pool = in_split(fresh, "evaluate", data_set.splits, PROBLEM_BUCKETS)
+            evaluated[name] = choose(pool, data_set.splits["evaluate"], seed)
+            evaluation.add(name, (problem.question for problem in evaluated[name]))
+    for name, (fresh, reasons) in read.items():  # only now is every evaluation prompt known
+        data_set = data_sets[name]
+        pools: dict[PromptSplit, list[Problem]] = {
+            split: in_split(fresh, split, data_set.splits, PROBLEM_BUCKETS)
+            for split in data_set.splits
+            if split != "evaluate"
+        }
+        key = f"prepare.data_sets.{name}"
+        if name in evaluated:
+            pools["evaluate"] = evaluated[name]
+        used, counts[name] = share_out(
+            key, data_set.path, data_set.splits, pools, len(fresh), reasons, evaluation, lambda p: p.question, seed
+        )
+        for split, chosen in used.items():
+            drawn[split] += [as_row(problem, name, data_set) for problem in chosen]
+    return drawn, counts
+
+
+def in_split(
+    items: Sequence[Item], split: Any, splits: Mapping[Any, Asked], buckets: Mapping[Any, range]
+) -> list[Item]:
+    """The items that may stand in a split: those of its share of the identities.
+
+    Shares are as wide as the splits' buckets, and of the splits that the data set feeds alone: no row lies idle for
+    the others' sake.
+    """
+    fed = [name for name in buckets if name in splits]
+    total = sum(len(buckets[name]) for name in fed)
+    start = sum(len(buckets[name]) for name in fed[: fed.index(split)])
+    mine = range(start, start + len(buckets[split]))
+    return [item for item in items if bucket(item.identity, total) in mine]
+
+
+def choose(pool: list[Item], asked: Asked, seed: int) -> list[Item]:
+    """As many of a pool as are asked for, at random, or all there are."""
+    return pool if asked == "all" or asked >= len(pool) else random.Random(seed).sample(pool, asked)
+
+
+def share_out(
+    key: str,
+    path: str,
+    splits: Mapping[SplitName, Asked],
+    pools: Mapping[SplitName, list[Item]],
+    usable: int,
+    reasons: Counter[str],
+    evaluation: EvaluationNgrams,
+    text: Callable[[Item], str],
+    seed: int,
+) -> tuple[dict[SplitName, list[Item]], dict[str, Any]]:
+    """What stands in each split of one data set, without what shares an n-gram with evaluation, and its counts.
+
+    Args:
+        key: of the data set in the configuration, for messages.
+        path: of the data set, likewise.
+        splits: what is asked for.
+        pools: what may stand in each split; of `evaluate` what was chosen already.
+        usable: rows that are of use, wherever they stand.
+        reasons: why the other rows are not; contaminated ones are added.
+        evaluation: every evaluation prompt.
+        text: of an item, what is asked.
+        seed: of the choice.
+
+    Raises:
+        TooFewProblems: if a split asks for more than there are.
+    """
+    trained = {split: pool for split, pool in pools.items() if split != "evaluate"}
+    shared, by_set = evaluation.examine(text(item) for pool in trained.values() for item in pool)
+    contaminated = iter(shared)
+    kept = {split: [item for item in pool if not next(contaminated)] for split, pool in trained.items()}
+    dropped = sum(shared)
+    reasons += Counter(contaminated=dropped)
+    said = f"{path}: {tally(usable - dropped, reasons)}"
+    print(f"{key}: {said}", flush=True)
+    used = {
+        split: pools[split] if split == "evaluate" else choose(kept[split], asked, seed)
+        for split, asked in splits.items()
+    }
+    for split, asked in splits.items():
+        if len(used[split]) < (1 if asked == "all" else asked):
+            raise TooFewProblems(f"{key}.splits.{split} = {asked}: only {len(used[split])} belong there; {said}")
+    counts = {
+        "rows": usable - dropped + reasons.total(),
+        "kept": usable - dropped,
+        "reasons": dict(sorted(reasons.items())),
+        "contaminated_by": by_set,
+        "splits": {split: len(chosen) for split, chosen in used.items()},
+    }
+    return used, counts

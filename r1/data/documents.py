@@ -1,0 +1,97 @@
+"""Documents about problems, in the styles that this world's authors write.
+
+What is in here bounds what RL can find, so here it is in full:
+
+- `direct`: only the answer, which is right.
+- code, where there is some, is written down in the same steps ("First f = a + 2.", "Then f = a + 2 - b."), and the
+  answer is the function; to slip is to write another operator.
+- steps, one line per operation, in English ("First 5 - 3 = 2."), in Chinese
+  ("先算 5 - 3 得 2。") or both in turn. An author slips in a share of the steps and goes
+  on with the wrong value, so the answer may be wrong.
+- of each kind of steps a share checks itself: a slip is noticed ("Wait, 5 - 3 = 2.")
+  and now and then a right step is confirmed ("Check: 2 is right.").
+- word problems come with the solution of whoever made them: in English, and right.
+- the answer comes as a last line ("The answer is 9."), or, in a share of the
+  documents, in the form `<think>…</think>` `<answer>…</answer>`.
+
+No language is made more accurate than another: the share of slips per step is one
+number, and a check repairs what it notices in both alike. Direct answers never slip,
+and are hard to give: nothing was worked out.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from r1.config.data import StylesConfig
+from r1.tasks import WORKED, Problem
+
+_FIRST = {"en": "First {} = {}.", "zh": "先算 {} 得 {}。"}
+_NEXT = {"en": "Then {} = {}.", "zh": "再算 {} 得 {}。"}
+_WAIT = {"en": "Wait, {} = {}.", "zh": "等等，{} 得 {}。"}
+_CHECK = {"en": "Check: {} = {}.", "zh": "检查：{} 得 {}。"}
+_SLIPS = (-10, -2, -1, 1, 2, 10)
+_OTHER_OPERATORS = {"+": "-*", "-": "+*", "*": "+-"}
+_ANSWER = {"en": "The answer is {}.", "zh": "答案是 {}。"}
+
+
+def write_response(problem: Problem, styles: StylesConfig, rng: random.Random) -> tuple[str, str]:
+    """One author's response to a problem, and the name of its style."""
+    if problem.solution:
+        return _with_solution(problem, styles, rng)
+    if rng.random() < styles.direct:
+        return _solve(problem, lambda _, right: right), "direct"
+    draw = rng.random()
+    style = "zh" if draw < styles.chinese else "mixed" if draw < styles.chinese + styles.mixed else "en"
+    careful = rng.random() < styles.careful
+    lines, answer = _write_steps(problem, style, careful, styles, rng)
+    body = "\n".join(lines)
+    if rng.random() < styles.tagged:
+        return f"<think>{body}</think><answer>{answer}</answer>", f"{style}_tagged"
+    return f"{body}\n{_ANSWER[_language(style, rng)].format(answer)}", style
+
+
+def _with_solution(problem: Problem, styles: StylesConfig, rng: random.Random) -> tuple[str, str]:
+    if rng.random() < styles.direct:
+        return problem.answer, "direct"
+    if rng.random() < styles.tagged:
+        return f"<think>{problem.solution}</think><answer>{problem.answer}</answer>", "en_tagged"
+    return f"{problem.solution}\n{_ANSWER['en'].format(problem.answer)}", "en"
+
+
+def _language(style: str, rng: random.Random) -> str:
+    return rng.choice(["en", "zh"]) if style == "mixed" else style
+
+
+def _write_steps(
+    problem: Problem, style: str, careful: bool, styles: StylesConfig, rng: random.Random
+) -> tuple[list[str], str]:
+    """Lines of a worked solution and the answer they end in; an unnoticed slip is carried on."""
+    lines: list[str] = []
+
+    def record(operation: str, right: Any) -> Any:
+        language = _language(style, rng)
+        form = (_NEXT if lines else _FIRST)[language]
+        slips = rng.random() < styles.slip
+        stated = _slip(right, rng) if slips else right
+        lines.append(form.format(operation, stated))
+        if careful and slips:
+            lines.append(_WAIT[language].format(operation, right))
+            return right
+        if careful and rng.random() < styles.confirm:
+            lines.append(_CHECK[language].format(operation, right))
+        return stated
+
+    return lines, _solve(problem, record)
+
+
+def _solve(problem: Problem, record: Callable[[str, Any], Any]) -> str:
+    task = WORKED[problem.task]
+    return task.conclude([task.work_out(expression, record) for expression in problem.expressions])
+
+
+def _slip(right: int | str, rng: random.Random) -> int | str:
+    if isinstance(right, int):
+        return right + rng.choice(_SLIPS)
+    written, operator, last = right.rsplit(" ", 2)
+    return f"{written} {rng.choice(_OTHER_OPERATORS[operator])} {last}"

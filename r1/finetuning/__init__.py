@@ -1,0 +1,1 @@
+"""Supervised training: pretraining of a base, fine-tuning on completions, preference models."""

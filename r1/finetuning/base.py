@@ -1,0 +1,46 @@
+"""A base model: pretrained here, or a checkpoint that exists."""
+
+from pathlib import Path
+
+from r1.config.models import BaseConfig
+from r1.finetuning.pretrain import pretrain
+from r1.models.chat import TEMPLATES, opened_by_examples
+from r1.models.loading import load_checkpoint
+from r1.models.policy import Untrained
+from r1.models.template_trial import try_template
+from r1.models.tokenizer import train_tokenizer
+from r1.support.artifacts import content_hash, write_text
+from r1.training.context import Trained, TrainingContext
+
+
+def train_base(texts: list[str], config: BaseConfig, context: TrainingContext) -> Trained:
+    """A base from scratch: its tokenizer and its weights are trained on the documents."""
+    assert config.architecture is not None and config.pretraining is not None and config.chat_template is not None
+    tokenizer = train_tokenizer(texts, config.pretraining.vocab_size, config.chat_template)
+    return pretrain(Untrained(config.architecture, tokenizer, context.seed), texts, config.pretraining, context)
+
+
+def adopt_checkpoint(config: BaseConfig, curve: Path) -> tuple[Trained, dict[str, str]]:
+    """A base that exists, under the chat template of the configuration; its curve is written empty.
+
+    Returns:
+        The base, and the checkpoint's path and hash where it is on this machine.
+
+    Raises:
+        BrokenCheckpoint: if it cannot be loaded.
+        BrokenTemplate: if its chat template cannot be used.
+    """
+    assert config.checkpoint is not None
+    local = Path(config.checkpoint).expanduser()
+    inputs = {str(local): content_hash(local)} if local.exists() else {}
+    model, tokenizer = load_checkpoint(config.checkpoint)
+    if config.chat_template is not None:
+        tokenizer.chat_template = TEMPLATES[config.chat_template]
+    try_template(tokenizer, config.checkpoint)
+    if config.worked_examples:
+        tokenizer.chat_template = opened_by_examples(tokenizer.get_chat_template(), config.worked_examples)
+    write_text(curve, "step,loss\n")
+    parameters = model.num_parameters()
+    # DVC wants the file of times that dvc.yaml declares.
+    metrics = {"parameters": parameters, "seconds": 0.0}
+    return Trained(model, tokenizer, metrics, counts={"parameters": parameters}), inputs

@@ -1,0 +1,90 @@
+"""Pretraining of a miniature base: next-token prediction over packed documents."""
+
+import random
+from dataclasses import dataclass, replace
+
+import torch
+from torch.utils.data import TensorDataset
+from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments
+
+from r1.config.models import PretrainConfig
+from r1.models.policy import Untrained
+from r1.training.arguments import flops, supervised_arguments
+from r1.training.checkpoints import Checkpointed, train
+from r1.training.compute import check_compute
+from r1.training.context import Trained, TrainingContext
+from r1.training.recorder import Recorder
+
+
+class PretrainTrainer(Checkpointed, Trainer):
+    """transformers' Trainer, guarded and resumable."""
+
+
+@dataclass
+class Blocks:
+    """Collates packed blocks; transformers saves a collator's tokenizer in checkpoints.
+
+    The trainer's own would be: given a tokenizer, it rewrites the model's generation config.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+
+    def __call__(self, rows: list[tuple[torch.Tensor]]) -> dict[str, torch.Tensor]:
+        """Args: blocks of [length]. Returns: ids and labels, [batch, length]."""
+        ids = torch.stack([row[0] for row in rows])
+        return {"input_ids": ids, "labels": ids}
+
+
+def pack(texts: list[str], tokenizer: PreTrainedTokenizerBase, length: int, blocks: int, seed: int) -> torch.Tensor:
+    """Shuffle documents, join them with the end token and cut blocks; repeats the corpus as needed.
+
+    Returns:
+        Token ids, [blocks, length].
+    """
+    rng = random.Random(seed)
+    encoded = [[*ids, tokenizer.eos_token_id] for ids in tokenizer(texts)["input_ids"]]
+    stream: list[int] = []
+    while len(stream) < blocks * length:
+        rng.shuffle(encoded)
+        for ids in encoded:
+            stream.extend(ids)
+    return torch.tensor(stream[: blocks * length]).view(blocks, length)
+
+
+def pretrain(untrained: Untrained, texts: list[str], config: PretrainConfig, context: TrainingContext) -> Trained:
+    """Train a model from scratch; batch_size counts blocks of max_length tokens.
+
+    Args:
+        untrained: architecture and tokenizer.
+        texts: documents.
+        config: of the optimisation.
+        context: where it runs; there are no weights to adapt yet, so LoRA is left out.
+
+    Returns:
+        The model, and metrics: loss in nats per token, tokens per second and the like.
+
+    Raises:
+        Stopped: if the loss is not finite.
+    """
+    training = context.training.model_copy(update={"lora": None})
+    check_compute(training)
+    model, tokenizer = untrained.load(training.attention), untrained.tokenizer
+    arguments = supervised_arguments(config, replace(context, training=training))
+    blocks = pack(texts, tokenizer, config.max_length, config.max_steps * config.batch_size, context.seed)
+    record = Recorder(context.curve)
+    trained = train(
+        PretrainTrainer(
+            model=model,
+            args=TrainingArguments(max_steps=config.max_steps, **arguments),
+            train_dataset=TensorDataset(blocks),
+            data_collator=Blocks(tokenizer),
+            record=record,
+        )
+    )
+    tokens, parameters = blocks.numel(), trained.num_parameters()
+    return Trained(
+        trained,
+        tokenizer,
+        metrics={"parameters": parameters, **record.summary(tokens), "flops": flops(trained, 0, tokens, training)},
+        counts={"parameters": parameters},
+    )

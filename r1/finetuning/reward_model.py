@@ -1,0 +1,104 @@
+"""Preference models, by TRL's RewardTrainer: the preferred response should score higher (Bradley-Terry)."""
+
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import AutoModelForSequenceClassification
+from trl import RewardConfig as RewardArguments
+from trl import RewardTrainer
+
+from r1.config.finetuning import FinetuneConfig
+from r1.models.chat import as_messages
+from r1.models.policy import Policy
+from r1.support.errors import UserError
+from r1.support.tables import NoRows, read_rows
+from r1.training.arguments import supervised_arguments
+from r1.training.checkpoints import Checkpointed, train
+from r1.training.compute import adapters, check_compute, merged
+from r1.training.context import Trained, TrainingContext
+from r1.training.recorder import Recorder
+
+
+class PreferenceTrainer(Checkpointed, RewardTrainer):  # type: ignore[misc]
+    """TRL's RewardTrainer, guarded and resumable."""
+
+
+def train_reward_model(
+    policy: Policy, pairs: list[dict[str, Any]], config: FinetuneConfig, context: TrainingContext
+) -> Trained:
+    """Train a scalar reward on preference pairs.
+
+    Args:
+        policy: whose backbone it gets.
+        pairs: rows of `prompt`, `chosen` and `rejected`.
+        config: of the optimisation.
+        context: where it runs.
+
+    Returns:
+        A model with one output, and metrics.
+
+    Raises:
+        UserError: if all pairs exceed max_length; TRL silently leaves such pairs out.
+        Stopped: if the loss is not finite.
+    """
+    check_compute(context.training)
+    arguments = supervised_arguments(config, context)
+    tokenizer = policy.tokenizer
+    torch.manual_seed(context.seed)  # the score head starts at random
+    model = AutoModelForSequenceClassification.from_pretrained(
+        policy.directory,
+        num_labels=1,
+        use_safetensors=True,
+        trust_remote_code=False,
+        dtype=torch.float32,
+        attn_implementation=context.training.attention,
+    )
+    model.config.pad_token_id = tokenizer.pad_token_id
+    dataset = Dataset.from_list(
+        [{key: as_messages(pair["prompt"], pair[key]) for key in ("chosen", "rejected")} for pair in pairs]
+    )
+    record = Recorder(context.curve)
+    trainer = PreferenceTrainer(
+        model=model,
+        args=RewardArguments(num_train_epochs=config.epochs, max_length=config.max_length, **arguments),
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        peft_config=_with_score(adapters(context.training)),
+        record=record,
+    )
+    kept = len(trainer.train_dataset)
+    if not kept:
+        raise UserError(f"all {len(pairs)} pairs are longer than max_length = {config.max_length} tokens")
+    if kept < len(pairs):
+        left_out = f"{len(pairs) - kept} of {len(pairs)} pairs"
+        print(f"warning: {left_out} are longer than max_length = {config.max_length} and left out", flush=True)
+    return Trained(
+        merged(train(trainer)),
+        tokenizer,
+        metrics={
+            **record.summary(int(record.rows[-1]["num_tokens"])),
+            "pairs": kept,
+            "train_accuracy": record.tail_mean("accuracy"),
+        },
+        counts={"pairs": len(pairs)},
+    )
+
+
+def preference_pairs(source: str, kind: str) -> list[dict[str, Any]]:
+    """Rows of one kind of preference.
+
+    Raises:
+        NoRows: if there is none.
+    """
+    pairs = [row for row in read_rows(source) if row["kind"] == kind]
+    if not pairs:
+        raise NoRows(f"{source} has no {kind} pair: raise prepare.general.preference")
+    return pairs
+
+
+def _with_score(peft_config: Any) -> Any:
+    """The score head starts at random, so it is trained whole beside the adapters."""
+    if peft_config is not None:
+        peft_config.modules_to_save = ["score"]
+    return peft_config

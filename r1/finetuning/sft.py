@@ -1,0 +1,110 @@
+"""Supervised fine-tuning, by TRL: loss on the completion alone."""
+
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+from trl import SFTConfig as SftArguments
+from trl import SFTTrainer
+
+from r1.config.finetuning import SftConfig
+from r1.models.chat import TEMPLATES, as_messages, without_examples
+from r1.models.policy import Policy
+from r1.support.errors import UserError
+from r1.training.arguments import flops, supervised_arguments
+from r1.training.checkpoints import Checkpointed, train
+from r1.training.compute import adapters, check_compute, merged, weights_dtype
+from r1.training.context import Trained, TrainingContext
+from r1.training.recorder import Recorder
+
+
+class FinetuneTrainer(Checkpointed, SFTTrainer):  # type: ignore[misc]
+    """TRL's SFTTrainer, guarded and resumable."""
+
+
+def finetune(policy: Policy, examples: list[dict[str, Any]], config: SftConfig, context: TrainingContext) -> Trained:
+    """Fine-tune a model on examples.
+
+    Args:
+        policy: to start from.
+        examples: rows of `prompt` and `completion`.
+        config: of the optimisation, and the chat template to train under.
+        context: where it runs.
+
+    Returns:
+        The model, its tokenizer with that chat template, and metrics.
+
+    Raises:
+        UserError: if there are no examples, all exceed max_length, or this machine lacks an option.
+        Stopped: if the loss is not finite.
+    """
+    if not examples:
+        raise UserError(
+            "no examples to fine-tune on: the filters kept none; `python -m r1 inspect` of its source shows why"
+        )
+    check_compute(context.training)
+    arguments = supervised_arguments(config, context)
+    tokenizer = policy.tokenizer
+    if config.chat_template == "own":
+        tokenizer.chat_template = without_examples(tokenizer.get_chat_template())
+    elif config.chat_template is not None:
+        tokenizer.chat_template = TEMPLATES[config.chat_template]
+    truncated = _count_truncated(tokenizer, examples, config.max_length)
+    dataset = Dataset.from_list(
+        [
+            {
+                "prompt": as_messages(example["prompt"]),
+                "completion": [{"role": "assistant", "content": example["completion"]}],
+            }
+            for example in examples
+        ]
+    )
+    record = Recorder(context.curve)
+    trained = train(
+        FinetuneTrainer(
+            model=policy.load(weights_dtype(context.training), context.training.attention),
+            args=SftArguments(
+                num_train_epochs=config.epochs,
+                max_length=config.max_length,
+                completion_only_loss=True,
+                packing=False,
+                **arguments,
+            ),
+            train_dataset=dataset,
+            processing_class=tokenizer,
+            peft_config=adapters(context.training),
+            record=record,
+        )
+    )
+    model, tokens = merged(trained), int(record.rows[-1]["num_tokens"])
+    return Trained(
+        model,
+        tokenizer,
+        metrics={
+            **record.summary(tokens),
+            "examples": len(examples),
+            "truncated_examples": truncated,
+            "flops": flops(model, 0, tokens, context.training),
+        },
+        counts={"examples": len(examples)},
+    )
+
+
+def _count_truncated(tokenizer: PreTrainedTokenizerBase, examples: list[dict[str, Any]], max_length: int) -> int:
+    """Examples that TRL silently cuts off at max_length: they do not teach how to end.
+
+    Raises:
+        UserError: if all are.
+    """
+    conversations = [as_messages(example["prompt"], example["completion"]) for example in examples]
+    rendered: Any = tokenizer.apply_chat_template(conversations, tokenize=True, return_dict=True)
+    lengths = [len(ids) for ids in rendered["input_ids"]]
+    truncated = sum(length > max_length for length in lengths)
+    if truncated == len(examples):
+        raise UserError(
+            f"all {truncated} examples are longer than max_length = {max_length} tokens (the shortest has "
+            f"{min(lengths)}): a model would learn from them never to end"
+        )
+    if truncated:
+        print(f"warning: {truncated} of {len(examples)} examples are cut off at max_length = {max_length}", flush=True)
+    return truncated

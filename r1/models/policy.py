@@ -1,0 +1,71 @@
+"""A language model on disk that training starts from or an engine samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from r1.config.models import ArchitectureConfig
+from r1.config.training import AttentionName
+from r1.models.loading import context_length, from_scratch, load_critic, load_model, load_tokenizer, prompt_ids
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A model directory; its tokenizer is read once, whoever asks for it.
+
+    Attributes:
+        directory: ordinary Hugging Face files, weights as safetensors.
+    """
+
+    directory: Path
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Pads on the left, as generation needs."""
+        return load_tokenizer(self.directory)
+
+    @cached_property
+    def _config(self) -> PretrainedConfig:
+        config: PretrainedConfig = AutoConfig.from_pretrained(self.directory, trust_remote_code=False)
+        return config
+
+    @property
+    def model_type(self) -> str:
+        """The architecture, in transformers' names."""
+        return str(self._config.model_type)
+
+    @property
+    def context_length(self) -> int | None:
+        """Tokens of prompt and completion together; None for positions without a limit."""
+        return context_length(self._config)
+
+    def prompt_ids(self, conversations: Sequence[list[dict[str, str]]]) -> list[list[int]]:
+        """Token ids, [conversation][token], rendered up to where the assistant speaks."""
+        return prompt_ids(self.tokenizer, conversations)
+
+    def load(self, dtype: torch.dtype = torch.float32, attention: AttentionName = "sdpa") -> PreTrainedModel:
+        """The causal language model; a fresh copy per call."""
+        return load_model(self.directory, dtype, attention)
+
+    def load_critic(self, attention: AttentionName = "sdpa") -> PreTrainedModel:
+        """A value model on the policy's backbone; see `load_critic`."""
+        return load_critic(self.directory, attention)
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """A model that pretraining starts from: an architecture with random weights."""
+
+    architecture: ArchitectureConfig
+    tokenizer: PreTrainedTokenizerBase
+    seed: int
+
+    def load(self, attention: AttentionName = "sdpa") -> PreTrainedModel:
+        """The float32 model; the same weights per call."""
+        model = from_scratch(self.architecture, self.tokenizer, self.seed)
+        model.set_attn_implementation(attention)
+        return model

@@ -1,0 +1,108 @@
+"""Commands beside the stages.
+
+python -m r1 launch stages/zero.py   start a stage as the launcher of params.yaml says (dvc.yaml calls this)
+python -m r1 compose profile=smoke   write params.yaml from conf/ (what `dvc exp run -S` does), run nothing
+python -m r1 inspect zero            what a stage made: lineage, metrics, samples
+python -m r1 plan profile=smoke      what it would cost: tokens, FLOPs, memory, hours, dollars; run nothing
+python -m r1 readme                  write the results in README and docs from the metrics in data/
+"""
+
+import argparse
+from pathlib import Path
+
+from r1.support.errors import reported
+
+
+def main() -> None:
+    """Parse the command line and run one command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m r1", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    launching = commands.add_parser("launch", help="start a stage as the launcher says")
+    launching.add_argument("--dry-run", action="store_true", help="print the command, start nothing")
+    launching.add_argument("script", help="such as stages/zero.py")
+    launching.add_argument("overrides", nargs="*", help="dotted overrides of params.yaml, such as zero.max_steps=5")
+    inspecting = commands.add_parser("inspect", help="print what a stage made")
+    inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts, ppo/1)")
+    inspecting.add_argument("--samples", type=int, default=3, help="rows to show of each table (default 3)")
+    composing = commands.add_parser("compose", help="write params.yaml from conf/")
+    composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
+    planning = commands.add_parser("plan", help="print what the recipe would cost; exit 1 if it cannot fit")
+    _add_plan(planning)
+    commands.add_parser("readme", help="write the results in README and docs from the metrics")
+    arguments = parser.parse_args()
+    with reported():
+        if arguments.command == "launch":
+            from r1.pipeline.launch import launch
+
+            launch(arguments.script, arguments.overrides, arguments.dry_run)
+        elif arguments.command == "compose":
+            _compose(arguments.overrides)
+        elif arguments.command == "readme":
+            _readme()
+        elif arguments.command == "plan":
+            _plan(arguments)
+        else:
+            from r1.reporting.inspect import inspect
+
+            inspect(arguments.name, arguments.samples)
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    from typing import get_args
+
+    from r1.config.launcher import Sharding
+    from r1.planning.hardware import DEVICES
+    from r1.planning.recipe import FILL, PROMPT_TOKENS
+
+    parser.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help="device to plan for (default cpu)")
+    parser.add_argument("--devices", type=_positive, help="how many of them (default: the launcher's)")
+    parser.add_argument("--sharding", choices=get_args(Sharding), help="of training (default: the launcher's)")
+    parser.add_argument("--fill", type=_share, default=FILL, help=f"mean response / its limit (default {FILL})")
+    parser.add_argument("--prompt-tokens", type=_positive, default=PROMPT_TOKENS, help=f"default {PROMPT_TOKENS}")
+    parser.add_argument("--force", action="store_true", help="plan even what cannot fit")
+    parser.add_argument("--checks", action="store_true", help="instead of a plan, the planner's own errors")
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    if not 0 < float(text) <= 1:
+        raise argparse.ArgumentTypeError("above 0, at most 1")
+    return float(text)
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    from r1.pipeline.compose import compose, validate
+    from r1.planning.show import show_checks, show_plan
+
+    if arguments.checks:
+        show_checks()
+        return
+    config = validate(compose(arguments.overrides))
+    options = {key: value for key, value in vars(arguments).items() if key not in ("command", "checks", "overrides")}
+    show_plan(config, **options)
+
+
+def _compose(overrides: list[str]) -> None:
+    from r1.pipeline.compose import PARAMS, compose, write_params
+
+    write_params(compose(overrides), PARAMS)
+
+
+def _readme() -> None:
+    from r1.reporting.report import README_SECTIONS, between
+
+    readme = Path("README.md")
+    text = readme.read_text()
+    for name, written in README_SECTIONS.items():
+        start, end = between(name)
+        before, _, rest = text.partition(start)
+        text = f"{before}{start}\n{written(Path.cwd())}\n{end}{rest.partition(end)[2]}"
+    readme.write_text(text)

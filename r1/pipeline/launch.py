@@ -1,0 +1,70 @@
+"""`python -m r1 launch stages/zero.py`: start a stage as the launcher of the configuration says.
+
+dvc.yaml calls it, so that no command names a launcher and another one marks no finished stage as changed.
+"""
+
+import os
+import runpy
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from r1.config.launcher import AccelerateConfig, LauncherConfig, LocalConfig
+from r1.pipeline.code import ROOT
+from r1.pipeline.compose import load
+from r1.pipeline.run import TrainingSections
+from r1.support.errors import UserError
+
+_JOB = ("sbatch", "--wait", "--job-name=r1", "--dependency=singleton", "--output=slurm-%j.log")
+"""One job at a time, awaited."""
+
+
+def launch(script: str, overrides: Sequence[str], dry_run: bool) -> None:
+    """Replace this process by the stage, or print the command that would.
+
+    Args:
+        script: such as stages/zero.py.
+        overrides: dotted, handed on to the stage; those of `launcher` decide here.
+        dry_run: print the command only.
+
+    Raises:
+        UserError: if there is no such stage, or the launcher's program is not installed.
+        ConfigurationError: if the configuration is wrong; nothing is started.
+    """
+    if not Path(script).is_file():
+        raise UserError(
+            f"{script}: no such stage; there are {', '.join(sorted(map(str, Path('stages').glob('*.py'))))}"
+        )
+    command = [*prefix(load(overrides).launcher, script), script, *overrides]
+    if dry_run:
+        print(shlex.join(command))
+        return
+    # The project that is run comes first, not the one that happens to be installed: DVC runs experiments in copies.
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    try:
+        os.execvpe(command[0], command, {**os.environ, "PYTHONPATH": path})
+    except FileNotFoundError:
+        raise UserError(f"{command[0]} is not installed on this machine: choose another launcher") from None
+
+
+def prefix(launcher: LauncherConfig, script: str) -> list[str]:
+    """What stands before the script: Python, accelerate with its processes, or a Slurm job around either."""
+    main = runpy.run_path(script)["main"]
+    trains = issubclass(main.reads, TrainingSections)
+    if isinstance(launcher, LocalConfig) or not (trains or main.samples):
+        return [sys.executable]
+    if isinstance(launcher, AccelerateConfig):
+        return [*_accelerate(launcher), "--num_processes", str(launcher.num_processes)] if trains else [sys.executable]
+    nodes = launcher.nodes if trains else 1
+    job = [*_JOB, f"--nodes={nodes}", "--ntasks-per-node=1", f"--gpus-per-node={launcher.gpus_per_node}"]
+    inside = ["accelerate", "launch", *_configured(launcher)] if trains else ["python"]
+    return [*job, "conf/launcher/slurm.sh", *inside]
+
+
+def _accelerate(launcher: LauncherConfig) -> list[str]:
+    return [sys.executable, "-m", "accelerate.commands.launch", *_configured(launcher)]
+
+
+def _configured(launcher: LauncherConfig) -> list[str]:
+    return ["--config_file", f"conf/accelerate/{launcher.sharding}.yaml"]

@@ -1,0 +1,75 @@
+"""What the report shows, read from the artifacts, curves and metrics of all stages."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from r1.config.evaluation import EvaluateConfig, ReportConfig
+from r1.evaluation.claims import judge_claims
+from r1.recipe import MODELS, runs
+from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves
+from r1.reporting.report import Contents
+from r1.support.artifacts import read_json
+from r1.support.tables import as_rows
+
+SAMPLES = 3
+"""Completions shown of each model, of as many problems."""
+
+
+def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: EvaluateConfig) -> Contents:
+    """Judge the claims and draw the figures.
+
+    Args:
+        root: the project's.
+        profile: that ran.
+        report: margins of the claims.
+        evaluate: resamples and confidence of the intervals.
+
+    Raises:
+        BrokenArtifact: if a metric is missing.
+    """
+    data = root / "data"
+    tables = {model: pd.read_parquet(data / f"evaluations/{model}/problems.parquet") for model in MODELS}
+    samples = {
+        model: pd.read_parquet(data / f"evaluations/{model}/samples.parquet").drop_duplicates("problem").head(SAMPLES)
+        for model in MODELS
+    }
+    stages = {name: read_json(data / f"metrics/{name}.json") for name in runs()}
+    flops = {name: metrics["flops"] for name, metrics in stages.items() if "flops" in metrics}
+    summaries = {model: read_json(data / f"metrics/evaluate/{model}.json") for model in MODELS}
+    logs = {name: pd.read_csv(data / f"plots/{name}.csv") for name in runs()}
+    return Contents(
+        profile=profile,
+        confidence=evaluate.confidence,
+        claims=judge_claims(tables, flops, report, evaluate),
+        summaries=summaries,
+        samples={model: as_rows(table) for model, table in samples.items()},
+        stages=stages,
+        figures=draw_figures(summaries, logs),
+    )
+
+
+def draw_figures(summaries: dict[str, Any], logs: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """The report's figures, title -> SVG: accuracy of every model, then the learning curves.
+
+    Args:
+        summaries: model -> task -> level -> metric -> estimate; the first task and level of the base is drawn.
+        logs: run -> learning curve.
+    """
+    task, level = next((task, level) for task, levels in summaries["base"].items() for level in levels)
+    accuracy = {model: summary[task][level]["pass_at_1"] for model, summary in summaries.items()}
+
+    def some(*names: str) -> dict[str, pd.DataFrame]:
+        return {name: logs[name] for name in names}
+
+    return {
+        f"pass@1, {task} ({level})": bars(
+            {model: (value["mean"], value["low"], value["high"]) for model, value in accuracy.items()}, "pass@1"
+        ),
+        "R1-Zero": curves(some("zero"), RL_PANELS, smooth=5),
+        "Reasoning RL and final RL": curves(some("reasoning_rl", "final_rl"), RL_PANELS, smooth=5),
+        "RL on the students (control)": curves(some("student_rl_qwen", "student_rl_llama"), RL_PANELS, smooth=5),
+        "Pretraining": curves(some("base", "base_qwen", "base_llama"), LOSS_PANELS),
+        "Supervised fine-tuning": curves(some("cold_start", "sft", "distill_qwen", "distill_llama"), LOSS_PANELS),
+    }

@@ -1,0 +1,122 @@
+"""What can be read off a model's response: its parts, its language, its readability.
+
+Every function is total: any string gives a value, so that rewards built on them
+never throw inside a training loop.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Language = Literal["en", "zh"]
+
+_HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
+# Latin without × and ÷; Greek, which stands in formulas.
+_LATIN = r"A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u1e00-\u1eff"
+_WORD = re.compile(rf"(?P<zh>[{_HAN}])|(?P<en>[{_LATIN}]+)|(?P<other>[^\W\d_{_LATIN}{_HAN}]+)")
+_TAG = re.compile(r"</?(?:think|answer)>")
+_TAGS_IN_ORDER = ["<think>", "</think>", "<answer>", "</answer>"]
+_IMAGINARY = re.compile(r"(?<=\d)i\b")
+_ANSWER_LEAD = re.compile(r"^(?:so\s+)?(?:the\s+)?(?:final\s+)?answer(?:\s+is|:)\s*|^答案是\s*", re.IGNORECASE)
+_REFLECTION = re.compile(
+    r"\b(?:wait|check|recheck|re-check|verify|however|mistake|reconsider|let me (?:re\w+|see|double))\b|等等|检查|验算",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Response:
+    """The parts of one completion.
+
+    Attributes:
+        reasoning: the chain of thought; of an untagged completion, all but its last line.
+        summary: what the user reads after the reasoning, the answer tags removed.
+        answer: the final answer, or None where there is none or more than one.
+        well_formed: True if the completion is exactly one `<think>…</think>`
+            followed by one `<answer>…</answer>` (a summary may stand between).
+    """
+
+    reasoning: str
+    summary: str
+    answer: str | None
+    well_formed: bool
+
+
+def parse_response(completion: str) -> Response:
+    """Split a completion into reasoning, summary and final answer (R1-Zero's form, paper Table 1).
+
+    A completion without any tag is read like a person would: its last non-empty
+    line holds the answer ("The answer is 9." or "9"). So a base model is not
+    called wrong only because it has not learned the form. A completion with
+    broken, repeated or nested tags has no answer: otherwise several guesses
+    could be sent and one be counted.
+
+    >>> parse_response("<think>2 + 2 = 4.</think><answer>4</answer>").answer
+    '4'
+    >>> parse_response("<answer>4</answer><answer>5</answer>").answer is None
+    True
+    """
+    tags = _TAG.findall(completion)
+    if tags == _TAGS_IN_ORDER:
+        before, reasoning, between, answer, after = (part.strip() for part in _TAG.split(completion))
+        if not before and not after:
+            return Response(reasoning, f"{between}\n{answer}".strip(), answer or None, True)
+    if tags:
+        return Response(_TAG.sub(" ", completion).strip(), "", None, False)
+    lines = [line.strip() for line in completion.splitlines() if line.strip()]
+    if not lines:
+        return Response("", "", None, False)
+    answer = _ANSWER_LEAD.sub("", lines[-1]).rstrip(".。 ")
+    return Response("\n".join(lines[:-1]), lines[-1], answer or None, False)
+
+
+def language_shares(text: str) -> dict[str, float]:
+    """Share of words per language; empty if the text has no words.
+
+    A Han character counts as a word of Chinese, a run of Latin letters as a word
+    of English; words of other scripts (Cyrillic, kana, …) are of neither, so they
+    take from both. Digits, operators, tags and the imaginary unit have no language.
+    Letters of formulas (ℝ, µ, 𝑥) are the letters that they are made of.
+    """
+    bare = _IMAGINARY.sub("", _TAG.sub(" ", text))
+    if not bare.isascii():
+        bare = unicodedata.normalize("NFKC", bare)
+    words = Counter(match.lastgroup for match in _WORD.finditer(bare))
+    total = words.total()
+    return {language: words[language] / total for language in get_args(Language)} if total else {}
+
+
+def is_mixed(text: str, language: str = "en") -> bool:
+    """True if any word is of another language than the question's."""
+    shares = language_shares(text)
+    return bool(shares) and shares.get(language, 0.0) < 1.0
+
+
+def count_reflections(text: str) -> int:
+    """How often the text stops to check itself ('wait', 'check' and the like; paper Figure 9 (a) of the supplement)."""
+    return len(_REFLECTION.findall(text))
+
+
+def unreadable_because(text: str, language: str = "en", max_paragraph_words: int = 40) -> str | None:
+    """Why a response is hard to read, or None: the filters of R1's rejection sampling (paper section 2.3.3).
+
+    Args:
+        text: the whole response.
+        language: the language it should be in.
+        max_paragraph_words: words and numbers one line may hold.
+
+    Returns:
+        'mixed_language', 'code_block', 'long_paragraph', 'repetition' or None.
+    """
+    if is_mixed(text, language):
+        return "mixed_language"
+    if "```" in text:
+        return "code_block"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if any(len(line.split()) > max_paragraph_words for line in lines):
+        return "long_paragraph"
+    if len(lines) >= 4 and len(set(lines)) <= len(lines) // 2:
+        return "repetition"
+    return None

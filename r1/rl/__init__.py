@@ -1,0 +1,1 @@
+"""Reinforcement learning of a policy, on TRL's trainers."""

@@ -1,0 +1,117 @@
+"""Which prompts RL trains on, by how often the starting policy solves them.
+
+A prompt whose completions are all right or all wrong has no variance in its
+group and teaches nothing; choosing beforehand spends the rollouts where there
+is something to learn (Kimi k1.5, arXiv 2501.12599, section 2.1; DAPO drops such
+groups after sampling them).
+"""
+
+from itertools import islice
+from typing import Any
+
+from r1.config.rl import PassRateConfig, RlStageConfig
+from r1.config.sampling import SamplingConfig
+from r1.models.chat import as_messages
+from r1.models.policy import Policy
+from r1.rewards.accuracy import are_correct
+from r1.rl.settings import RlSettings
+from r1.sampling import open_sampler
+from r1.support.errors import UserError
+
+
+class NothingLeft(UserError):
+    """No prompt fits the model's context, or none is within the bounds of the pass rate."""
+
+
+def choose(
+    rows: list[dict[str, Any]], policy: Policy, settings: RlSettings, seed: int
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The RL prompts that fit, within the bounds of the pass rate, the easiest first; or all, unmeasured.
+
+    Args:
+        rows: `prompt`, `task`, `answer`.
+        policy: that RL starts from.
+        settings: the bounds; and temperature and length, so that what is measured is what RL will sample.
+        seed: of sampling.
+
+    Returns:
+        The chosen rows, and counts: all, chosen, too_easy, too_hard, too_long.
+
+    Raises:
+        NothingLeft: if no prompt is left.
+    """
+    stage, difficulty = settings.stage, settings.shared.difficulty
+    fitting = within_context(rows, policy, stage.max_completion_length)
+    counts = {"all": len(rows), "chosen": len(fitting), "too_easy": 0, "too_hard": 0}
+    chosen = fitting
+    if isinstance(difficulty, PassRateConfig):
+        chosen, measured = within(fitting, _pass_rates(fitting, policy, difficulty, stage, seed), difficulty)
+        counts |= {**measured, "all": len(rows)}
+    return chosen, {**counts, "too_long": len(rows) - len(fitting)}
+
+
+def within_context(rows: list[dict[str, Any]], policy: Policy, max_completion_length: int) -> list[dict[str, Any]]:
+    """Rows whose prompt leaves room for a whole completion in the policy's context; says how many do not.
+
+    Raises:
+        NothingLeft: if none does.
+    """
+    if policy.context_length is None:
+        return rows
+    lengths = [len(ids) for ids in policy.prompt_ids([as_messages(row["prompt"]) for row in rows])]
+    limits = f"max_completion_length = {max_completion_length} in a context of {policy.context_length} tokens"
+    fitting = [
+        row
+        for row, length in zip(rows, lengths, strict=True)
+        if length + max_completion_length <= policy.context_length
+    ]
+    if not fitting:
+        raise NothingLeft(f"RL: no prompt fits beside {limits}: the shortest has {min(lengths)} tokens")
+    if len(fitting) < len(rows):
+        print(f"warning: {len(rows) - len(fitting)} of {len(rows)} prompts do not fit beside {limits}", flush=True)
+    return fitting
+
+
+def _pass_rates(
+    rows: list[dict[str, Any]], policy: Policy, difficulty: PassRateConfig, stage: RlStageConfig, seed: int
+) -> list[float]:
+    sampling = SamplingConfig(
+        temperature=stage.temperature,
+        top_p=1.0,
+        max_new_tokens=stage.max_completion_length,
+        num_samples=difficulty.num_samples,
+    )
+    sampler = open_sampler(policy, difficulty.engine)
+    drawn = sampler.sample([as_messages(row["prompt"]) for row in rows], sampling, seed)
+    sampler.close()  # the training needs its room
+    asked = [(completion, row) for row, completions in zip(rows, drawn, strict=True) for completion in completions]
+    correct = iter(
+        are_correct(
+            [completion.text for completion, _ in asked],
+            [row["task"] for _, row in asked],
+            [row["answer"] for _, row in asked],
+        )
+    )
+    return [sum(islice(correct, len(completions))) / len(completions) for completions in drawn]
+
+
+def within(
+    rows: list[dict[str, Any]], rates: list[float], bounds: PassRateConfig
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Rows whose pass rate is within the bounds, the easiest first, and counts by reason.
+
+    Raises:
+        NothingLeft: if no row is.
+    """
+    counts = {
+        "all": len(rows),
+        "chosen": sum(bounds.min_pass_rate <= rate <= bounds.max_pass_rate for rate in rates),
+        "too_easy": sum(rate > bounds.max_pass_rate for rate in rates),
+        "too_hard": sum(rate < bounds.min_pass_rate for rate in rates),
+    }
+    if not counts["chosen"]:
+        raise NothingLeft(
+            f"rl.difficulty: no prompt has a pass rate from {bounds.min_pass_rate} to {bounds.max_pass_rate}: {counts}"
+        )
+    order = sorted(range(len(rows)), key=lambda index: -rates[index])
+    return [rows[index] for index in order if bounds.min_pass_rate <= rates[index] <= bounds.max_pass_rate], counts

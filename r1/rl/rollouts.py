@@ -1,0 +1,76 @@
+"""Can vLLM sample an RL run's rollouts? Asked before a model is loaded, since TRL would wait, or fail late."""
+
+import json
+import time
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+import torch
+
+from r1.config.sampling import RolloutConfig, TransformersRolloutConfig, VllmServerRolloutConfig
+from r1.sampling.versions import check_versions
+from r1.support.errors import UserError
+
+SILENCE = 5.0
+"""Seconds that a server may be silent before it counts as not there."""
+DESCRIPTION = 120.0
+"""Seconds that it may take to describe itself: vLLM lists the packages of its machine along with its configuration."""
+
+
+class ServerError(UserError):
+    """The vLLM server of the rollouts does not answer, or cannot take the trainer's weights."""
+
+
+def check_rollout(rollout: RolloutConfig) -> None:
+    """Hold a rollout's engine against what is installed and what answers.
+
+    Raises:
+        VersionMismatch: if the installed packages do not fit together.
+        ServerError: if a server is asked for that cannot serve this run.
+    """
+    if isinstance(rollout, TransformersRolloutConfig):
+        return
+    check_versions()
+    if isinstance(rollout, VllmServerRolloutConfig):
+        _check_server(rollout)
+
+
+def _check_server(rollout: VllmServerRolloutConfig) -> None:
+    here, shown = f"rl.rollout.base_url = {rollout.base_url!r}", "conf/rollout/vllm_server.yaml shows how to start one"
+    end = time.monotonic() + rollout.timeout
+    while isinstance(answer := _get(f"{rollout.base_url}/health", SILENCE), str):
+        if time.monotonic() >= end:
+            raise ServerError(
+                f"{here}: no vLLM server answers within timeout = {rollout.timeout:g} s ({answer}); {shown}"
+            )
+        time.sleep(0.5)
+    # The endpoints of development mode, by which TRL sends weights: without them it would fail at its first step.
+    info = _get(f"{rollout.base_url}/server_info?config_format=json", DESCRIPTION)
+    if isinstance(info, str):
+        why = "runs without VLLM_SERVER_DEV_MODE=1" if info.startswith("404") else f"does not describe itself ({info})"
+        raise ServerError(f"{here}: this server {why}, and takes no weights; {shown}")
+    if not info.get("vllm_config", {}).get("weight_transfer_config"):
+        raise ServerError(f"{here}: this server runs without --weight-transfer-config, and takes no weights; {shown}")
+    if not torch.cuda.is_available():
+        raise ServerError(
+            "rl.rollout.name = 'vllm_server': weights go to the server by NCCL, and the trainer has no GPU for it; "
+            "choose rollout=vllm or rollout=transformers"
+        )
+
+
+def _get(url: str, seconds: float) -> dict[str, Any] | str:
+    """The JSON object that a URL answers with, empty if it answers without one; or why it does not answer."""
+    try:
+        with urlopen(url, timeout=seconds) as response:
+            content = response.read()
+    except HTTPError as error:
+        return f"{error.code} {error.reason}"
+    except (URLError, HTTPException, OSError) as error:
+        return str(getattr(error, "reason", error))
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

@@ -1,0 +1,71 @@
+"""Which prompts come at which step."""
+
+import random
+from typing import Any
+
+from r1.config.rl import FinalRlConfig
+from r1.models.chat import as_messages
+
+
+def all_scenarios(
+    reasoning: list[dict[str, Any]], general: list[dict[str, Any]], settings: FinalRlConfig, rollouts: int, seed: int
+) -> list[dict[str, Any]]:
+    """Prompts of the final RL in the order they are trained on.
+
+    Reasoning prompts alone at first; for the last `general_last` of the steps a
+    share `general_share` of each step is general. The preference signal comes
+    late because too much of it invites reward hacking (paper section 2.3.4).
+
+    Args:
+        reasoning: rows of the RL prompts.
+        general: rows of the general prompts.
+        settings: shares.
+        rollouts: that the run samples, whole batches of them.
+        seed: of the shuffling.
+
+    Returns:
+        rollouts / num_generations rows of `prompt`, `task`, `answer`, `kind`.
+    """
+    rng = random.Random(seed)
+    per_step, steps = settings.batch_size // settings.num_generations, rollouts // settings.batch_size
+    first_general = steps - round(steps * settings.general_last)
+    streams = {"reasoning": _endless(reasoning, rng), "general": _endless(general, rng)}
+    prompts: list[dict[str, Any]] = []
+    for step in range(steps):
+        of_general = round(per_step * settings.general_share) if step >= first_general else 0
+        for stream, count in (("reasoning", per_step - of_general), ("general", of_general)):
+            prompts += [_as_prompt(next(streams[stream])) for _ in range(count)]
+    return prompts
+
+
+def in_order(rows: list[dict[str, Any]], count: int, climbing: bool, seed: int) -> list[dict[str, Any]]:
+    """Reasoning prompts in the order they are trained on.
+
+    Laid out for the whole run, so that a run resumed in a later epoch sees what
+    an undisturbed one would.
+
+    Args:
+        rows: of the RL prompts; for a curriculum, from the easiest to the hardest.
+        count: prompts that the run needs; rows repeat, each once before any again.
+        climbing: stretch the rows over the run, a curriculum; else they are shuffled.
+        seed: of the shuffling.
+    """
+    if climbing:
+        return [_as_prompt(rows[index * len(rows) // count]) for index in range(count)]
+    stream = _endless(rows, random.Random(seed))
+    return [_as_prompt(next(stream)) for _ in range(count)]
+
+
+def _endless(rows: list[dict[str, Any]], rng: random.Random) -> Any:
+    while True:
+        yield from rng.sample(rows, len(rows))
+
+
+def _as_prompt(row: dict[str, Any]) -> dict[str, Any]:
+    reasoning = "task" in row
+    return {
+        "prompt": as_messages(row["prompt"]),
+        "task": row["task"] if reasoning else "",
+        "answer": row["answer"] if reasoning else "",
+        "kind": "" if reasoning else row["kind"],
+    }

@@ -1,0 +1,124 @@
+"""REINFORCE++ and PPO: token advantages of our own in GRPOTrainer's clipped loss, PPO with a critic."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from trl import GRPOTrainer
+
+from r1.config.rl import PpoConfig, ReinforcePlusPlusConfig
+from r1.rl.advantages import (
+    explained_variance,
+    generalized_advantages,
+    masked_mean,
+    token_rewards,
+    value_loss,
+    whiten,
+)
+from r1.rl.rollout_batch import prompt_and_completion
+from r1.rl.watched import Watched
+
+
+class TokenTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
+    """REINFORCE++: token advantages in GRPOTrainer's clipped loss; the KL is in the reward, not in the loss."""
+
+    algorithm: ReinforcePlusPlusConfig | PpoConfig
+    beta: float
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        batch = super()._generate_and_score_completions(inputs)
+        mask, scores = batch["completion_mask"], self._own(self._scores())
+        if "old_per_token_logps" not in batch:
+            batch["old_per_token_logps"] = self._policy_log_probabilities(batch)
+        log_ratio = batch["old_per_token_logps"] - batch.get("ref_per_token_logps", batch["old_per_token_logps"])
+        if self.beta:
+            kl = torch.expm1(-log_ratio) + log_ratio  # k3, so that curves compare; the reward holds k1
+            self._metrics["train"]["kl"].append(masked_mean(*self._everywhere(kl, mask)))
+        rewards = token_rewards(scores.nan_to_num(nan=0.0), log_ratio, mask, self.beta)
+        values = self._values_at_sampling(batch)
+        lam = self.algorithm.lam if isinstance(self.algorithm, PpoConfig) else 1.0
+        advantages, returns = generalized_advantages(rewards, values, mask, self.algorithm.gamma, lam)
+        scored = mask * ~scores.isnan().unsqueeze(1)  # what no reward applies to teaches nothing
+        advantages = whiten(advantages, scored, lambda total: self.accelerator.reduce(total, reduction="sum"))
+        return {**batch, "advantages": advantages, "old_values": values, "returns": returns, "scored_mask": scored}
+
+    @torch.no_grad()
+    def _policy_log_probabilities(self, batch: dict[str, Any]) -> Tensor:
+        ids, attention = prompt_and_completion(batch)
+        logps, _, _ = self._get_per_token_logps_and_entropies(
+            self.model, ids, attention, batch["completion_ids"].shape[1], self.args.per_device_train_batch_size
+        )
+        return logps  # type: ignore[no-any-return]
+
+    def _values_at_sampling(self, batch: dict[str, Any]) -> Tensor:
+        return torch.zeros_like(batch["old_per_token_logps"])
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
+        beta, self.beta = self.beta, 0.0
+        try:
+            return super()._compute_loss(model, inputs)
+        finally:
+            self.beta = beta
+
+
+class PpoTrainer(TokenTrainer):
+    """PPO: as REINFORCE++, with advantages over a critic that learns beside the policy."""
+
+    algorithm: PpoConfig
+
+    def __init__(self, *args: Any, critic: nn.Module, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.critic: nn.Module = self.accelerator.prepare_model(critic)
+        self.companions["critic"] = critic
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        batch = super()._generate_and_score_completions(inputs)
+        values, returns, mask = self._everywhere(batch["old_values"], batch["returns"], batch["scored_mask"])
+        self._metrics["train"]["critic/explained_variance"].append(explained_variance(values, returns, mask))
+        self._metrics["train"]["critic/value"].append(masked_mean(values, mask))
+        return batch
+
+    def _values(self, batch: dict[str, Any]) -> Tensor:
+        """[batch, tokens], the critic's value of the state before each token."""
+        ids, attention = prompt_and_completion(batch)
+        values: Tensor = self.critic(input_ids=ids, attention_mask=attention).logits[..., 0]
+        return values[:, -batch["completion_ids"].shape[1] - 1 : -1]
+
+    @torch.no_grad()
+    def _values_at_sampling(self, batch: dict[str, Any]) -> Tensor:
+        rows, size = len(batch["prompt_ids"]), self.args.per_device_train_batch_size
+        keys = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
+        return torch.cat(
+            [self._values({key: batch[key][start : start + size] for key in keys}) for start in range(0, rows, size)]
+        )
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
+        loss = super()._compute_loss(model, inputs)
+        mask, clip = inputs["scored_mask"], self.algorithm.value_clip
+        error = value_loss(self._values(inputs), inputs["old_values"], inputs["returns"], mask, clip)
+        self._metrics["train"]["critic/loss"].append(float(self.accelerator.gather(error.detach()).mean()))
+        if self.state.global_step < self.algorithm.critic_warmup_steps:
+            loss = 0.0 * loss
+        total: Tensor = loss + error / self.current_gradient_accumulation_steps
+        return total
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """TRL's, with the critic as a group of its own learning rate."""
+        fresh = self.optimizer is None
+        optimizer: torch.optim.Optimizer = super().create_optimizer(model)
+        if fresh:
+            optimizer.add_param_group(
+                {
+                    "params": list(self.critic.parameters()),
+                    "lr": self.algorithm.critic_learning_rate,
+                    "weight_decay": 0.0,
+                }
+            )
+            # Trainer clears the gradients of its own model only.
+            optimizer.register_step_post_hook(lambda *_: self.critic.zero_grad())
+        return optimizer
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        """Policy and critic are clipped apart: a large error of the one must not hold back the other."""
+        self.accelerator.clip_grad_norm_(self.critic.parameters(), self.args.max_grad_norm)
+        return super()._clip_grad_norm(model)

@@ -1,0 +1,201 @@
+"""Reinforcement learning of a policy by any of the algorithms, on TRL's trainers.
+
+The default is GRPO as in the paper (equations 1 to 3): advantages are rewards
+normalised within the group of one prompt's completions; the ratio to the
+sampling policy is clipped; the KL to the reference policy is the k3 estimator;
+the policy replaces the reference every `ref_model_sync_steps` steps.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pandas as pd
+from datasets import Dataset
+from transformers import PreTrainedModel
+from trl import GRPOConfig, RLOOConfig
+
+from r1.config.rl import FinalRlConfig, GroupRelativeConfig, LeaveOneOutConfig, PpoConfig, RlConfig, check_rl_launch
+from r1.config.training import TrainingConfig
+from r1.models.policy import Policy
+from r1.rewards import build_rewards
+from r1.rewards.common import RewardFunction
+from r1.rl.arguments import algorithm_arguments, rollout_arguments
+from r1.rl.difficulty import choose, within_context
+from r1.rl.rollouts import check_rollout
+from r1.rl.schedule import all_scenarios, in_order
+from r1.rl.settings import RlSettings
+from r1.support.artifacts import write_text
+from r1.support.errors import UserError
+from r1.support.processes import is_main, world_size
+from r1.training.arguments import checkpoint_arguments, device_arguments, flops, sharding
+from r1.training.checkpoints import train
+from r1.training.compute import adapters, check_compute, merged, weights_dtype
+from r1.training.context import Trained, TrainingContext
+from r1.training.recorder import Recorder
+
+Rows = list[dict[str, Any]]
+
+
+def train_rl(
+    policy: Policy, prompts: Rows, settings: RlSettings, context: TrainingContext, **made: RewardFunction
+) -> Trained:
+    """Train a policy with the algorithm of the configuration.
+
+    Args:
+        policy: to start from.
+        prompts: rows of `prompt` (conversation), `task`, `answer`, `kind`, in the order
+            they are trained on, as many as the run needs.
+        settings: of this run.
+        context: where it runs.
+        made: rewards that are no rules, by name.
+
+    Raises:
+        CannotTrain: if this machine lacks an option.
+        UserError: if the run cannot be launched so, if the rollouts' vLLM does not fit the other packages, or if
+            its server does not answer.
+        Stopped: if the loss is not finite, or for `rl.patience` steps the KL is too large, the entropy too
+            small, or the rewards give no signal.
+    """
+    stage, shared, algorithm, training = settings.stage, settings.shared, settings.algorithm, context.training
+    check_compute(training)
+    try:
+        check_rl_launch(shared, stage, sharding(), world_size())
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    check_rollout(shared.rollout)
+    functions, weights = build_rewards(
+        settings.reward_weights, shared.reward_options, stage.max_completion_length, **made
+    )
+    arguments = {
+        **device_arguments(context),
+        **rollout_arguments(shared.rollout, policy, prompts, stage.max_completion_length),
+        **algorithm_arguments(settings),
+        # With adapters the reference is the policy without them, which cannot be replaced.
+        **({"sync_ref_model": False} if training.lora else {}),
+        "reward_weights": weights,
+        **checkpoint_arguments(context, settings.whole_rounds(shared.checkpoint_steps)),
+    }
+    if isinstance(algorithm, PpoConfig) and algorithm.critic_warmup_steps >= stage.max_steps:
+        print(
+            f"warning: rl.algorithm.critic_warmup_steps = {algorithm.critic_warmup_steps}, of max_steps = "
+            f"{stage.max_steps}: only the critic learns, the policy stays as it is",
+            flush=True,
+        )
+    # Not before rollout_arguments has told TRL whether to look for vLLM.
+    from r1.rl.trainers import TRAINERS
+
+    dtype, attention = weights_dtype(training), training.attention
+    record = Recorder(context.curve, settings.rollout_budget, settings.steps_per_round)
+    trainer: Any = TRAINERS[type(algorithm)](
+        model=policy.load(dtype, attention),
+        reward_funcs=functions,
+        args=(RLOOConfig if isinstance(algorithm, LeaveOneOutConfig) else GRPOConfig)(**arguments),
+        train_dataset=Dataset.from_list(prompts),
+        processing_class=policy.tokenizer,
+        record=record,
+        rl=shared,
+        algorithm=algorithm,
+        start=policy.load(dtype, attention) if algorithm.beta == 0 and training.lora is None else None,
+        peft_config=adapters(training),
+        **({"critic": policy.load_critic(attention)} if isinstance(algorithm, PpoConfig) else {}),
+    )
+    model = merged(train(trainer))
+    if is_main():
+        phases = context.curve.parent / "throughput" / context.curve.name
+        write_text(phases, pd.DataFrame(record.phases).to_csv(index=False))
+    tokens = int(trainer.state.num_input_tokens_seen)
+    summary = record.summary(tokens)
+    return Trained(
+        model,
+        policy.tokenizer,
+        metrics={
+            **summary,
+            "algorithm": algorithm.name,
+            "rollouts": record.rollouts,
+            "reward": record.tail_mean("reward"),
+            "flops": _flops(model, tokens, sum(row["train_tokens"] for row in record.phases), settings, training),
+            "phases": record.phase_summary(),
+        },
+        counts={"steps": int(summary["steps"]), "rollouts": record.rollouts},
+        samples=pd.DataFrame(record.samples),
+    )
+
+
+def train_on_rules(policy: Policy, rows: Rows, settings: RlSettings, context: TrainingContext) -> Trained:
+    """Train a policy on the RL prompts alone, with rule rewards.
+
+    Args:
+        policy: to start from.
+        rows: of the RL prompts; those that do not fit, or not the bounds of difficulty, are left out.
+        settings: of this run.
+        context: where it runs.
+    """
+    count = settings.rollout_budget // settings.stage.num_generations
+    climbing = settings.shared.difficulty.name == "curriculum"
+    schedule = partial(in_order, count=count, climbing=climbing, seed=context.seed)
+    return _train_on_chosen(policy, rows, settings, context, schedule)
+
+
+def train_on_all_scenarios(
+    policy: Policy,
+    rows: Rows,
+    general: Rows,
+    config: FinalRlConfig,
+    shared: RlConfig,
+    context: TrainingContext,
+    preference: RewardFunction,
+) -> Trained:
+    """Train a policy on RL prompts with rule rewards and, late in the run, on general prompts by preference.
+
+    Args:
+        policy: to start from.
+        rows: of the RL prompts.
+        general: rows of general prompts; those that do not fit are left out.
+        config, shared: of this run, of all.
+        context: where it runs.
+        preference: scores a response to a general prompt.
+    """
+    settings = RlSettings(config, shared)
+    schedule = partial(
+        all_scenarios,
+        general=within_context(general, policy, config.max_completion_length),
+        settings=config,
+        rollouts=settings.rollout_budget,
+        seed=context.seed,
+    )
+    return _train_on_chosen(policy, rows, settings, context, schedule, preference_reward=preference)
+
+
+def _train_on_chosen(
+    policy: Policy,
+    rows: Rows,
+    settings: RlSettings,
+    context: TrainingContext,
+    schedule: Callable[[Rows], Rows],
+    **made: RewardFunction,
+) -> Trained:
+    chosen, counts = choose(rows, policy, settings, context.seed)
+    trained = train_rl(policy, schedule(chosen), settings, context, **made)
+    trained.metrics["prompts"] = counts
+    return trained
+
+
+def _flops(
+    model: PreTrainedModel, sampled: int, trained: float, settings: RlSettings, training: TrainingConfig
+) -> float:
+    """Of generation, log-probabilities of reference and sampling policy, and training.
+
+    PPO's critic counts as a second policy.
+
+    Args:
+        model: the policy.
+        sampled: tokens of all rollouts with their prompts.
+        trained: tokens that went through the loss.
+        settings: say what is scored besides.
+        training: says whether all weights are trained.
+    """
+    rescored = settings.steps_per_round > 1 or not isinstance(settings.algorithm, GroupRelativeConfig)
+    forwards = 2 + rescored  # the KL to reference or start is always measured
+    models = 2 if isinstance(settings.algorithm, PpoConfig) else 1
+    return flops(model, (forwards + models - 1) * sampled, models * int(trained), training)

@@ -1,0 +1,126 @@
+"""Artifacts: written aside and moved into place, each with a manifest of where it comes from."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from r1.support.errors import UserError, room_on
+
+MANIFEST = "manifest.json"
+
+
+class BrokenArtifact(UserError):
+    """An artifact is missing, half there, or not what its manifest says."""
+
+
+@contextmanager
+def write_aside(target: Path) -> Iterator[Path]:
+    """A directory to write into; it becomes `target` only if the block ends well.
+
+    A killed or failing writer leaves the old target, or none, never half of one.
+    """
+    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    for leftover in target.parent.glob(f".{target.name}.*.tmp"):
+        shutil.rmtree(leftover)
+    aside.mkdir(parents=True)
+    try:
+        with room_on(aside):
+            yield aside
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    if target.exists():  # moved away whole first: a kill in between leaves none, never half of one
+        old = target.with_name(f".{target.name}.old.tmp")
+        target.rename(old)
+        aside.rename(target)
+        shutil.rmtree(old)
+    else:
+        aside.rename(target)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, keys in the order given."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, its folder too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        aside.write_text(text)
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        BrokenArtifact: if the file is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BrokenArtifact(f"{path} cannot be read ({error}): run `dvc repro` to make it") from error
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, or of a directory's names and contents without its manifest.
+
+    Raises:
+        BrokenArtifact: if there is nothing at the path.
+    """
+    if path.is_file():
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    if not path.is_dir():
+        raise BrokenArtifact(f"{path} is missing: run `dvc repro` to make it")
+    digest = hashlib.sha256()
+    for file in sorted(file for file in path.rglob("*") if file.is_file() and file.name != MANIFEST):
+        digest.update(f"{file.relative_to(path)}\0{content_hash(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def write_manifest(directory: Path, values: dict[str, Any]) -> None:
+    """Write a manifest of a directory's contents as they are now, and a seal on the manifest itself."""
+    manifest = {**values, "content": content_hash(directory)}
+    write_json(directory / MANIFEST, {**manifest, "seal": _seal(manifest)})
+
+
+def _seal(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def check_whole(artifact: Path) -> None:
+    """Compare an artifact with its manifest, and the manifest with its seal.
+
+    Raises:
+        BrokenArtifact: if it is missing, or not what was written.
+    """
+    manifest = read_manifest(artifact)
+    seal = manifest.pop("seal", None)
+    if seal != _seal(manifest) or manifest["content"] != content_hash(artifact):
+        raise BrokenArtifact(
+            f"{artifact} is not what was written: it was cut short or changed by hand; `dvc repro` restores it"
+        )
+
+
+def read_manifest(artifact: Path) -> dict[str, Any]:
+    """The manifest of an artifact directory.
+
+    Raises:
+        BrokenArtifact: if the artifact or its manifest is missing or unreadable.
+    """
+    try:
+        manifest: dict[str, Any] = read_json(artifact / MANIFEST)
+    except BrokenArtifact as error:
+        raise BrokenArtifact(f"{artifact} is not a whole artifact ({error})") from error
+    return manifest

@@ -1,0 +1,93 @@
+"""Trainer arguments that every training shares, and its floating-point operations."""
+
+import sys
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from r1.config.launcher import Sharding
+from r1.config.rl import RlStageConfig
+from r1.config.training import OptimizationConfig, TrainingConfig, check_batch
+from r1.support.errors import UserError
+from r1.support.processes import sharded_by, world_size
+from r1.training.context import TrainingContext
+
+
+def device_arguments(context: TrainingContext) -> dict[str, Any]:
+    """Trainer arguments that follow from the machine, from how training computes and from how we log."""
+    cuda, training = torch.cuda.is_available(), context.training
+    return {
+        "use_cpu": not cuda,
+        "bf16": training.mixed_precision == "bf16",
+        "gradient_checkpointing": training.gradient_checkpointing,
+        "use_liger_kernel": training.liger,
+        "seed": context.seed,
+        "data_seed": context.seed,
+        "report_to": "none",
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "disable_tqdm": not sys.stderr.isatty(),
+        "dataloader_pin_memory": cuda,
+    }
+
+
+def batch_arguments(config: OptimizationConfig | RlStageConfig) -> dict[str, Any]:
+    """Trainer arguments of a batch, split evenly over all processes: rows at once, and gradient accumulation.
+
+    Raises:
+        UserError: if it cannot be split evenly, or if the processes need GPUs that are not there.
+    """
+    sharding()
+    try:
+        check_batch(config.batch_size, config.micro_batch_size, world_size())
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    share = config.batch_size // world_size()
+    at_once = min(config.micro_batch_size, share)
+    return {"per_device_train_batch_size": at_once, "gradient_accumulation_steps": share // at_once}
+
+
+def sharding() -> Sharding:
+    """How the launched processes split the training, as accelerate says in the environment.
+
+    Raises:
+        UserError: if that needs GPUs and there is none; accelerate would silently fall back to ddp.
+    """
+    chosen = sharded_by() or "ddp"
+    if chosen != "ddp" and not torch.cuda.is_available():
+        raise UserError(f"launcher = {chosen!r}: needs GPUs, and there is none; ddp runs on a CPU")
+    return chosen
+
+
+def supervised_arguments(config: OptimizationConfig, context: TrainingContext) -> dict[str, Any]:
+    """Trainer arguments of supervised training: AdamW, warm-up, cosine decay to a floor."""
+    return {
+        **device_arguments(context),
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": "cosine_with_min_lr",
+        "lr_scheduler_kwargs": {"min_lr_rate": config.min_learning_rate_ratio},
+        "warmup_steps": config.warmup_ratio,  # below 1: a share of all steps
+        "weight_decay": config.weight_decay,
+        **batch_arguments(config),
+        **checkpoint_arguments(context, config.checkpoint_steps),
+    }
+
+
+def checkpoint_arguments(context: TrainingContext, steps: int) -> dict[str, Any]:
+    """Trainer arguments for a checkpoint every so many steps."""
+    return {
+        "output_dir": str(context.checkpoints),
+        "save_strategy": "steps",
+        "save_steps": steps,
+        "save_total_limit": 2,  # the newest may be half written, or hold the weights that a guard then objects to
+    }
+
+
+def flops(model: PreTrainedModel, forward_tokens: int, trained_tokens: int, training: TrainingConfig) -> float:
+    """Floating-point operations: 2 per parameter and token forward, 6 forward and backward (arXiv 2001.08361).
+
+    With adapters 4, since no gradient of the weights themselves is computed.
+    """
+    trained = 6 if training.lora is None else 4
+    return float(model.num_parameters()) * (2 * forward_tokens + trained * trained_tokens)
