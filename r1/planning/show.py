@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich import box
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +15,7 @@ from r1.planning.memory import FREE
 from r1.planning.plan import Cluster, Cost, plan
 from r1.planning.published import MISSES, Check, checks
 from r1.planning.recipe import Recipe
-from r1.reporting.inspect import SafeConsole
+from r1.reporting.terminal import SafeConsole, empty_table
 
 _STATE = {
     **{"weights": "weights", "gradients": "gradients", "optimizer": "optimizer", "frozen": "frozen"},
@@ -119,16 +118,17 @@ def show_checks() -> None:
 
 
 def _check_table(compared: Sequence[Check]) -> Table:
-    table = _table("The planner against published figures", ("figure", "unit"), ("published", "planned", "error"))
+    numbers = ("published", "planned", "error")
+    table = empty_table(("figure", "unit"), numbers, "The planner against published figures")
     for check in compared:
-        numbers = _four_digits(check.published), _four_digits(check.planned), f"{check.error:+.1%}"
-        table.add_row(check.name, check.unit, *numbers)
+        published, planned = _four_digits(check.published), _four_digits(check.planned)
+        table.add_row(check.name, check.unit, published, planned, f"{check.error:+.1%}")
     return table
 
 
 def _timing_table() -> Table:
     numbers = ("measured [s]", "planned [s]", "ratio")
-    table = _table("The planner against the clock of the run in data/metrics", ("stage", "phase"), numbers)
+    table = empty_table(("stage", "phase"), numbers, "The planner against the clock of the run in data/metrics")
     for timing in timings(Path.cwd()):
         style = "" if 0.5 < timing.ratio < 2 else "red"
         seconds = f"{timing.measured:.1f}", f"{timing.planned:.1f}", f"{timing.ratio:.2f}"
@@ -148,18 +148,10 @@ def compose(overrides: list[str]) -> Config:
         return validate(OmegaConf.to_container(hydra.compose("config", overrides=overrides), resolve=True))
 
 
-def _table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
-    """An empty table, its title on the left; a cell too wide for the terminal is folded, never cut."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for column in (*texts, *numbers):
-        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
-    return table
-
-
 def _cost_table(costs: Sequence[Cost]) -> Table:
     """Tokens, FLOPs, hours and dollars."""
     numbers = ("tokens\ngenerated", "tokens\ntrained", "FLOPs", "device-\nhours", "cost\n[$]")
-    table = _table("Cost", ("stage",), numbers)
+    table = empty_table(("stage",), numbers, "Cost")
     rows = [(cost.name, cost.generated, cost.trained, cost.flops, cost.hours, cost.dollars) for cost in costs]
     totals = [sum(column) for column in list(zip(*rows, strict=True))[1:]]
     for name, generated, trained, operations, hours, dollars in (*rows, ("all", *totals)):
@@ -182,7 +174,7 @@ def _memory_tables(costs: Sequence[Cost], cluster: Cluster, options: TrainingOpt
         (f"Memory per device [{unit}], {usable}\n{', '.join(setting)}", _STATE),
         (f"Memory per device [{unit}], temporary", _TRANSIENT),
     ):
-        table = _table(title, ("stage",), list(parts.values()))
+        table = empty_table(("stage",), list(parts.values()), title)
         for cost in costs:
             sizes = [_size(getattr(cost.memory, part) / size) for part in parts]
             table.add_row(cost.name, *sizes, style="red" if cost.lacks else "")
