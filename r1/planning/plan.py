@@ -190,9 +190,9 @@ def _decode_seconds(stage: Stage, decoding: Decoding, cluster: Cluster) -> float
 
 def _lacks(stage: Stage, memory: Memory, cluster: Cluster) -> str:
     """Why a stage cannot run, in words that say what to change."""
-    gigabytes = f"{memory.total / 1e9:.1f} of {cluster.usable / 1e9:.1f} GB usable"
+    needs = f"needs {memory.total / 1e9:,.1f} GB per device and can use {cluster.usable / 1e9:.1f} GB"
     if memory.total > cluster.usable:
-        return f"needs {gigabytes}, the largest part being {_largest(memory)}; {_remedy(stage, memory, cluster)}"
+        return f"{needs}; the largest part is {_largest(memory)}; {_remedy(stage, memory, cluster)}"
     for decoding in stage.decodings:
         if decoding.engine is None:
             continue
@@ -203,8 +203,7 @@ def _lacks(stage: Stage, memory: Memory, cluster: Cluster) -> str:
         if room < longest:
             return (
                 f"vLLM has {max(0.0, room) / 1e9:.1f} GB for a KV cache, and one response of full length needs "
-                f"{longest / 1e9:.1f} GB; "
-                "raise gpu_memory_utilization or tensor_parallel_size"
+                f"{longest / 1e9:.1f} GB; raise gpu_memory_utilization or tensor_parallel_size"
             )
     return ""
 

@@ -30,7 +30,7 @@ _TRANSIENT = {
 _COST_LEGEND = """\
 tokens generated: without prompts
 FLOPs: as the metrics count them, without recomputation
-device-hours: hours of one device times the number of devices
+device-hours: wall-clock hours times the number of devices
 reward_models: both of them
 evaluate_<base>: every model built on that base
 """
@@ -91,7 +91,7 @@ def show_plan(
     )
     refused = [f"{cost.name}: {cost.lacks}" for cost in costs if cost.lacks]
     if refused and not force:
-        raise DoesNotFit("\n  ".join((f"does not fit on {chosen.name} (--force ignores that)", *refused)))
+        raise DoesNotFit("\n  ".join((f"does not fit on {chosen.name} (--force skips this check)", *refused)))
 
 
 def show_checks() -> None:

@@ -73,11 +73,10 @@ def _identity(artifact: Path, manifest: Mapping[str, Any]) -> Table:
         grid.add_row("what", safe(description.partition("\n\n")[0]))
     code = "missing" if script is None else _compared(code_hash(script) == manifest["code"])
     grid.add_row("made by", _with_state(f"stages/{manifest['stage']}.py, seed {manifest['seed']}", f"code {code}"))
-    states = {path: _input_state(path, digest) for path, digest in manifest["inputs"].items()}
-    if len(states) > _MANY:
-        by_state = Counter(states.values())
-        states = {f"{number} inputs": state for state, number in by_state.items()}
-    for number, (path, state) in enumerate(states.items()):
+    listed = [(path, _input_state(path, digest)) for path, digest in manifest["inputs"].items()]
+    if len(listed) > _MANY:
+        listed = [(f"{number} inputs", state) for state, number in Counter(state for _, state in listed).items()]
+    for number, (path, state) in enumerate(listed):
         grid.add_row("" if number else "made from", _with_state(path, state))
     same = content_hash(artifact) == manifest["content"]
     grid.add_row("contents", "as written" if same else Text("changed since they were written", "bold red"))

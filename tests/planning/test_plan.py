@@ -188,8 +188,10 @@ def run_plan(arguments: str) -> subprocess.CompletedProcess[str]:
 def test_what_cannot_fit_is_refused_by_stage_and_reason() -> None:
     refused = run_plan(f"{QWEN.replace('1.5B', '32B')} --device h100")
     assert refused.returncode == 1
-    assert "error: does not fit on H100 SXM 80GB (--force ignores that)" in refused.stderr
-    assert re.search(r"zero: needs \S+ of 72\.0 GB usable, the largest part being optimizer", refused.stderr)
+    assert "error: does not fit on H100 SXM 80GB (--force skips this check)" in refused.stderr
+    assert re.search(
+        r"zero: needs \S+ GB per device and can use 72\.0 GB; the largest part is optimizer", refused.stderr
+    )
     assert "Traceback" not in refused.stderr
     assert run_plan(f"{QWEN.replace('1.5B', '32B')} --device h100 --force").returncode == 0
 

@@ -104,8 +104,10 @@ def test_it_says_what_has_changed_since(what: str, line: str, capsys: pytest.Cap
 
 
 def test_many_inputs_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    make(inputs={f"data/runs/{number}": "0" for number in range(20)})
-    assert "20 inputs (missing)" in shown(capsys)
+    missing = {f"data/runs/{number}": "0" for number in range(20)}
+    make(inputs=missing | {f"/elsewhere/{number}": "0" for number in range(20)})
+    text = shown(capsys)
+    assert "20 inputs (missing)" in text and "20 inputs (outside data/)" in text
 
 
 LONG = {
