@@ -3,7 +3,7 @@
 python -m r1 inspect zero            what a stage made: lineage, params, counts, metrics, samples
 python -m r1 compose profile=smoke   write params.yaml from conf/ (what `dvc exp run -S` does), run nothing
 python -m r1 plan profile=smoke      what it would cost: tokens, FLOPs, memory, hours, dollars; run nothing
-python -m r1 readme                  write the README's results from the metrics in data/
+python -m r1 readme                  write the results in README and docs/ from the metrics in data/
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main() -> None:
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     planning = commands.add_parser("plan", help="print what the recipe would cost; exit 1 if it cannot fit")
     _add_plan(planning)
-    commands.add_parser("readme", help="write the README's results from the metrics")
+    commands.add_parser("readme", help="write the results in README and docs/ from the metrics")
     arguments = parser.parse_args()
     with reported():
         if arguments.command == "compose":
@@ -93,15 +93,9 @@ def _compose(overrides: list[str]) -> None:
 
 
 def _readme() -> None:
-    from r1.reporting.report import README_SECTIONS, between
+    from r1.reporting.readme import write_documents
 
-    readme = Path("README.md")
-    text = readme.read_text()
-    for name, written in README_SECTIONS.items():
-        start, end = between(name)
-        before, _, rest = text.partition(start)
-        text = f"{before}{start}\n{written(Path.cwd())}\n{end}{rest.partition(end)[2]}"
-    readme.write_text(text)
+    write_documents(Path.cwd())
 
 
 if __name__ == "__main__":
