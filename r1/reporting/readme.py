@@ -15,7 +15,7 @@ from r1.reporting.report import fill
 HEADLINES = {
     "pure_rl_improves": "RL alone, without SFT, raises pass@1 (base → R1-Zero)",
     "responses_grow": "Responses grow longer under RL alone (base → R1-Zero)",
-    "language_reward_mends_mixing": "Cold start and the language reward reduce language mixing (R1-Zero minus reasoning RL)",
+    "language_reward_mends_mixing": "Cold start and language reward reduce language mixing (R1-Zero − reasoning RL)",
     "distillation_beats_rl_qwen": "Distilling R1 into a small Qwen beats RL on it, at no more compute (pass@1)",
     "reflection_grows": "Reflection ('wait', 'check') becomes more frequent under RL alone",
 }
