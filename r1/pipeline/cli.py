@@ -4,7 +4,7 @@ python -m r1 launch stages/zero.py   start a stage as the launcher of params.yam
 python -m r1 compose profile=smoke   write params.yaml from conf/ (what `dvc exp run -S` does), run nothing
 python -m r1 inspect zero            what a stage made: its origin, metrics and samples
 python -m r1 plan profile=smoke      what it would cost: tokens, FLOPs, memory, hours, dollars; run nothing
-python -m r1 readme                  write the results in README and docs from the metrics in data/
+python -m r1 readme                  write the results in README and docs/ from the metrics in data/
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> None:
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     planning = commands.add_parser("plan", help="print what the recipe would cost; exit 1 if it cannot fit")
     _add_plan(planning)
-    commands.add_parser("readme", help="write the results in README and docs from the metrics")
+    commands.add_parser("readme", help="write the results in README and docs/ from the metrics")
     arguments = parser.parse_args()
     with reported():
         if arguments.command == "launch":
@@ -98,12 +98,6 @@ def _compose(overrides: list[str]) -> None:
 
 
 def _readme() -> None:
-    from r1.reporting.report import README_SECTIONS, between
+    from r1.reporting.readme import write_documents
 
-    readme = Path("README.md")
-    text = readme.read_text()
-    for name, written in README_SECTIONS.items():
-        start, end = between(name)
-        before, _, rest = text.partition(start)
-        text = f"{before}{start}\n{written(Path.cwd())}\n{end}{rest.partition(end)[2]}"
-    readme.write_text(text)
+    write_documents(Path.cwd())
