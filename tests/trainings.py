@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +72,14 @@ def brevity(*, completion_ids: list[list[int]], **_: Any) -> list[float | None]:
     return [-float(len(ids)) for ids in completion_ids]
 
 
+@cache
+def _shared(algorithm: str) -> RlConfig:
+    return compose("profile=smoke", f"rl/algorithm={algorithm}").rl
+
+
 def configured(name: str, **changes: Any) -> RlConfig:
     """What every RL run shares at smoke size, with an algorithm some of whose settings are changed."""
-    rl = compose("profile=smoke", f"rl/algorithm={name}").rl
+    rl = _shared(name)
     return rl.model_copy(update={"algorithm": rl.algorithm.model_copy(update=changes)})
 
 
