@@ -145,7 +145,7 @@ def install_with_uv() -> None:
     flags, variables = uv_settings(listed.stdout, dict(os.environ))
 
     def uv(*arguments: str, quiet: bool = False) -> bool:
-        command = [UV, "pip", "install", "--python", PYTHON, *flags, *arguments]
+        command: list[str | Path] = [UV, "pip", "install", "--python", PYTHON, *flags, *arguments]
         return subprocess.run(command, env=variables, check=False, capture_output=quiet).returncode == 0
 
     there = uv("--dry-run", *TORCH_ALONE, quiet=True)
