@@ -13,12 +13,12 @@ import pytest
 from bench import memory
 from r1.config.training import LoraConfig
 from r1.planning.compute import flops, gather_seconds, longest_response
+from r1.planning.counts import count_rows
 from r1.planning.hardware import DEVICES
 from r1.planning.measured import Timing, timings
 from r1.planning.memory import activation_bytes, adapter_parameters, training_memory
 from r1.planning.plan import Cluster, Cost, plan
 from r1.planning.published import Check, checks
-from r1.planning.counts import count_rows
 from r1.planning.recipe import Recipe
 from r1.planning.shapes import KNOWN, KnownName
 from r1.recipe import BaseName
