@@ -8,7 +8,7 @@ from typing import Any
 import huggingface_hub
 import pyarrow as pa
 import pytest
-from tests.prompts import published
+from tests.data import published
 
 from r1.config.data import DataSetConfig, GeneralDataSetConfig
 from r1.data.data_sets import draw_data_sets
