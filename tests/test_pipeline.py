@@ -163,7 +163,7 @@ def test_inspect_shows_what_a_stage_made(smoke: Path) -> None:
         [sys.executable, "-m", "r1", "inspect", "rejection_sampling"],
         cwd=smoke, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    assert "data/sft" in shown and "contents are as written" in shown and "reason" in shown and "same" in shown
+    assert "data/sft" in shown and "as written" in shown and "reason" in shown and "unchanged" in shown
 
 
 def test_final_rl_learning_rate_reruns_final_rl_and_what_follows(smoke: Path) -> None:

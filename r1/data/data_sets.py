@@ -1,5 +1,6 @@
 """Problems from files beside the generated ones: who gets which, so that none stands in two splits."""
 
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,6 +12,8 @@ from r1.data.decontamination import EvaluationNgrams
 from r1.data.general import GeneralPrompt
 from r1.data.splits import PROBLEM_BUCKETS, TooFewProblems, as_row
 from r1.tasks import Problem, bucket, normalise
+
+log = logging.getLogger(__name__)
 
 Item = TypeVar("Item", Problem, GeneralPrompt)
 SplitName = TypeVar("SplitName", PromptSplit, GeneralSplit)
@@ -134,7 +137,7 @@ def share_out(
     dropped = sum(shared)
     reasons += Counter(contaminated=dropped)
     said = f"{path}: {tally(usable - dropped, reasons)}"
-    print(f"{key}: {said}", flush=True)
+    log.info("%s: %s", key, said)
     used = {
         split: pools[split] if split == "evaluate" else choose(kept[split], asked, seed)
         for split, asked in splits.items()

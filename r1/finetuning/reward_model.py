@@ -1,5 +1,6 @@
 """Preference models, by TRL's RewardTrainer: the preferred response should score higher (Bradley-Terry)."""
 
+import logging
 from typing import Any
 
 import torch
@@ -18,6 +19,8 @@ from r1.training.checkpoints import Checkpointed, train
 from r1.training.compute import adapters, check_compute, merged
 from r1.training.context import Trained, TrainingContext
 from r1.training.recorder import Recorder
+
+log = logging.getLogger(__name__)
 
 
 class PreferenceTrainer(Checkpointed, RewardTrainer):  # type: ignore[misc]
@@ -72,7 +75,7 @@ def train_reward_model(
         raise UserError(f"all {len(pairs)} pairs are longer than max_length = {config.max_length} tokens")
     if kept < len(pairs):
         left_out = f"{len(pairs) - kept} of {len(pairs)} pairs"
-        print(f"warning: {left_out} are longer than max_length = {config.max_length} and left out", flush=True)
+        log.warning("%s are longer than max_length = %d and left out", left_out, config.max_length)
     return Trained(
         merged(train(trainer)),
         tokenizer,

@@ -1,5 +1,6 @@
 """Supervised fine-tuning, by TRL: loss on the completion alone."""
 
+import logging
 from typing import Any
 
 from datasets import Dataset
@@ -16,6 +17,8 @@ from r1.training.checkpoints import Checkpointed, train
 from r1.training.compute import adapters, check_compute, merged, weights_dtype
 from r1.training.context import Trained, TrainingContext
 from r1.training.recorder import Recorder
+
+log = logging.getLogger(__name__)
 
 
 class FinetuneTrainer(Checkpointed, SFTTrainer):  # type: ignore[misc]
@@ -106,5 +109,5 @@ def _count_truncated(tokenizer: PreTrainedTokenizerBase, examples: list[dict[str
             f"{min(lengths)}): a model would learn from them never to end"
         )
     if truncated:
-        print(f"warning: {truncated} of {len(examples)} examples are cut off at max_length = {max_length}", flush=True)
+        log.warning("%d of %d examples are cut off at max_length = %d", truncated, len(examples), max_length)
     return truncated

@@ -2,9 +2,9 @@
 
 python -m r1 launch stages/zero.py   start a stage as the launcher of params.yaml says (dvc.yaml calls this)
 python -m r1 compose profile=smoke   write params.yaml from conf/ (what `dvc exp run -S` does), run nothing
-python -m r1 inspect zero            what a stage made: lineage, metrics, samples
+python -m r1 inspect zero            what a stage made: its origin, metrics and samples
 python -m r1 plan profile=smoke      what it would cost: tokens, FLOPs, memory, hours, dollars; run nothing
-python -m r1 readme                  write the results in README and docs from the metrics in data/
+python -m r1 readme                  write the results in README and docs/ from the metrics in data/
 """
 
 import argparse
@@ -25,12 +25,13 @@ def main() -> None:
     launching.add_argument("overrides", nargs="*", help="dotted overrides of params.yaml, such as zero.max_steps=5")
     inspecting = commands.add_parser("inspect", help="print what a stage made")
     inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts, ppo/1)")
-    inspecting.add_argument("--samples", type=int, default=3, help="rows to show of each table (default 3)")
+    inspecting.add_argument("--samples", type=int, default=3, help="rows to show of each file (default 3)")
+    inspecting.add_argument("--params", action="store_true", help="show the stage's parameters too")
     composing = commands.add_parser("compose", help="write params.yaml from conf/")
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     planning = commands.add_parser("plan", help="print what the recipe would cost; exit 1 if it cannot fit")
     _add_plan(planning)
-    commands.add_parser("readme", help="write the results in README and docs from the metrics")
+    commands.add_parser("readme", help="write the results in README and docs/ from the metrics")
     arguments = parser.parse_args()
     with reported():
         if arguments.command == "launch":
@@ -46,7 +47,7 @@ def main() -> None:
         else:
             from r1.reporting.inspect import inspect
 
-            inspect(arguments.name, arguments.samples)
+            inspect(arguments.name, arguments.samples, arguments.params)
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
@@ -97,12 +98,6 @@ def _compose(overrides: list[str]) -> None:
 
 
 def _readme() -> None:
-    from r1.reporting.report import README_SECTIONS, between
+    from r1.reporting.readme import write_documents
 
-    readme = Path("README.md")
-    text = readme.read_text()
-    for name, written in README_SECTIONS.items():
-        start, end = between(name)
-        before, _, rest = text.partition(start)
-        text = f"{before}{start}\n{written(Path.cwd())}\n{end}{rest.partition(end)[2]}"
-    readme.write_text(text)
+    write_documents(Path.cwd())

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from r1.config.launcher import AccelerateConfig, LauncherConfig, LocalConfig
-from r1.pipeline.code import ROOT
 from r1.pipeline.compose import load
 from r1.pipeline.run import TrainingSections
+from r1.support.code import ROOT
 from r1.support.errors import UserError
 
 _JOB = ("sbatch", "--wait", "--job-name=r1", "--dependency=singleton", "--output=slurm-%j.log")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from r1.config.training import TrainingConfig
-from r1.pipeline.code import code_hash
 from r1.support.artifacts import check_whole, content_hash, write_aside, write_json, write_manifest
+from r1.support.code import code_hash
 from r1.support.errors import UserError
 from r1.support.processes import is_main, sharded_by
 from r1.training.context import STOPPED, Trained, TrainingContext

@@ -18,6 +18,7 @@ from r1.pipeline.compose import PARAMS, base_params, stage_overrides, to_plain, 
 from r1.pipeline.run import PartDone, Run, Sections
 from r1.sandbox.process import require, use
 from r1.support.errors import ConfigurationError, reported
+from r1.support.log import configure
 from r1.support.processes import is_main
 
 S = TypeVar("S", bound=Sections)
@@ -42,6 +43,7 @@ def stage(
             script = Path(sys.argv[0]).resolve()
             os.chdir(script.parent.parent)
             signal.signal(signal.SIGTERM, _terminate)
+            configure()
             if not is_main():
                 sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
 
@@ -122,7 +124,6 @@ def _prepare_environment(config: Config) -> None:
     for name in ("HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK", "TRL_EXPERIMENTAL_SILENCE"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     if config.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     use(config.sandbox)

@@ -37,20 +37,20 @@ class Device:
 DEVICES: dict[DeviceName, Device] = {
     "h800": Device(
         *("H800 80GB", 989e12, 80e9, 3.35e12, 200e9, 50e9, 2.00),
-        "H100's compute and memory, NVLink of 400 GB/s both ways; $2/h: arXiv 2412.19437, table 1",
+        "compute and memory of an H100, NVLink at 400 GB/s both ways; price: arXiv 2412.19437, table 1",
     ),
     "h100": Device(
         *("H100 SXM 80GB", 989e12, 80e9, 3.35e12, 450e9, 50e9, 3.78),
-        "NVIDIA data sheets of it and of DGX H100; Lambda on demand, May 2026 (techbytes.app)",
+        "NVIDIA data sheets (H100, DGX H100); price: Lambda on demand, May 2026 (techbytes.app)",
     ),
     "a100": Device(
         *("A100 SXM 80GB", 312e12, 80e9, 2.039e12, 300e9, 25e9, 2.50),
-        "NVIDIA data sheets of it and of DGX A100; Modal, May 2026 (techbytes.app)",
+        "NVIDIA data sheets (A100, DGX A100); price: Modal, May 2026 (techbytes.app)",
     ),
     # 8 floats, 2 units, multiply and add, about 3 GHz; 70e9 of it measured with matrices of the miniature's size.
     "cpu": Device(
         *("2 AMD AVX2 cores", 2 * 32 * 3e9, 24 * 2**30, 20e9, 10e9, 1e9, 0.0),
-        "peak of AVX2 at 3 GHz; bandwidths assumed",
+        "AVX2 peak at 3 GHz; bandwidths are assumptions",
     ),
 }
 

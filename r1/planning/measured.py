@@ -1,4 +1,4 @@
-"""The planner's seconds held to those of the miniature's committed run, all at one rate of the machine."""
+"""The planner's seconds checked against a miniature run's, all at one rate of the machine."""
 
 import json
 from collections.abc import Iterator

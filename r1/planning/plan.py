@@ -192,20 +192,20 @@ def _decode_seconds(stage: Stage, decoding: Decoding, cluster: Cluster) -> float
 
 def _lacks(stage: Stage, memory: Memory, cluster: Cluster) -> str:
     """Why a stage cannot run, in words that say what to change."""
-    gigabytes = f"{memory.total / 1e9:.1f} of {cluster.usable / 1e9:.1f} GB usable"
+    needs = f"needs {memory.total / 1e9:,.1f} GB per device and can use {cluster.usable / 1e9:.1f} GB"
     if memory.total > cluster.usable:
-        return f"{gigabytes}; the most by {_largest(memory)}: {_remedy(stage, memory, cluster)}"
+        return f"{needs}; the largest part is {_largest(memory)}; {_remedy(stage, memory, cluster)}"
     for decoding in stage.decodings:
         if decoding.engine is None:
             continue
         if decoding.engine.tensor_parallel_size > cluster.devices:
-            return f"tensor_parallel_size {decoding.engine.tensor_parallel_size} needs as many devices"
+            return f"tensor_parallel_size = {decoding.engine.tensor_parallel_size} needs as many devices"
         longest = cache_bytes(stage.shape, _numbers(stage, decoding, cluster), 1, decoding.prompt + decoding.limit)
         room = _cache_room(stage, decoding, cluster)
         if room < longest:
             return (
-                f"vLLM's share holds no cache for one longest response ({room / 1e9:.1f} of {longest / 1e9:.1f} GB): "
-                "raise gpu_memory_utilization or tensor_parallel_size"
+                f"vLLM has {max(0.0, room) / 1e9:.1f} GB for a KV cache, and one response of full length needs "
+                f"{longest / 1e9:.1f} GB; raise gpu_memory_utilization or tensor_parallel_size"
             )
     return ""
 
@@ -213,7 +213,7 @@ def _lacks(stage: Stage, memory: Memory, cluster: Cluster) -> str:
 def _remedy(stage: Stage, memory: Memory, cluster: Cluster) -> str:
     """The first of the usual ways out that suffices: settings, then twice as many devices until it fits."""
     if stage.training is None:
-        return "raise tensor_parallel_size, or take devices with more memory"
+        return "raise tensor_parallel_size, or use devices with more memory"
     work = stage.training
     ways: list[tuple[str, Stage, Cluster]] = []
     options = work.options
@@ -221,7 +221,7 @@ def _remedy(stage: Stage, memory: Memory, cluster: Cluster) -> str:
         options = options.model_copy(update={"gradient_checkpointing": True})
         ways.append(("training.gradient_checkpointing=true", _with(stage, options, work.sequences), cluster))
     if work.sequences > 1:
-        ways.append(("a micro_batch_size of 1", _with(stage, options, 1), cluster))
+        ways.append(("micro_batch_size=1", _with(stage, options, 1), cluster))
     devices = 2
     while devices <= 4096:
         many = replace(cluster, devices=max(devices, cluster.devices), sharding="fsdp2")
@@ -229,9 +229,10 @@ def _remedy(stage: Stage, memory: Memory, cluster: Cluster) -> str:
         devices *= 2
     for way, changed, on in ways:
         if _memory(changed, on).total <= on.usable:
-            return f"{way} would fit"
+            return f"it fits with {way}"
     return (
-        "nothing of checkpointing, smaller micro-batches and more devices would do; a smaller model, or less for vLLM"
+        "gradient checkpointing, micro_batch_size=1 and more devices are not enough: use a smaller model, or lower "
+        "gpu_memory_utilization"
     )
 
 

@@ -1,4 +1,4 @@
-"""The planner held to what DeepSeek published, each figure with its relative error; nothing is fitted to a row."""
+"""The planner checked against published figures, each with its relative error; nothing is fitted to them."""
 
 from dataclasses import dataclass
 
@@ -51,20 +51,20 @@ SAMPLES_PER_KEPT = 4
 
 MISSES = {
     "R1's SFT data": (
-        "the samples drawn for one kept are not published; at the speed planned here the hours are enough for about "
-        f"24, not the {SAMPLES_PER_KEPT} assumed"
+        "how many samples were drawn for each one kept is not published; at the planned speed the published hours "
+        f"pay for about 24, and {SAMPLES_PER_KEPT} are assumed"
     ),
     "V3 decoding, 144 GPUs": (
-        "planned as bound by memory or arithmetic alone; served, each layer also waits for the experts' exchange "
-        "between 18 nodes"
+        "the plan is bound by memory bandwidth or arithmetic alone; in production every layer also waits for the "
+        "all-to-all between experts on 18 nodes"
     ),
     "SimpleRL-Zoo": (
-        "the mean response is assumed; of 32B neither the rounds are published, and its responses are decoded over 8 "
-        "GPUs whose talk at every layer is not planned"
+        "the mean response length is assumed; for 32B the number of rounds is assumed too, and tensor-parallel "
+        "communication over 8 GPUs is not planned"
     ),
     "R1-Zero and R1": (
-        "too few hours: new weights for the engines, rewards (compilers, test cases), checkpoints and failures are not "
-        "planned, decoding is as fast as in the row above, and the steps of R1's first RL are not published"
+        "weight updates of the engines, rewards (compilers, test cases), checkpoints and failures are not planned; "
+        "decoding is planned too fast, as above; the number of steps of R1's first RL is not published"
     ),
 }
 """Why the errors are what they are; nothing is fitted to them."""
@@ -97,19 +97,19 @@ def checks() -> list[Check]:
     extension = _hours(compute_seconds(flops(V3.active_parameters, 0, EXTENSION_TOKENS), H800, 1))
     zero, r1, data = zero_hours(), r1_hours(), sft_data_hours()
     v3, r1_source = "arXiv 2412.19437, table 1", "arXiv 2501.12948v2, table on training cost"
-    simple = f"{SIMPLE_LENGTH:.0f} tokens a response"
-    lengths, steps = "lengths linear in the step", f"{REASONING_STEPS} steps of reasoning RL"
+    simple = f"{SIMPLE_LENGTH:.0f} tokens per response"
+    lengths, steps = "response length grows linearly in the step", f"{REASONING_STEPS:,} steps of reasoning RL"
     return [
-        Check("DeepSeek-V3 parameters", "B", 671, V3.parameters / 1e9, "arXiv 2412.19437, abstract"),
-        Check("DeepSeek-V3 active parameters", "B", 37, V3.active_parameters / 1e9, "arXiv 2412.19437, abstract"),
+        Check("V3 parameters", "billions", 671, V3.parameters / 1e9, "arXiv 2412.19437, abstract"),
+        Check("V3 active parameters", "billions", 37, V3.active_parameters / 1e9, "arXiv 2412.19437, abstract"),
         Check("V3 pretraining", "H800 hours", 2.664e6, pretraining, v3),
-        Check("V3 in all", "H800 hours", 2.788e6, pretraining + extension, v3),
-        Check("V3 in all", "$", 5.576e6, DOLLARS * (pretraining + extension), v3),
+        Check("V3, total", "H800 hours", 2.788e6, pretraining + extension, v3),
+        Check("V3, total", "$", 5.576e6, DOLLARS * (pretraining + extension), v3),
         Check("R1-Zero", "H800 hours", 101e3, zero, r1_source, lengths),
-        Check("R1's SFT data", "H800 hours", 5e3, data, r1_source, f"{SAMPLES_PER_KEPT} samples for one kept"),
+        Check("R1's SFT data", "H800 hours", 5e3, data, r1_source, f"{SAMPLES_PER_KEPT} samples drawn per sample kept"),
         Check("R1", "H800 hours", 41e3, r1, r1_source, steps),
-        Check("R1-Zero and R1 in all", "H800 hours", 147e3, zero + data + r1, r1_source, f"{lengths}; {steps}"),
-        Check("R1-Zero and R1 in all", "$", 294e3, DOLLARS * (zero + data + r1), r1_source, f"{lengths}; {steps}"),
+        Check("R1-Zero and R1, total", "H800 hours", 147e3, zero + data + r1, r1_source, f"{lengths}; {steps}"),
+        Check("R1-Zero and R1, total", "$", 294e3, DOLLARS * (zero + data + r1), r1_source, f"{lengths}; {steps}"),
         Check(
             *("V3 decoding, 144 GPUs", "tokens/s per H800", 14_800 / 8, serving_speed()),
             "DeepSeek-V3/R1 Inference System Overview, 2025",

@@ -1,10 +1,11 @@
 """`python -m r1 plan`: the plan on the terminal, and its refusal of what cannot fit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich import box
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from r1.config.launcher import Sharding
 from r1.config.recipe import Config
@@ -13,23 +14,36 @@ from r1.planning.hardware import DEVICES, MBU, MFU, DeviceName
 from r1.planning.measured import RATE, RATE_SOURCE, timings
 from r1.planning.memory import FREE
 from r1.planning.plan import Cluster, Cost, plan
-from r1.planning.published import MISSES, checks
+from r1.planning.published import MISSES, Check, checks
 from r1.planning.recipe import Recipe
-from r1.reporting.inspect import SafeConsole
+from r1.reporting.terminal import SafeConsole, empty_table
 from r1.support.errors import UserError
 
-_MEMORY = {
-    **{"weights": "weights", "gradients": "grad.", "optimizer": "optim.", "frozen": "frozen", "copies": "copies"},
-    **{
-        "activations": "activ.",
-        "working": "work",
-        "logits": "logits",
-        "cache": "cache",
-        "engine": "engine",
-        "total": "total",
-    },
+_STATE = {
+    **{"weights": "weights", "gradients": "gradients", "optimizer": "optimizer", "frozen": "frozen"},
+    **{"engine": "vLLM", "total": "peak"},
 }
-"""Parts of the memory, and their columns."""
+"""What a stage keeps in memory, and the peak: attributes of Memory, and their columns."""
+_TRANSIENT = {
+    **{"copies": "copies", "activations": "activations", "working": "one layer", "logits": "logits"},
+    **{"cache": "KV cache"},
+}
+"""What is temporary within a step: attributes of Memory, and their columns."""
+_COST_LEGEND = """\
+tokens generated: without prompts
+FLOPs: as the metrics count them, without recomputation
+device-hours: wall-clock hours times the number of devices
+reward_models: both of them
+evaluate_<base>: every model built on that base
+"""
+_MEMORY_LEGEND = """\
+frozen: reference policy and reward models
+vLLM: what the engine reserves for its weights and its KV cache
+peak: less than the sum of all columns, which are not needed at the same time
+copies: weights in the compute dtype, or gathered from other devices
+one layer: scratch space of the layer being computed
+KV cache: for generation without vLLM
+"""
 
 
 class DoesNotFit(UserError):
@@ -49,11 +63,11 @@ def show_plan(
 
     Args:
         config: the whole.
-        device: to plan for.
-        devices, sharding: how many, and how training is spread over them; None is what the launcher says.
-        fill: mean response as a share of its limit.
-        prompt_tokens: mean length of a prompt.
-        force: do not refuse what does not fit.
+        device: the device to plan for.
+        devices, sharding: how many, and how training is spread over them; None takes the launcher's.
+        fill: mean length of a response as a share of its limit, above 0 and at most 1.
+        prompt_tokens: mean length of a prompt in tokens.
+        force: do not raise if a stage does not fit.
 
     Raises:
         DoesNotFit: naming each stage, what it needs and what there is.
@@ -62,81 +76,122 @@ def show_plan(
     cluster = Cluster(chosen, devices or launcher.total_processes, sharding or launcher.sharding)
     costs = plan(Recipe(config, fill, prompt_tokens).stages(), cluster)
     console = SafeConsole()
-    console.print(_cost_table(costs, cluster))
-    console.print(_memory_table(costs, cluster, config.training))
+    console.print(f"Plan for {cluster.devices} x {chosen.name}", style="bold")
+    console.print(f"Specifications: {chosen.source}.")
+    console.print(_cost_table(costs))
+    console.print(_COST_LEGEND)
+    for table in _memory_tables(costs, cluster, config.training):
+        console.print(table)
+    console.print(_MEMORY_LEGEND)
     console.print(
-        f"Assumed: mean responses {fill:.0%} of their limit, prompts of {prompt_tokens} tokens (or an eighth of a "
-        f"context made here), training at {MFU:.0%} of the peak, decoding at {MBU:.0%} of the bandwidth, lengths "
-        f"exponential; {FREE:.0%} of the memory stays free. Hours: within a factor of 2 or so at best, see --checks."
+        f"Assumptions: responses average {fill:.0%} of their limit (--fill), with exponentially distributed lengths; "
+        f"prompts average {prompt_tokens} tokens (--prompt-tokens), but at most an eighth of the context of a model "
+        f"pretrained here; training reaches {MFU:.0%} of peak FLOP/s, decoding {MBU:.0%} of memory bandwidth; "
+        f"{FREE:.0%} of memory stays free. Expect hours to be off by a factor of two; `python -m r1 plan --checks` "
+        "compares the planner with published runs."
     )
     refused = [f"{cost.name}: {cost.lacks}" for cost in costs if cost.lacks]
     if refused and not force:
-        raise DoesNotFit("\n  ".join((f"does not fit into a {chosen.name} (--force plans on)", *refused)))
+        raise DoesNotFit("\n  ".join((f"does not fit on {chosen.name} (--force skips this check)", *refused)))
 
 
 def show_checks() -> None:
-    """Print the planner's errors against what is published, and against what the miniature's committed run measured."""
-    table = Table(title="The planner against published figures", box=box.SIMPLE)
-    for column in ("what", "unit", "published", "planned", "error", "assumed beside", "source"):
-        table.add_column(column, justify="right" if column in ("published", "planned", "error") else "left")
-    for check in checks():
-        numbers = f"{check.published:,.4g}", f"{check.planned:,.4g}", f"{check.error:+.1%}"
-        table.add_row(check.name, check.unit, *numbers, check.assumed, check.source)
-    console = SafeConsole()
-    console.print(table)
-    for name, reason in MISSES.items():
-        console.print(f"{name}: {reason}")
+    """Print the planner's errors against published figures, and against the clock of the run in data/metrics."""
+    console, compared = SafeConsole(), checks()
+    console.print(_check_table(compared))
+    sources: dict[str, list[str]] = {}
+    for check in compared:
+        if check.name not in sources.setdefault(check.source, []):
+            sources[check.source].append(check.name)
+    assumed = {check.name: check.assumed for check in compared if check.assumed}
+    for title, entries in (
+        ("Sources", {source: "; ".join(names) for source, names in sources.items()}),
+        ("Assumed, since it is not published", assumed),
+        ("Why the planner is off", MISSES),
+    ):
+        console.print(title, style="bold")
+        for name, text in entries.items():
+            console.print(Padding(Text.assemble((name, "cyan"), f": {text}"), (0, 0, 0, 2)))
+        console.print()
     console.print(_timing_table())
-    console.print("Memory against measured peaks: bench/results/memory.md.")
+    console.print(f"ratio: planned / measured, red beyond a factor of two; at {RATE / 1e9:.0f} GFLOP/s, {RATE_SOURCE}")
+    console.print("\nPlanned memory against measured peaks: bench/results/memory.md")
 
 
-def _timing_table() -> Table:
-    title = f"seconds of the miniature's committed run, at {RATE / 1e9:.0f} GFLOP/s ({RATE_SOURCE})"
-    table = Table(title=title, box=box.SIMPLE)
-    for column in ("stage", "phase", "measured", "planned", "ratio"):
-        table.add_column(column, justify="right" if column in ("measured", "planned", "ratio") else "left")
-    for timing in timings(Path.cwd()):
-        style = "" if 0.5 < timing.ratio < 2 else "red"
-        numbers = f"{timing.measured:.1f}", f"{timing.planned:.1f}", f"{timing.ratio:.2f}"
-        table.add_row(timing.stage, timing.phase, *numbers, style=style)
+def _check_table(compared: Sequence[Check]) -> Table:
+    numbers = ("published", "planned", "error")
+    table = empty_table(("figure", "unit"), numbers, "The planner against published figures")
+    for check in compared:
+        published, planned = _four_digits(check.published), _four_digits(check.planned)
+        table.add_row(check.name, check.unit, published, planned, f"{check.error:+.1%}")
     return table
 
 
-def _cost_table(costs: Sequence[Cost], cluster: Cluster) -> Table:
+def _timing_table() -> Table:
+    numbers = ("measured [s]", "planned [s]", "ratio")
+    table = empty_table(("stage", "phase"), numbers, "The planner against the clock of the run in data/metrics")
+    for timing in timings(Path.cwd()):
+        style = "" if 0.5 < timing.ratio < 2 else "red"
+        seconds = f"{timing.measured:.1f}", f"{timing.planned:.1f}", f"{timing.ratio:.2f}"
+        table.add_row(timing.stage, timing.phase, *seconds, style=style)
+    return table
+
+
+def _cost_table(costs: Sequence[Cost]) -> Table:
     """Tokens, FLOPs, hours and dollars."""
-    title = f"{cluster.devices} x {cluster.device.name} ({cluster.device.source})"
-    table = Table(title=title, box=box.SIMPLE)
-    table.add_column("stage")
-    for column in ("generated", "trained", "FLOPs", "device hours", "$"):
-        table.add_column(column, justify="right")
+    numbers = ("tokens\ngenerated", "tokens\ntrained", "FLOPs", "device-\nhours", "cost\n[$]")
+    table = empty_table(("stage",), numbers, "Cost")
     rows = [(cost.name, cost.generated, cost.trained, cost.flops, cost.hours, cost.dollars) for cost in costs]
     totals = [sum(column) for column in list(zip(*rows, strict=True))[1:]]
     for name, generated, trained, operations, hours, dollars in (*rows, ("all", *totals)):
         if name == "all":
             table.add_section()
-        numbers = f"{operations:.2e}", f"{hours:,.1f}" if hours >= 1 else f"{hours:.2g}", f"{dollars:,.2f}"
-        table.add_row(name, _short(generated), _short(trained), *numbers)
+        table.add_row(
+            *(name, _tokens(generated), _tokens(trained), f"{operations:.2e}"),
+            *(_hours(hours), f"{dollars:,.2f}" if dollars < 1000 else f"{dollars:,.0f}"),
+        )
     return table
 
 
-def _memory_table(costs: Sequence[Cost], cluster: Cluster, options: TrainingConfig) -> Table:
-    """Bytes on each device, and what does not fit."""
-    chosen = [cluster.sharding, "float32" if options.mixed_precision == "none" else "bf16 on float32 weights"]
-    chosen += ["checkpointing"] * options.gradient_checkpointing + ["LoRA"] * (options.lora is not None)
-    title = f"bytes on each device, {', '.join(chosen)}; {_short(cluster.usable)} can be used"
-    table = Table(title=title, box=box.SIMPLE, padding=0, collapse_padding=True)
-    table.add_column("stage ")
-    for column in _MEMORY.values():
-        table.add_column(f" {column}", justify="right")
-    for cost in costs:
-        sizes = [f" {_short(getattr(cost.memory, part))}" for part in _MEMORY]
-        table.add_row(cost.name, *sizes, style="red" if cost.lacks else "")
-    return table
+def _memory_tables(costs: Sequence[Cost], cluster: Cluster, options: TrainingConfig) -> Iterator[Table]:
+    """Memory on each device: what a stage keeps, with the peak, then what is temporary. Red does not fit."""
+    setting = [cluster.sharding, "float32" if options.mixed_precision == "none" else "bf16 on float32 weights"]
+    setting += ["gradient checkpointing"] * options.gradient_checkpointing + ["LoRA"] * (options.lora is not None)
+    unit, size = ("GB", 1e9) if max(cost.memory.total for cost in costs) >= 1e10 else ("MB", 1e6)
+    usable = f"{cluster.usable / size:,.0f} of {cluster.device.memory / size:,.0f} {unit} usable"
+    for title, parts in (
+        (f"Memory per device [{unit}], {usable}\n{', '.join(setting)}", _STATE),
+        (f"Memory per device [{unit}], temporary", _TRANSIENT),
+    ):
+        table = empty_table(("stage",), list(parts.values()), title)
+        for cost in costs:
+            sizes = [_size(getattr(cost.memory, part) / size) for part in parts]
+            table.add_row(cost.name, *sizes, style="red" if cost.lacks else "")
+        yield table
 
 
-def _short(number: float) -> str:
+def _size(number: float) -> str:
+    """- for none; a decimal where there is room for one."""
+    if not number:
+        return "-"
+    return f"{number:,.1f}" if number < 100 else f"{number:,.0f}"
+
+
+def _hours(hours: float) -> str:
+    if hours >= 1:
+        return f"{hours:,.1f}" if hours < 1000 else f"{hours:,.0f}"
+    return f"{hours:.2g}" if hours >= 0.0001 else "<0.0001"
+
+
+def _tokens(number: float) -> str:
     """1,234 as 1.2k, and so on; - for none."""
-    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if number >= size:
             return f"{number / size:.1f}{unit}"
     return f"{number:.0f}" if number else "-"
+
+
+def _four_digits(number: float) -> str:
+    """The number rounded to four digits, without an exponent."""
+    rounded = float(f"{number:.4g}")
+    return f"{rounded:,.0f}" if rounded >= 1000 else f"{rounded:g}"

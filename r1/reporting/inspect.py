@@ -1,39 +1,41 @@
-"""What a stage made, on the terminal."""
+"""What a stage made, on the terminal: what it is, its metrics, its samples; parameters on request."""
 
+import ast
 import json
-from collections.abc import Iterator
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from r1.support.artifacts import MANIFEST, BrokenArtifact, content_hash, read_manifest
+from r1.reporting.terminal import SafeConsole, empty_pairs, empty_table, safe
+from r1.support.artifacts import MANIFEST, BrokenArtifact, content_hash, read_json, read_manifest
+from r1.support.code import code_hash
 from r1.support.errors import UserError
-from r1.support.text import printable
+
+_SHOWN_FIRST = ("samples.parquet", "candidates.parquet")
+"""Files whose rows say why: samples with rewards, candidates with reasons."""
+_OWN_LINE = ("prompt", "text", "completion", "chosen", "rejected", "answer", "predicted", "correct", "reason")
+"""Columns of a sample that get a line each; its rewards share one, and all else another."""
+_RATES = {"pass_at_1": "pass@1\n[%]", "maj_at_k": "maj@k\n[%]"}
+_MEANS = {"format_rate": ("format\n[%]", 100), "response_tokens": ("tokens", 1)}
+"""Metrics of an evaluation that its table shows with an interval, and as a mean alone, with its scale."""
+_MANY = 12
+"""Inputs that are listed one by one; more are counted."""
 
 
-class SafeConsole(Console):
-    """A console that shows control characters and markup instead of obeying them: a model, or a file, may hold any."""
+def inspect(name: str, samples: int, params: bool) -> None:
+    """Print what every artifact of that name or stage is, its metrics and some samples.
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(markup=False, emoji=False, **options)
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """As rich does, with the text of every segment made printable; rich's own controls stay."""
-        for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(printable(segment.text), segment.style)
-
-
-# Tables whose rows tell why: samples with rewards, candidates with reasons.
-_TOLD_FIRST = ("samples.parquet", "candidates.parquet")
-
-
-def inspect(name: str, samples: int) -> None:
-    """Print lineage, params, counts, metrics and a few rows of every artifact of that name or stage.
+    Args:
+        name: of a stage, or of an artifact, such as `zero` or `ppo/1`.
+        samples: rows to print of each file.
+        params: print the stage's parameters too.
 
     Raises:
         UserError: if there is none; the message lists those there are.
@@ -42,72 +44,196 @@ def inspect(name: str, samples: int) -> None:
     found = [path for path in _artifacts() if f"/{path}".endswith(f"/{name}") or name == read_manifest(path)["stage"]]
     if not found:
         known = sorted({path.name for path in _artifacts()} | {read_manifest(path)["stage"] for path in _artifacts()})
-        raise UserError(f"nothing here is called {name!r}; run its stage first, or inspect one of: {', '.join(known)}")
-    for artifact in found:
-        _show(console, artifact, samples)
+        raise UserError(
+            f"no artifact or stage is called {name!r}; run its stage first, or inspect one of: {', '.join(known)}"
+        )
+    shown: set[Path] = set()
+    for artifact in sorted(found, key=lambda path: path.parent.name == "evaluations"):  # a model before its evaluation
+        manifest = read_manifest(artifact)
+        console.rule(safe(artifact, "bold"), align="left")
+        console.print(_identity(artifact, manifest))
+        _show_metrics(console, manifest, shown)
+        for file in sorted(artifact.glob("*.parquet"), key=lambda path: (path.name not in _SHOWN_FIRST, path.name)):
+            _show_samples(console, file, samples)
+        if params:
+            console.print("parameters", style="bold")
+            console.print_json(json.dumps(manifest["params"]))
+    if not params:
+        console.print("Parameters: add --params", style="dim")
 
 
 def _artifacts() -> Iterator[Path]:
     return (path.parent for path in sorted(Path("data").rglob(MANIFEST)) if not path.parent.name.startswith("."))
 
 
-def _show(console: Console, artifact: Path, samples: int) -> None:
-    manifest = read_manifest(artifact)
-    console.rule(f"{artifact}")
-    whole = content_hash(artifact) == manifest["content"]
-    console.print(f"made by stages/{manifest['stage']}.py, code {manifest['code'][:12]}, seed {manifest['seed']}")
-    if whole:
-        console.print("contents are as written")
-    else:
-        console.print("contents were changed after they were written", style="bold red")
-    lineage = Table("made from", "then", "now", title="lineage", title_justify="left")
-    for path, digest in manifest["inputs"].items():
-        lineage.add_row(path, digest[:12], _now(path, digest))
-    console.print(lineage)
-    console.print("params", style="bold")
-    console.print_json(json.dumps(manifest["params"]))
-    console.print("counts", style="bold")
-    console.print_json(json.dumps(manifest["counts"]))
-    metrics = Path(manifest["metrics"])
-    # An artifact may be another's: what its manifest points to is shown only if it is one of ours.
-    for path in (metrics, metrics.parent / "throughput" / metrics.name):
-        if _is_ours(path) and path.is_file():
-            console.print(str(path), style="bold")
-            console.print_json(path.read_text())
-    tables = sorted(artifact.glob("*.parquet"), key=lambda path: (path.name not in _TOLD_FIRST, path.name))
-    for table in tables:
-        _rows(console, table, samples)
+def _identity(artifact: Path, manifest: Mapping[str, Any]) -> Table:
+    """What it is, what it was made from, and whether any of that has changed since."""
+    grid = empty_pairs()
+    script = next((path for path in Path("stages").glob("*.py") if path.stem == manifest["stage"]), None)
+    if script and (description := ast.get_docstring(ast.parse(script.read_text()))):
+        grid.add_row("what", safe(description.partition("\n\n")[0]))
+    code = "missing" if script is None else _compared(code_hash(script) == manifest["code"])
+    grid.add_row("made by", _with_state(f"stages/{manifest['stage']}.py, seed {manifest['seed']}", f"code {code}"))
+    listed = [(path, _input_state(path, digest)) for path, digest in manifest["inputs"].items()]
+    if len(listed) > _MANY:
+        listed = [(f"{number} inputs", state) for state, number in Counter(state for _, state in listed).items()]
+    for number, (path, state) in enumerate(listed):
+        grid.add_row("" if number else "made from", _with_state(path, state))
+    same = content_hash(artifact) == manifest["content"]
+    grid.add_row("contents", "as written" if same else Text("changed since they were written", "bold red"))
+    return grid
+
+
+def _compared(same: bool) -> str:
+    return "unchanged" if same else "changed since"
+
+
+def _input_state(path: str, digest: str) -> str:
+    if not _is_ours(Path(path)):
+        return "outside data/"
+    try:
+        return _compared(content_hash(Path(path)) == digest)
+    except BrokenArtifact:
+        return "missing"
 
 
 def _is_ours(path: Path) -> bool:
     return "\0" not in str(path) and path.resolve().is_relative_to(Path("data").resolve())
 
 
-def _now(path: str, digest: str) -> str:
-    if not _is_ours(Path(path)):
-        return "not in data/"
-    try:
-        return "same" if content_hash(Path(path)) == digest else "changed since"
-    except BrokenArtifact:
-        return "gone"
+def _with_state(text: str, state: str) -> Text:
+    return Text.assemble(safe(text), " ", (f"({state})", "dim" if state.endswith("unchanged") else "yellow"))
 
 
-def _rows(console: Console, path: Path, count: int) -> None:
+def _show_metrics(console: Console, manifest: Mapping[str, Any], shown: set[Path]) -> None:
+    """Counts and metrics; a file that several artifacts share is shown with the first of them."""
+    values: dict[str, Any] = dict(manifest["counts"])
+    metrics = Path(manifest["metrics"])
+    # An artifact may be another's: what its manifest points to is shown only if it is one of ours.
+    files = [
+        path
+        for path in (metrics, metrics.parent / "throughput" / metrics.name)
+        if path not in shown and _is_ours(path) and path.is_file()
+    ]
+    shown.update(files)
+    for path in files:
+        read = read_json(path)
+        if isinstance(read, dict):
+            values |= read
+        else:
+            console.print(_claims(read))
+    groups = {key: group for key, group in _groups(values).items() if "pass_at_1" in group}
+    if groups:
+        console.print(_evaluation(groups))
+    listed = empty_table(("metric",), ("value",))
+    for name, value in (*_headlines(values), *_others(values)):
+        listed.add_row(safe(name), safe(value))
+    if listed.rows:
+        console.print(listed)
+    if files:
+        console.print(safe(f"in full: {', '.join(map(str, files))}", "dim"))
+    console.print()
+
+
+def _headlines(values: Mapping[str, Any], depth: int = 2) -> Iterator[tuple[str, str]]:
+    """Plain values at most two keys deep; deeper ones are details."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            if depth > 1:
+                yield from ((f"{key}.{name}", shown) for name, shown in _headlines(value, depth - 1))
+        elif not isinstance(value, list):
+            yield key, _value(value)
+
+
+Group = Mapping[str, Mapping[str, float]]
+"""Metric -> estimate, as r1.evaluation.evaluate summarises a task's level."""
+
+
+def _groups(values: Mapping[str, Any]) -> dict[tuple[str, str], Group]:
+    """Estimates by task and level."""
+    return {
+        (task, level): group
+        for task, levels in values.items()
+        if isinstance(levels, dict)
+        for level, group in levels.items()
+        if isinstance(group, dict) and group and all(isinstance(e, dict) and "mean" in e for e in group.values())
+    }
+
+
+def _evaluation(groups: Mapping[tuple[str, str], Group]) -> Table:
+    """Each task and level, pass rates with their confidence intervals."""
+    means = [column for column, _ in _MEANS.values()]
+    evaluation = empty_table(("task", "level"), (*_RATES.values(), *means))
+    for (task, level), group in groups.items():
+        rates = [_percent(group[metric]) if metric in group else "-" for metric in _RATES]
+        rates += [
+            f"{group[metric]['mean'] * scale:.0f}" if metric in group else "-" for metric, (_, scale) in _MEANS.items()
+        ]
+        evaluation.add_row(safe(task), safe(level), *rates)
+    return evaluation
+
+
+def _others(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Estimates where nothing is solved, so that no pass@1 heads them: those of general prompts."""
+    for (task, _), group in _groups(values).items():
+        if "pass_at_1" not in group:
+            yield from ((f"{task}.{metric} [%]", _percent(estimate)) for metric, estimate in group.items())
+
+
+def _percent(share: Mapping[str, float]) -> str:
+    return f"{share['mean'] * 100:.3g} [{share['low'] * 100:.0f}, {share['high'] * 100:.0f}]"
+
+
+def _claims(claims: list[dict[str, Any]]) -> Table:
+    """One row per claim: its effect with the confidence interval, and the verdict."""
+    listed = empty_table(("claim", "verdict"), ("effect", "interval"))
+    for claim in claims:
+        interval = f"[{claim['low']:+.3g}, {claim['high']:+.3g}]"
+        listed.add_row(safe(claim["id"]), safe(claim["verdict"]), f"{claim['effect']:+.3g}", interval)
+    return listed
+
+
+def _show_samples(console: Console, path: Path, count: int) -> None:
     frame = pd.read_parquet(path)
-    console.print(f"{path.name}: {len(frame)} rows", style="bold")
-    if "reason" in frame:  # one row of each reason tells more than the first few
-        console.print(frame["reason"].value_counts().to_string())
-        frame = frame.drop_duplicates("reason")
+    which = ""
+    if not set(_OWN_LINE) & set(frame):  # numbers alone, which the metrics summarise
+        rows = frame.head(0)
+    elif "reason" in frame:
+        rows, which = frame.drop_duplicates("reason"), ", one for each reason"
     elif "step" in frame:  # the end of a run tells more than its start
-        frame = frame[frame["step"] == frame["step"].max()]
-    for row in frame.head(max(count, frame.get("reason", pd.Series()).nunique())).to_dict("records"):
-        for key, value in row.items():
-            console.print(Text.assemble("  ", (str(key), "cyan"), " ", _value(value)))
+        last = frame["step"].max()
+        rows, which = frame[frame["step"] == last].head(count).drop(columns="step"), f", from the last step ({last})"
+    else:
+        rows = frame.head(count)
+    console.print(safe(f"{path.name}: {len(rows)} of {len(frame):,} rows{which}", "bold"))
+    for row in rows.to_dict("records"):
+        console.print(_sample({str(key): value for key, value in row.items()}))
         console.print()
 
 
+def _sample(row: Mapping[str, Any]) -> Table:
+    """What was asked and said, its rewards, and all else."""
+    grid = empty_pairs()
+    present = {key: value for key, value in row.items() if not _is_missing(value)}
+    for key in _OWN_LINE:
+        if key in row:
+            grid.add_row(key, safe(present.get(key, "(none)")))
+    rewards = {key.removesuffix("_reward"): value for key, value in present.items() if key.endswith("_reward")}
+    rest = {key: value for key, value in present.items() if key not in _OWN_LINE and not key.endswith("_reward")}
+    for name, values in (("rewards", rewards), ("details", rest)):
+        if values:
+            grid.add_row(name, safe(", ".join(f"{key} {_value(value)}" for key, value in values.items())))
+    return grid
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value) or (isinstance(value, float) and math.isnan(value))
+
+
 def _value(value: Any) -> str:
-    text = str(value)
-    if "\n" in text:
-        text = "\n    " + text.replace("\n", "\n    ")
-    return text
+    """A number with thousands set apart and at most four digits where it is not whole."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) or 1000 <= abs(value) < 1e9:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"

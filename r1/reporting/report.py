@@ -4,14 +4,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from r1.evaluation.statistics import Estimate
-from r1.recipe import ModelName
-from r1.support.artifacts import read_json
 
 PAPER_PASS_AT_1 = {
     "base": "15.6 % (DeepSeek-V3-Base)",
@@ -58,57 +55,6 @@ def render(contents: Contents, directory: Path) -> None:
     """Write index.html and report.md. Whatever a model wrote is escaped in the HTML."""
     for template, target in (("report.html.j2", "index.html"), ("report.md.j2", "report.md")):
         (directory / target).write_text(fill(template, contents=contents))
-
-
-def readme_results(root: Path) -> str:
-    """The README's section of results, from the metrics under a project's root.
-
-    Raises:
-        BrokenArtifact: if a metric is missing.
-    """
-    metrics = root / "data" / "metrics"
-    params = yaml.safe_load((root / "params.yaml").read_text())["evaluate"]
-    stages = {path.stem: read_json(path) for path in sorted(metrics.glob("*.json"))}
-    return fill(
-        "readme.md.j2",
-        k=params["sampling"]["num_samples"],
-        temperature=params["sampling"]["temperature"],
-        confidence=params["confidence"],
-        claims=read_json(metrics / "claims.json"),
-        summaries={model: read_json(metrics / "evaluate" / f"{model}.json") for model in get_args(ModelName)},
-        rejection=read_json(metrics / "rejection_sampling.json"),
-        throughput=read_json(metrics / "throughput" / "rejection_sampling.json"),
-        stages=stages,
-    )
-
-
-def readme_smollm2(root: Path) -> str:
-    """The README's table of the real model's run, from its metrics in experiments/smollm2.
-
-    Raises:
-        BrokenArtifact: if a metric is missing.
-    """
-    run = root / "experiments" / "smollm2"
-    params = yaml.safe_load((run / "params.yaml").read_text())
-    return fill(
-        "readme_smollm2.md.j2",
-        sampling=params["evaluate"]["sampling"],
-        confidence=params["evaluate"]["confidence"],
-        problems={name: family["evaluate"] for name, family in params["prepare"]["families"].items()},
-        summaries={model: read_json(run / "metrics" / "evaluate" / f"{model}.json") for model in get_args(ModelName)},
-        claims=read_json(run / "metrics" / "claims.json"),
-        rejection=read_json(run / "metrics" / "rejection_sampling.json"),
-        run=read_json(run / "run.json"),
-    )
-
-
-README_SECTIONS: dict[str, Callable[[Path], str]] = {"results": readme_results, "smollm2": readme_smollm2}
-"""What `python -m r1 readme` writes: name of a section -> its text from a project's root."""
-
-
-def between(section: str) -> tuple[str, str]:
-    """The marks that a section of the README stands between."""
-    return f"<!-- {section} -->", f"<!-- /{section} -->"
 
 
 def fill(template: str, **values: Any) -> str:

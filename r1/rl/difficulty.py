@@ -6,6 +6,7 @@ is something to learn (Kimi k1.5, arXiv 2501.12599, section 2.1; DAPO drops such
 groups after sampling them).
 """
 
+import logging
 from itertools import islice
 from typing import Any
 
@@ -17,6 +18,8 @@ from r1.rewards.accuracy import are_correct
 from r1.rl.settings import RlSettings
 from r1.sampling import open_sampler
 from r1.support.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 class NothingLeft(UserError):
@@ -68,7 +71,7 @@ def within_context(rows: list[dict[str, Any]], policy: Policy, max_completion_le
     if not fitting:
         raise NothingLeft(f"RL: no prompt fits beside {limits}: the shortest has {min(lengths)} tokens")
     if len(fitting) < len(rows):
-        print(f"warning: {len(rows) - len(fitting)} of {len(rows)} prompts do not fit beside {limits}", flush=True)
+        log.warning("%d of %d prompts do not fit beside %s", len(rows) - len(fitting), len(rows), limits)
     return fitting
 
 

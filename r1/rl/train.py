@@ -6,6 +6,7 @@ sampling policy is clipped; the KL to the reference policy is the k3 estimator;
 the policy replaces the reference every `ref_model_sync_steps` steps.
 """
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -33,6 +34,8 @@ from r1.training.checkpoints import train
 from r1.training.compute import adapters, check_compute, merged, weights_dtype
 from r1.training.context import Trained, TrainingContext
 from r1.training.recorder import Recorder
+
+log = logging.getLogger(__name__)
 
 Rows = list[dict[str, Any]]
 
@@ -77,10 +80,10 @@ def train_rl(
         **checkpoint_arguments(context, settings.whole_rounds(shared.checkpoint_steps)),
     }
     if isinstance(algorithm, PpoConfig) and algorithm.critic_warmup_steps >= stage.max_steps:
-        print(
-            f"warning: rl.algorithm.critic_warmup_steps = {algorithm.critic_warmup_steps}, of max_steps = "
-            f"{stage.max_steps}: only the critic learns, the policy stays as it is",
-            flush=True,
+        log.warning(
+            "rl.algorithm.critic_warmup_steps = %d, max_steps = %d: only the critic learns, the policy stays as it is",
+            algorithm.critic_warmup_steps,
+            stage.max_steps,
         )
     # Not before rollout_arguments has told TRL whether to look for vLLM.
     from r1.rl.trainers import TRAINERS

@@ -7,6 +7,7 @@ One line of JSON a conversation, appended and synced before the next piece is dr
 
 import hashlib
 import json
+import logging
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from r1.config.sampling import SamplingConfig
 from r1.sampling.interface import Completion, Conversation, Drawn, Sampler
+
+log = logging.getLogger(__name__)
 
 
 class Journal:
@@ -70,7 +73,7 @@ class Resumed(Sampler):
             if number not in done and len(self.journal.known.get(key, ())) == sampling.num_samples
         }
         if kept:
-            print(f"sampling goes on: {len(kept)} of {len(keys)} prompts were finished before", flush=True)
+            log.info("sampling resumes: %d of %d prompts were finished before", len(kept), len(keys))
             yield kept
         done = {*done, *kept}
         if len(done) == len(keys):

@@ -10,6 +10,7 @@ have no n, and a lost connection loses one completion. Servers with a prefix cac
 """
 
 import asyncio
+import logging
 import os
 import re
 from collections.abc import Awaitable, Collection, Iterator, Sequence
@@ -34,6 +35,8 @@ from r1.config.base import on_this_machine
 from r1.config.sampling import OpenaiEngineConfig, SamplingConfig
 from r1.sampling.interface import Completion, ContextExceeded, Conversation, Drawn, Sampler
 from r1.support.errors import UserError
+
+log = logging.getLogger(__name__)
 
 _CONTEXT = re.compile(r"context.?(length|window)", re.IGNORECASE)
 """In the words of vLLM, DeepSeek and OpenAI about a prompt that is too long."""
@@ -94,7 +97,7 @@ class OpenaiSampler(Sampler):
                 raise EndpointError(f"api_key_env = {engine.api_key_env!r}: holds what no key can be")
         self.model = engine.model or asyncio.run(self._only_model())
         self.source = f"{self.model} at {engine.base_url.rstrip('/')}"
-        print(f"sampling from {self.source}", flush=True)
+        log.info("sampling from %s", self.source)
 
     def draw(
         self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int, done: Collection[int] = ()

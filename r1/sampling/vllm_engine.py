@@ -10,6 +10,7 @@ from r1.models.patches import rotate_natively_on_cpu
 from r1.models.policy import Policy
 from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, pieces
 from r1.sampling.versions import check_versions
+from r1.support.progress import bar
 
 PIECE = 4096
 """Completions that are drawn, and then kept, together: many times what an engine has in flight, minutes of a GPU."""
@@ -19,7 +20,6 @@ def set_environment(engine: VllmEngineConfig) -> None:
     """What vLLM reads when it is imported. In-process it starts in seconds instead of most of a minute on CPU."""
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(engine.cpu_kvcache_gib))
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
 
 
 class VllmSampler(Sampler):
@@ -106,7 +106,7 @@ class VllmSampler(Sampler):
                 )
                 for index in piece
             ],
-            use_tqdm=self.show_progress,
+            use_tqdm=bar if self.show_progress else False,
         )
         return [
             [Completion(out.text, len(out.token_ids), out.finish_reason == "length") for out in request.outputs]

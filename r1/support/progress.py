@@ -1,21 +1,42 @@
 """Progress of long work: a bar on a terminal, a line now and then in a log."""
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+log = logging.getLogger(__name__)
 Item = TypeVar("Item")
+_EVERY = 15
+"""Seconds between two lines of a log."""
+
+
+class _Logged(tqdm):
+    """A bar whose states are lines of the log."""
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """One line; the empty state before anything is done says nothing."""
+        if self.n:
+            log.info(msg or str(self))
+
+    def close(self) -> None:
+        """As tqdm, without the end of the bar's line."""
+        self.leave = False
+        done, self.disable = self.disable, True
+        if not done and self.n:
+            self.display()
+
+
+def bar(*arguments: Any, **options: Any) -> "tqdm[Any]":
+    """A tqdm bar: of a terminal if there is one, of the log otherwise. Arguments are tqdm's."""
+    if sys.stderr.isatty():
+        return tqdm(*arguments, **{"mininterval": 0.2, **options})
+    shown = "{desc}: {n_fmt}/{total_fmt}, {rate_fmt}, {remaining} left{postfix}"
+    return _Logged(*arguments, **{**options, "mininterval": _EVERY, "bar_format": shown})
 
 
 def track(items: Iterable[Item], description: str, unit: str) -> Iterator[Item]:
-    """Iterate with count, throughput and remaining time on standard error."""
-    terminal = sys.stderr.isatty()
-    yield from tqdm(
-        items,
-        desc=description,
-        unit=unit,
-        mininterval=0.2 if terminal else 15,
-        bar_format=None if terminal else "{desc}: {n_fmt}/{total_fmt}, {rate_fmt}, {remaining} left\n",
-    )
+    """Iterate with count, throughput and remaining time."""
+    yield from bar(items, desc=description, unit=unit)

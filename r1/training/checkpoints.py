@@ -5,6 +5,7 @@ directory, whole if its contents are what the manifest says.
 """
 
 import json
+import logging
 import shutil
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +24,8 @@ from r1.support.errors import UserError, room_on
 from r1.training.context import STOPPED
 from r1.training.guards import Guard, Stopped
 from r1.training.recorder import Recorder
+
+log = logging.getLogger(__name__)
 
 STATE = "recorded.json"
 
@@ -99,7 +102,7 @@ def train(trainer: Checkpointed) -> PreTrainedModel:
         # transformers would restore weights and optimizer alone: no curve, no budget of rollouts, no reference.
         raise UserError(f"launcher = 'zero3': cannot go on from {resumed}; delete {folder} to start anew, or use fsdp2")
     if resumed is not None:
-        print(f"going on from {resumed}", flush=True)
+        log.info("resuming from %s", resumed)
     try:
         cast(Any, trainer).train(resume_from_checkpoint=None if resumed is None else str(resumed))
     except Stopped as stop:  # in all processes at the same step, since they log the same
@@ -133,7 +136,7 @@ def last_whole_checkpoint(folder: Path) -> Path | None:
             check_whole(directory)
             return directory
         except (BrokenArtifact, OSError):
-            print(f"warning: {directory} was cut short or damaged; deleted, an older one is looked for", flush=True)
+            log.warning("%s was cut short or damaged: deleted, looking for an older one", directory)
             shutil.rmtree(directory, ignore_errors=True)
     return None
 

@@ -4,6 +4,7 @@ Each guard looks at the learning curve and at nothing else. The curve is in ever
 checkpoint, so a resumed run counts on where the killed one was.
 """
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from r1.config.rl import RlConfig
 from r1.support.errors import UserError
 from r1.training.recorder import Recorder
+
+log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
@@ -138,10 +141,8 @@ class Guard(TrainerCallback):
                 place = f"stopped at step {state.global_step} of {state.max_steps}"
                 lasted = f"; so since step {since}" if len(trouble) > 1 else ""
                 raise Stopped(f"{place}: {seen}{lasted}\n  {limit.advice}", since)
-            print(
-                f"warning: step {state.global_step}: {seen} ({len(trouble)} in a row, {limit.patience} stop the run)",
-                flush=True,
-            )
+            count = f"{len(trouble)} in a row, {limit.patience} stop the run"
+            log.warning("step %d: %s (%s)", state.global_step, seen, count)
         if self.rl and sum("reward" in row for row in rows) == self.rl.patience and "reward" in rows[-1]:
             self._warn_of_constants(state)
 
@@ -150,7 +151,7 @@ class Guard(TrainerCallback):
 
     def _warn_of_constants(self, state: TrainerState) -> None:
         for complaint in constant_rewards(self.record.rows):
-            print(f"warning: by step {state.global_step} {complaint}", flush=True)
+            log.warning("by step %d %s", state.global_step, complaint)
 
 
 def constant_rewards(rows: list[Row]) -> list[str]:

@@ -1,5 +1,6 @@
 """The learning curve: kept step by step, written as CSV, shown as progress."""
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import pandas as pd
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from r1.support.artifacts import write_text
+
+log = logging.getLogger(__name__)
 
 # What the curves keep of a trainer's log; times are left out, so that equal runs log equal files.
 _TIMES = ("runtime", "per_second", "flos", "step_time", "epoch", "num_input_tokens_seen")
@@ -93,10 +96,8 @@ class Recorder(TrainerCallback):
                 for phase in ("generate", "score", "train")
             ]
         left = (state.max_steps - state.global_step) / speed
-        print(
-            f"step {state.global_step}/{state.max_steps}: {', '.join(shown)}; {speed:.2f} steps/s, {left:.0f} s left",
-            flush=True,
-        )
+        speeds = f"{speed:.2f} steps/s, {left:.0f} s left"
+        log.info("step %d/%d: %s; %s", state.global_step, state.max_steps, ", ".join(shown), speeds)
 
     def add_phases(self, step: int, seconds: dict[str, float], tokens: dict[str, int]) -> None:
         """Keep where the time of the steps since the last call went; a phase that did not run has 0 tokens/s."""

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from r1.models.tokenizer import train_tokenizer
-from r1.support.errors import reported
 from r1.models.chat import TEMPLATES
 from r1.models.loading import BrokenCheckpoint, from_scratch, load_checkpoint, load_tokenizer, save
 from r1.models.template_trial import BrokenTemplate, try_template
+from r1.models.tokenizer import train_tokenizer
+from r1.support.errors import reported
 from tests.conftest import ROOT, compose, run_alone
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from r1.models.tokenizer import TAGS
 from r1.models.loading import load_checkpoint, load_tokenizer
+from r1.models.tokenizer import TAGS
 
 
 def test_auto_classes_open_the_directory_as_it_is(tiny_model: Path) -> None:

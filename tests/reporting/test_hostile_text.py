@@ -10,6 +10,7 @@ import pytest
 from r1.reporting import inspect as inspecting
 from r1.reporting.figures import LOSS_PANELS, bands, bars, curves
 from r1.reporting.report import fill, render
+from r1.reporting.terminal import SafeConsole
 from r1.support.artifacts import MANIFEST, content_hash, write_json
 from r1.support.errors import UserError, reported
 from r1.support.tables import write_rows
@@ -179,9 +180,9 @@ def test_inspect_sends_no_sequence_of_a_model_to_the_terminal(
     monkeypatch.chdir(tmp_path)
     artifact(tmp_path, sequence)
     shown = io.StringIO()
-    make = inspecting.SafeConsole
+    make = SafeConsole
     monkeypatch.setattr(inspecting, "SafeConsole", lambda: make(file=shown, force_terminal=terminal, width=300))
-    inspecting.inspect("sft", 3)
+    inspecting.inspect("sft", 3, params=True)
     text = re.sub(r"\x1b\[[\d;]*m", "", shown.getvalue()) if terminal else shown.getvalue()
     assert not FORBIDDEN.search(text)
     # Rich itself drops a bell, a backspace and their like; all else is there to be seen.
@@ -207,8 +208,8 @@ def test_inspect_finds_nothing_outside_data(name: str, tmp_path: Path, monkeypat
     artifact(outside, "secret")
     (tmp_path / "project" / "deep").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "project" / "deep")
-    with pytest.raises(UserError, match="nothing here is called"):
-        inspecting.inspect(name, 3)
+    with pytest.raises(UserError, match="no artifact or stage is called"):
+        inspecting.inspect(name, 3, params=True)
 
 
 @pytest.mark.parametrize("metrics", ["../secret.json", "/SECRET", "data/../../secret.json", "data/link.json"])
@@ -220,6 +221,6 @@ def test_a_manifest_cannot_point_inspect_at_another_file(
     artifact(project, "x", metrics.replace("/SECRET", str(tmp_path / "secret.json")))
     (project / "data/link.json").symlink_to(tmp_path / "secret.json")
     monkeypatch.chdir(project)
-    inspecting.inspect("sft", 3)
+    inspecting.inspect("sft", 3, params=True)
     shown = capsys.readouterr().out
     assert "samples.parquet" in shown and "hunter2" not in shown

@@ -1,0 +1,160 @@
+"""`python -m r1 readme`: the tables and the figure of README and docs/, from the metrics and curves in git."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from r1.recipe import MODELS
+from r1.reporting.report import fill
+from r1.support.artifacts import read_json
+
+HEADLINES = {
+    "pure_rl_improves": "RL alone, without SFT, raises pass@1 (base → R1-Zero)",
+    "responses_grow": "Responses grow longer under RL alone (base → R1-Zero)",
+    "language_reward_mends_mixing": "Cold start and language reward reduce language mixing (R1-Zero − reasoning RL)",
+    "distillation_beats_rl_qwen": "Distilling R1 into a small Qwen beats RL on it, at no more compute (pass@1)",
+    "reflection_grows": "Reflection ('wait', 'check') becomes more frequent under RL alone",
+}
+"""The README's rows: id of a claim -> what it says, in few words."""
+
+FIGURE = Path("docs/images/zero.svg")
+_CURVE = Path("data/plots/zero.csv")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A generated part of a document.
+
+    Attributes:
+        document: its path from the project's root.
+        name: the section stands between `<!-- name -->` and `<!-- /name -->`.
+        write: its text, from a project's root.
+    """
+
+    document: str
+    name: str
+    write: Callable[[Path], str]
+
+    def read(self, text: str) -> str:
+        """The section as it stands in the document's text."""
+        start, end = self._marks
+        return text.partition(start)[2].partition(end)[0].strip()
+
+    def replace(self, text: str, section: str) -> str:
+        """The document's text with another section."""
+        start, end = self._marks
+        before, _, rest = text.partition(start)
+        return f"{before}{start}\n{section.strip()}\n{end}{rest.partition(end)[2]}"
+
+    @property
+    def _marks(self) -> tuple[str, str]:
+        return f"<!-- {self.name} -->", f"<!-- /{self.name} -->"
+
+
+def write_documents(root: Path) -> None:
+    """Write every section, and the README's figure, under a project's root.
+
+    Raises:
+        BrokenArtifact: if a metric is missing.
+    """
+    for section in SECTIONS:
+        document = root / section.document
+        document.write_text(section.replace(document.read_text(), section.write(root)))
+    (root / FIGURE).write_text(draw_curve(root))
+
+
+def curve_source(root: Path) -> str:
+    """The figure's first line: what it was drawn from, with the hash of the data."""
+    digest = hashlib.sha256((root / _CURVE).read_bytes()).hexdigest()
+    return f"<!-- Drawn by `make readme` from {_CURVE}, sha256 {digest} -->"
+
+
+def draw_curve(root: Path) -> str:
+    """R1-Zero's training curves as SVG: accuracy, length and language mixing by step."""
+    import matplotlib
+    import pandas as pd
+
+    from r1.reporting.figures import Panel, curves
+
+    panels = (
+        Panel("rewards/accuracy_reward/mean", "accuracy reward"),
+        Panel("completions/mean_length", "completion length (tokens)"),
+        Panel("language_mixing", "language mixing (share of rollouts)"),
+    )
+    log = pd.read_csv(root / _CURVE)
+    # Text as text: half the size of paths, and a page that shows the figure has fonts.
+    with matplotlib.rc_context({"svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans", "sans-serif"]}):
+        return f"{curve_source(root)}\n{curves({'R1-Zero': log}, panels, smooth=5)}"
+
+
+def headline_results(root: Path) -> str:
+    """The README's five results.
+
+    Raises:
+        BrokenArtifact: if a metric is missing.
+    """
+    claims = {claim["id"]: claim for claim in read_json(root / "data" / "metrics" / "claims.json")}
+    return fill(
+        "readme.md.j2",
+        confidence=_params(root)["evaluate"]["confidence"],
+        total=len(claims),
+        reproduced=sum(claim["verdict"] == "reproduced" for claim in claims.values()),
+        rows=[claims[name] | {"claim": text} for name, text in HEADLINES.items()],
+    )
+
+
+def all_results(root: Path) -> str:
+    """Every claim and every model of the committed run.
+
+    Raises:
+        BrokenArtifact: if a metric is missing.
+    """
+    metrics, params = root / "data" / "metrics", _params(root)["evaluate"]
+    return fill(
+        "results.md.j2",
+        k=params["sampling"]["num_samples"],
+        temperature=params["sampling"]["temperature"],
+        confidence=params["confidence"],
+        claims=read_json(metrics / "claims.json"),
+        summaries={model: read_json(metrics / "evaluate" / f"{model}.json") for model in MODELS},
+        rejection=read_json(metrics / "rejection_sampling.json"),
+        throughput=read_json(metrics / "throughput" / "rejection_sampling.json"),
+        stages={path.stem: read_json(path) for path in sorted(metrics.glob("*.json"))},
+    )
+
+
+def smollm2_results(root: Path) -> str:
+    """Every claim and every model of the run of SmolLM2, from experiments/smollm2.
+
+    Raises:
+        BrokenArtifact: if a metric is missing.
+    """
+    run = root / "experiments" / "smollm2"
+    params = _params(run)
+    return fill(
+        "smollm2.md.j2",
+        sampling=params["evaluate"]["sampling"],
+        confidence=params["evaluate"]["confidence"],
+        problems={name: family["evaluate"] for name, family in params["prepare"]["families"].items()},
+        summaries={model: read_json(run / "metrics" / "evaluate" / f"{model}.json") for model in MODELS},
+        claims=read_json(run / "metrics" / "claims.json"),
+        rejection=read_json(run / "metrics" / "rejection_sampling.json"),
+        run=read_json(run / "run.json"),
+    )
+
+
+def _params(folder: Path) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((folder / "params.yaml").read_text())
+    return values
+
+
+SECTIONS = (
+    Section("README.md", "results", headline_results),
+    Section("docs/results.md", "results", all_results),
+    Section("docs/smollm2.md", "smollm2", smollm2_results),
+)
+"""What `python -m r1 readme` writes."""
