@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from r1.config.recipe import Config
-from r1.pipeline.stage import validate
+from r1.pipeline.compose import validate
 
 ROOT = Path(__file__).parent.parent
 
