@@ -71,13 +71,14 @@ def engine_of(name: str, address: str) -> EngineConfig:
 def draw(data: Path, folder: Path, name: str, seed: int, temperature: float, address: str = "") -> None:
     """Sample with one engine; in a process of its own. Writes folder/result.json."""
     import r1.sampling.vllm_engine as vllm_engine
+    from r1.models.policy import Policy
     from r1.sampling import open_sampler
     from r1.sampling.interface import Drawn
     from r1.sampling.journal import Resumed
 
     vllm_engine.PIECE = PIECE
     problems = read_rows(data / "prompts" / "rejection.parquet")[:PROBLEMS]
-    sampler = open_sampler(data / "models" / "zero", engine_of(name, address), folder)
+    sampler = open_sampler(Policy(data / "models" / "zero"), engine_of(name, address), folder)
     assert isinstance(sampler, Resumed)
     drawn: Drawn = {}
     ended: list[tuple[float, int]] = []

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from r1.pipeline.stage import Run, _prepare_environment
-from r1.training.common import device_arguments
+from r1.pipeline.run import Run
+from r1.pipeline.stage import _prepare_environment
+from r1.training.arguments import device_arguments
 from tests.conftest import ROOT, compose, run_alone
 
 SECRET = "hf_thisIsNoRealToken"

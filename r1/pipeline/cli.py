@@ -11,14 +11,13 @@ python -m r1 readme                  write the results in README and docs/ from 
 import argparse
 from pathlib import Path
 
+from r1.pipeline.arguments import Parser
 from r1.support.errors import reported
 
 
 def main() -> None:
     """Parse the command line and run one command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m r1", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="python -m r1", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     launching = commands.add_parser("launch", help="start a stage as the launcher says")
     launching.add_argument("--dry-run", action="store_true", help="print the command, start nothing")

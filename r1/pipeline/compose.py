@@ -11,9 +11,10 @@ from typing import Any, cast
 import hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
+from yaml import YAMLError
 
 from r1.config.recipe import Config
 from r1.support.artifacts import write_text
@@ -31,12 +32,8 @@ def compose(overrides: Sequence[str], conf: Path = CONF) -> dict[str, Any]:
             is not allowed.
     """
     check_overrides(overrides, conf)
-    with hydra.initialize_config_dir(str(conf.resolve()), version_base="1.3"):
-        try:
-            composed = hydra.compose("config", overrides=list(overrides))
-        except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigurationError(_first_line(error)) from None
-    values = to_plain(composed)
+    chosen = [override if _group(override, conf) is not None else _forced(override) for override in overrides]
+    values = _compose(conf, "config", chosen)
     validate(values)
     return values
 
@@ -53,32 +50,27 @@ def load(overrides: Sequence[str] = ()) -> Config:
         UserError: if params.yaml is missing.
         ConfigurationError: as `compose`; also for the choice of a group.
     """
-    base_params()
-    with hydra.initialize_config_dir(str(PARAMS.parent.resolve()), version_base="1.3"):
-        return validate(to_plain(hydra.compose(PARAMS.stem, overrides=stage_overrides(overrides))))
-
-
-def base_params() -> DictConfig:
-    """params.yaml as it is."""
     if not PARAMS.is_file():
         raise UserError(f"{PARAMS} is missing: `make params` writes it")
-    return cast(DictConfig, OmegaConf.load(PARAMS))
+    return validate(_compose(PARAMS.parent, PARAMS.stem, stage_overrides(overrides)))
 
 
-def to_plain(composed: DictConfig) -> dict[str, Any]:
-    """Interpolations resolved.
+def _compose(directory: Path, name: str, overrides: list[str]) -> dict[str, Any]:
+    """What Hydra makes of a file and overrides, interpolations resolved.
 
     Raises:
-        ConfigurationError: if one cannot be.
+        ConfigurationError: if it cannot.
     """
     try:
+        with hydra.initialize_config_dir(str(directory.resolve()), version_base="1.3"):
+            composed = hydra.compose(name, overrides)
         return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
-    except OmegaConfBaseException as error:
-        raise ConfigurationError(_first_line(error)) from None
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        raise ConfigurationError(_one_line(error)) from None
 
 
 def stage_overrides(arguments: Sequence[str]) -> list[str]:
-    """A stage's overrides, for Hydra: unknown keys are let through (`++`) to our schema, which says what is allowed.
+    """A stage's overrides, for Hydra.
 
     Raises:
         ConfigurationError: for a malformed override, and for the choice of a group.
@@ -90,7 +82,12 @@ def stage_overrides(arguments: Sequence[str]) -> list[str]:
                 f"{argument}: {group} is a group of conf/, and a stage takes single keys; choose it by "
                 f"`python -m r1 compose {argument}` or `dvc exp run -S {argument}`"
             )
-    return [argument if argument[:1] in "+~" else f"++{argument}" for argument in arguments]
+    return [_forced(argument) for argument in arguments]
+
+
+def _forced(override: str) -> str:
+    """Lets any key through Hydra, to our schema: it knows which are allowed, those of mappings too."""
+    return override if override[:1] in "+~" else f"++{override}"
 
 
 def check_overrides(overrides: Sequence[str], conf: Path = CONF) -> None:
@@ -108,11 +105,16 @@ def check_overrides(overrides: Sequence[str], conf: Path = CONF) -> None:
             named = False
         if not named:
             raise ConfigurationError(f"{override!r} is no override: write key=value, such as zero.max_steps=5")
+        if parsed.key_or_group.partition(".")[0].partition("/")[0] == "hydra":
+            raise ConfigurationError(f"{override}: Hydra's own settings are not the recipe's to change")
         if parsed.is_sweep_override():
             raise ConfigurationError(
                 f"{override}: several values; a run takes one, `dvc exp run --queue -S {override}` queues one run each"
             )
-        if (group := _group(override, conf)) is not None and not parsed.is_delete():
+        group = _group(override, conf)
+        if group is None and "/" in parsed.key_or_group:
+            raise ConfigurationError(f"{override}: {parsed.key_or_group} is no group of conf/, and a key has dots")
+        if group is not None and not parsed.is_delete():
             choices = sorted(path.stem for path in (conf / group).glob("*.yaml"))
             if str(parsed.value()) not in choices:
                 raise ConfigurationError(
@@ -157,5 +159,5 @@ def _settable(location: tuple[Any, ...], values: Any, missing: bool) -> Iterator
             values = values[part]
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -32,10 +32,9 @@ def launch(script: str, overrides: Sequence[str], dry_run: bool) -> None:
         UserError: if there is no such stage, or the launcher's program is not installed.
         ConfigurationError: if the configuration is wrong; nothing is started.
     """
-    if not Path(script).is_file():
-        raise UserError(
-            f"{script}: no such stage; there are {', '.join(sorted(map(str, Path('stages').glob('*.py'))))}"
-        )
+    stages = sorted(Path("stages").glob("*.py"))
+    if Path(script).resolve() not in [path.resolve() for path in stages]:
+        raise UserError(f"{script}: no such stage; there are {', '.join(map(str, stages))}")
     command = [*prefix(load(overrides).launcher, script), script, *overrides]
     if dry_run:
         print(shlex.join(command))

@@ -3,18 +3,19 @@
 import os
 import signal
 import sys
+from argparse import SUPPRESS, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-import hydra
-from omegaconf import DictConfig
+from omegaconf import OmegaConf
 from pydantic import BaseModel
 
 from r1.config.recipe import Config
-from r1.pipeline.compose import PARAMS, base_params, stage_overrides, to_plain, validate
+from r1.pipeline.arguments import Parser
+from r1.pipeline.compose import load
 from r1.pipeline.run import PartDone, Run, Sections
 from r1.sandbox.process import require, use
 from r1.support.errors import ConfigurationError, reported
@@ -22,9 +23,6 @@ from r1.support.log import configure
 from r1.support.processes import is_main
 
 S = TypeVar("S", bound=Sections)
-_FLAGS = {"--cfg": 1, "--package": 1, "--resolve": 0, "--info": 1, "--help": 0}
-"""Hydra's flags that a stage has, and how many values each takes."""
-_HYDRA = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
 
 
 def stage(
@@ -47,19 +45,18 @@ def stage(
             if not is_main():
                 sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
 
-            @reported()
-            def task(composed: DictConfig) -> None:
-                config = validate(to_plain(composed))
+            with reported():
+                arguments = _parser(script, function.__globals__["__doc__"]).parse_args()
+                if arguments.multirun:
+                    raise ConfigurationError("--multirun: a run is one; `dvc exp run --queue -S …` queues several")
+                config = load(arguments.overrides)
+                if arguments.cfg:
+                    print(OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json"))))
+                    return
                 name = _made(config, makes) or script.stem
                 _prepare_environment(config)
                 with suppress(PartDone):
                     function(_run(name, config, reads, script))
-
-            with reported():
-                base_params()
-                flags, overrides = _sort_arguments(sys.argv[1:])
-                sys.argv[1:] = [*_HYDRA, *stage_overrides(overrides), *flags]
-                hydra.main(version_base="1.3", config_path=os.getcwd(), config_name=PARAMS.stem)(task)()
                 signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written: let libraries shut down in peace
 
         main.reads, main.makes, main.samples = reads, makes, samples  # type: ignore[attr-defined]
@@ -76,25 +73,17 @@ def _run(name: str, config: Config, reads: type[S], script: Path) -> Run[S]:
     return Run(name=name, config=reads(**chosen), params=params, script=script)
 
 
-def _sort_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Hydra's flags that show a configuration, with their values, and overrides.
-
-    Raises:
-        ConfigurationError: for any other flag.
-    """
-    flags, overrides, rest = [], [], list(arguments)
-    while rest:
-        argument = rest.pop(0)
-        if not argument.startswith("-"):
-            overrides.append(argument)
-        elif argument in ("-m", "--multirun"):
-            raise ConfigurationError(f"{argument}: one run at a time; `dvc exp run --queue -S …` queues several")
-        elif argument in _FLAGS:
-            flags += [argument, *rest[: _FLAGS[argument]]]
-            del rest[: _FLAGS[argument]]
-        else:
-            raise ConfigurationError(f"{argument}: allowed flags: {', '.join(_FLAGS)}")
-    return flags, overrides
+def _parser(script: Path, description: str) -> Parser:
+    parser = Parser(
+        prog=f"python stages/{script.name}",
+        description=description,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--cfg", choices=["job"], help="print the configuration, run nothing")
+    parser.add_argument("-m", "--multirun", action="store_true", help=SUPPRESS)  # Hydra's, answered with ours
+    parser.add_argument("overrides", nargs="*", help="dotted overrides of params.yaml, such as seed=3")
+    return parser
 
 
 def _terminate(*_: Any) -> NoReturn:

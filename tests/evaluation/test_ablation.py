@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from r1.evaluation.ablation import CannotCompare, Runs, comparable, from_reference, judge
-from r1.reporting.ablation import PANELS, render_ablation
+from r1.reporting.ablation import PANELS, Comparison, render_ablation
 from tests.conftest import compose
 
 SMOKE = compose("profile=smoke")
@@ -99,7 +99,7 @@ def test_the_report_shows_every_variant_and_is_the_same_for_the_same_data(tmp_pa
     for directory in (tmp_path / "one", tmp_path / "two"):
         directory.mkdir()
         judged = judge(found, base, SMOKE.ablation, SMOKE.evaluate)
-        render_ablation(found, base, curves, metrics, judged, SMOKE.evaluate, 4, directory)
+        render_ablation(Comparison(found, base, curves, metrics, judged), SMOKE.ablation, SMOKE.evaluate, directory)
     page, text = ((tmp_path / "one" / name).read_text() for name in ("index.html", "report.md"))
     assert page == (tmp_path / "two" / "index.html").read_text()
     assert "<svg" in page and 'src="http' not in page and 'href="http' not in page

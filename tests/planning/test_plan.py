@@ -23,7 +23,7 @@ from r1.planning.recipe import Recipe
 from r1.planning.shapes import KNOWN, KnownName
 from r1.recipe import BaseName
 from r1.support.errors import ConfigurationError
-from r1.training.compute import PLAIN
+from r1.training.context import PLAIN
 from tests.conftest import PROFILES, ROOT, chosen, compose, run_alone
 
 TRAINED = ("base", "base_qwen", "base_llama", "cold_start", "sft", "distill_qwen", "distill_llama")
@@ -36,8 +36,8 @@ QWEN = (
 )
 
 
-def costs(*overrides: str, device: Any = "cpu", devices: int = 1, parallelism: Any = "ddp") -> dict[str, Cost]:
-    cluster = Cluster(DEVICES[device], devices, parallelism)
+def costs(*overrides: str, device: Any = "cpu", devices: int = 1, sharding: Any = "ddp") -> dict[str, Cost]:
+    cluster = Cluster(DEVICES[device], devices, sharding)
     return {cost.name: cost for cost in plan(Recipe(compose(*overrides)).stages(), cluster)}
 
 
@@ -238,9 +238,9 @@ ON_CPU = ("miniature", "smoke", "smollm2")
 def test_every_profile_composes_validates_and_fits_what_it_is_for(profile: str, tmp_path: Path) -> None:
     overrides = chosen(profile, tmp_path)
     config = compose(*overrides)
-    devices, parallelism = config.launcher.total_processes, config.launcher.parallelism
+    devices, sharding = config.launcher.total_processes, config.launcher.sharding
     assert devices == {"node": 8, "node_math": 8, "cluster": 32}.get(profile, 1)
-    planned = costs(*overrides, device="cpu" if profile in ON_CPU else "h100", devices=devices, parallelism=parallelism)
+    planned = costs(*overrides, device="cpu" if profile in ON_CPU else "h100", devices=devices, sharding=sharding)
     assert {cost.name: cost.lacks for cost in planned.values() if cost.lacks} == {}
     assert all(cost.hours > 0 for cost in planned.values())
     for base in get_args(BaseName):

@@ -7,7 +7,7 @@ import torch
 
 from r1.config.sampling import SamplingConfig, TransformersEngineConfig, VllmEngineConfig
 from r1.models.chat import as_messages
-from r1.models.loading import prompt_ids
+from r1.models.policy import Policy
 from r1.sampling import open_sampler
 from r1.sampling.interface import ContextExceeded, check_context
 from r1.sampling.vllm_engine import VllmSampler
@@ -30,11 +30,12 @@ def agree_on_log_probabilities(tiny_model: Path) -> None:
     """vLLM's log-probability of each token that it samples is the one transformers computes."""
     from vllm import SamplingParams, TokensPrompt
 
-    ours, theirs = open_sampler(tiny_model, TRANSFORMERS), open_sampler(tiny_model, VLLM)
+    policy = Policy(tiny_model)
+    ours, theirs = open_sampler(policy, TRANSFORMERS), open_sampler(policy, VLLM)
     assert isinstance(theirs, VllmSampler)
     worst = 0.0
     for conversation in QUESTIONS:
-        prompt = prompt_ids(theirs.tokenizer, [conversation])[0]
+        prompt = policy.prompt_ids([conversation])[0]
         parameters = SamplingParams(n=4, temperature=1.0, max_tokens=12, seed=0, logprobs=0)
         for output in theirs.llm.generate([TokensPrompt(prompt_token_ids=prompt)], parameters, use_tqdm=False)[
             0
@@ -55,20 +56,22 @@ def agree_on_log_probabilities(tiny_model: Path) -> None:
 
 def vllm_is_seeded_and_takes_many_prompts(tiny_model: Path) -> None:
     """Regression: seeding each request failed on CPU as soon as a prompt was prefilled in chunks."""
-    sampler = open_sampler(tiny_model, VLLM)
+    policy = Policy(tiny_model)
+    sampler = open_sampler(policy, VLLM)
     many = [as_messages(f"What is {n} + {m}?") for n in range(40) for m in range(8)]
     first, second, other = (sampler.sample(many, WARM, seed) for seed in (1, 1, 2))
     assert first == second != other
     assert [len(completions) for completions in first] == [4] * len(many)
     sampler.close()
-    assert open_sampler(tiny_model, VLLM).sample(many, WARM, 1) == first, "the next engine has the room of a closed one"
+    assert open_sampler(policy, VLLM).sample(many, WARM, 1) == first, "the next engine has the room of a closed one"
 
 
 def a_context_is_not_exceeded(tiny_model: Path, engine: TransformersEngineConfig | VllmEngineConfig) -> None:
     """A prompt that does not fit is refused by name; one that just fits is sampled."""
-    sampler = open_sampler(tiny_model, engine)
+    policy = Policy(tiny_model)
+    sampler = open_sampler(policy, engine)
     long = as_messages("What is 3 + 4?" + " + 1" * 200)
-    room = 256 - len(prompt_ids(sampler.tokenizer, QUESTIONS[:1])[0])  # type: ignore[attr-defined]
+    room = 256 - len(policy.prompt_ids(QUESTIONS[:1])[0])
     for asked, max_new_tokens, message in (
         ([*QUESTIONS, long], 12, r"1 of 4 prompts do not fit: the longest has \d+ tokens, with max_new_tokens = 12 .*"
                                  r"context of 256: 'What is 3 \+ 4\? \+ 1 \+ 1"),
@@ -105,7 +108,7 @@ def test_vllm(check: str, tiny_model: Path) -> None:
 
 @pytest.mark.parametrize("batch_size", [4, 64])
 def test_transformers_is_seeded_and_keeps_the_order(tiny_model: Path, batch_size: int) -> None:
-    sampler = open_sampler(tiny_model, TRANSFORMERS.model_copy(update={"batch_size": batch_size}))
+    sampler = open_sampler(Policy(tiny_model), TRANSFORMERS.model_copy(update={"batch_size": batch_size}))
     first, second, other = (sampler.sample(QUESTIONS, WARM, seed) for seed in (1, 1, 2))
     assert first == second != other
     assert [len(completions) for completions in first] == [4, 4, 4]

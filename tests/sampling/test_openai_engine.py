@@ -17,6 +17,7 @@ import pytest
 
 from r1.config.sampling import OpenaiEngineConfig, SamplingConfig
 from r1.models.chat import as_messages
+from r1.models.policy import Policy
 from r1.sampling import open_sampler
 from r1.sampling.interface import Completion, ContextExceeded, Conversation, Drawn, Sampler, pieces
 from r1.sampling.journal import Journal, Resumed
@@ -24,6 +25,8 @@ from r1.sampling.openai_engine import EndpointError, OpenaiSampler
 from r1.support.errors import ConfigurationError
 from tests.conftest import ROOT, compose
 
+UNUSED = Policy(Path("unused"))
+"""An endpoint samples what it serves."""
 KEY = "sk-no-real-key-0123456789"
 WARM = SamplingConfig(temperature=1.0, top_p=0.9, max_new_tokens=12, num_samples=3)
 QUESTIONS = [as_messages(f"What is {n} + 1?") for n in range(12)]
@@ -248,7 +251,7 @@ def test_the_key_is_sent_and_never_said(
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
         monkeypatch.setenv(name, "of-another-account")
     engine = endpoint.engine(api_key_env="TEACHER_KEY")
-    open_sampler(Path("unused"), engine, tmp_path).sample(QUESTIONS[:1], WARM, 0)
+    open_sampler(UNUSED, engine, tmp_path).sample(QUESTIONS[:1], WARM, 0)
     assert endpoint.headers[0]["authorization"] == f"Bearer {KEY}"
     assert "of-another-account" not in str(endpoint.headers)
     assert KEY not in repr(engine) + (tmp_path / "completions.jsonl").read_text()
@@ -314,20 +317,20 @@ def test_a_failed_run_goes_on_where_it_failed(endpoint: Endpoint, tmp_path: Path
     answer = endpoint.answer
     endpoint.answer = lambda body, nth: refusal(400, "no") if "is 7" in str(body["messages"]) else answer(body, nth)
     with pytest.raises(EndpointError):
-        open_sampler(Path("unused"), endpoint.engine(), tmp_path).sample(QUESTIONS, WARM, 0)
+        open_sampler(UNUSED, endpoint.engine(), tmp_path).sample(QUESTIONS, WARM, 0)
     kept = len((tmp_path / "completions.jsonl").read_text().splitlines())
     assert kept >= 6
     endpoint.answer = answer
     endpoint.asked.clear()
-    assert open_sampler(Path("unused"), endpoint.engine(), tmp_path).sample(QUESTIONS, WARM, 0) == undisturbed
+    assert open_sampler(UNUSED, endpoint.engine(), tmp_path).sample(QUESTIONS, WARM, 0) == undisturbed
     assert len(endpoint.asked) == 3 * (len(QUESTIONS) - kept)
     endpoint.asked.clear()
-    assert open_sampler(Path("unused"), endpoint.engine(), tmp_path).sample(QUESTIONS, WARM, 0) == undisturbed
+    assert open_sampler(UNUSED, endpoint.engine(), tmp_path).sample(QUESTIONS, WARM, 0) == undisturbed
     assert not endpoint.asked
     for changed, seed in (({"temperature": 0.5}, 0), ({"num_samples": 2}, 0), ({}, 1)):
         endpoint.asked.clear()
         other = WARM.model_copy(update=changed)
-        open_sampler(Path("unused"), endpoint.engine(), tmp_path).sample(QUESTIONS, other, seed)
+        open_sampler(UNUSED, endpoint.engine(), tmp_path).sample(QUESTIONS, other, seed)
         assert len(endpoint.asked) == len(QUESTIONS) * other.num_samples
 
 
@@ -346,7 +349,7 @@ def test_a_killed_run_goes_on_where_it_was_killed(endpoint: Endpoint, tmp_path: 
     code = (
         "import signal; from pathlib import Path; from tests.sampling.test_openai_engine import *\n"
         f"e = Endpoint(); e.url = {endpoint.url!r}\n"
-        f"open_sampler(Path('unused'), e.engine(), Path({str(tmp_path)!r})).sample(QUESTIONS, WARM, 0)"
+        f"open_sampler(UNUSED, e.engine(), Path({str(tmp_path)!r})).sample(QUESTIONS, WARM, 0)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE)
     assert stuck.wait(60)
@@ -360,7 +363,7 @@ def test_a_killed_run_goes_on_where_it_was_killed(endpoint: Endpoint, tmp_path: 
     with journal.open("ab") as file:
         file.write(b'{"key": "abc", "completions": [["half')
     endpoint.asked.clear()
-    drawn = open_sampler(Path("unused"), endpoint.engine(), tmp_path).sample(QUESTIONS, WARM, 0)
+    drawn = open_sampler(UNUSED, endpoint.engine(), tmp_path).sample(QUESTIONS, WARM, 0)
     assert len(endpoint.asked) == 3 * (len(QUESTIONS) - kept)
     assert [[one.text for one in completions] for completions in drawn] == [
         [f"What is {number} + 1? {3 * number + sample}" for sample in range(3)] for number in range(len(QUESTIONS))

@@ -11,6 +11,7 @@ import pytest
 
 from r1.config.sampling import RayEngineConfig
 from r1.models.chat import as_messages
+from r1.models.policy import Policy
 from r1.sampling import open_sampler
 from r1.sampling.journal import Journal
 from tests.conftest import ROOT, run_alone
@@ -44,12 +45,12 @@ def replicas_draw_what_one_engine_draws(model: Path) -> None:
             return super().__call__(row) | {"pid": os.getpid()}
 
     ray_engine.Replica = Mortal  # type: ignore[misc]
-    sampler = open_sampler(model, RAY)
+    sampler = open_sampler(Policy(model), RAY)
     drawn = list(sampler.draw(QUESTIONS, WARM, 1, done=range(8, 16)))
     assert (model.parent / "died").exists()
     assert [len(piece) for piece in drawn] == [8] * 7
     vllm_engine.PIECE = RAY.chunk_size
-    expected = open_sampler(model, VLLM).sample(QUESTIONS, WARM, 1)
+    expected = open_sampler(Policy(model), VLLM).sample(QUESTIONS, WARM, 1)
     replicas = {number: completions for piece in drawn for number, completions in piece.items()}
     assert replicas == {number: expected[number] for number in range(64) if number not in range(8, 16)}
 
@@ -60,18 +61,21 @@ def errors_are_clear(model: Path) -> None:
     from r1.sampling.ray_engine import ReplicaError
 
     with pytest.raises(ReplicaError, match=r"replicas = 500 need 500 CPUs, Ray has \d+"):
-        open_sampler(model, RAY.model_copy(update={"replicas": 500}))
-    sampler = open_sampler(model, RAY.model_copy(update={"replicas": 1}))
+        open_sampler(Policy(model), RAY.model_copy(update={"replicas": 500}))
+    sampler = open_sampler(Policy(model), RAY.model_copy(update={"replicas": 1}))
     with pytest.raises(ContextExceeded, match="1 of 1 prompts do not fit"):
         next(sampler.draw(QUESTIONS[:1], WARM.model_copy(update={"max_new_tokens": 1000}), 0))
-    sampler.model = Path("/nowhere/model")  # type: ignore[attr-defined]
-    with pytest.raises(ReplicaError, match=r"/nowhere/model is not there on node .* shared file system"):
-        next(sampler.draw(QUESTIONS, WARM, 0))
+    model.rename(model.with_name("elsewhere"))  # what this process has read of it stays read
+    try:
+        with pytest.raises(ReplicaError, match=rf"{model} is not there on node .* shared file system"):
+            next(sampler.draw(QUESTIONS, WARM, 0))
+    finally:
+        model.with_name("elsewhere").rename(model)
 
 
 def a_local_cluster_is_closed(model: Path) -> None:
     """It reports to nobody, and whoever has no token is turned away."""
-    open_sampler(model, RAY)
+    open_sampler(Policy(model), RAY)
     import ray  # after the engine, as in a stage
     from ray._common.usage.usage_lib import usage_stats_enabled
 
@@ -101,7 +105,7 @@ def test_ray(check: str, model: Path) -> None:
 def test_a_killed_run_goes_on_without_what_it_had(model: Path, tmp_path: Path) -> None:
     drawing = (
         "from tests.sampling.test_ray_engine import *; import os\n"
-        f"sampler = open_sampler(Path({str(model)!r}), RAY, Path({str(tmp_path)!r}))\n"
+        f"sampler = open_sampler(Policy(Path({str(model)!r})), RAY, Path({str(tmp_path)!r}))\n"
         "asked = [number for piece in sampler.draw(QUESTIONS, WARM, 1) for number in piece]\n"
         "assert sorted(asked) == list(range(64)), asked\n"
     )
@@ -122,7 +126,7 @@ def test_a_cluster_that_is_not_there_is_named(model: Path) -> None:
         "from tests.sampling.test_ray_engine import *\n"
         "from r1.sampling.ray_engine import ReplicaError\n"
         "with pytest.raises(ReplicaError, match='address = .127.0.0.1:9.: no Ray cluster answers there'):\n"
-        f"    open_sampler(Path({str(model)!r}), RAY.model_copy(update={{'address': '127.0.0.1:9'}}))\n"
+        f"    open_sampler(Policy(Path({str(model)!r})), RAY.model_copy(update={{'address': '127.0.0.1:9'}}))\n"
     )
 
 
@@ -131,4 +135,4 @@ def test_ray_that_is_not_installed_is_named(model: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ReplicaError, match="install the extra `ray`"):
-        open_sampler(model, RAY)
+        open_sampler(Policy(model), RAY)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from r1.config.sampling import OpenaiEngineConfig
-from r1.models.loading import load_tokenizer, prompt_ids
+from r1.models.policy import Policy
 from r1.sampling import open_sampler
 from r1.sampling.interface import ContextExceeded
 from r1.sampling.openai_engine import EndpointError
@@ -15,7 +15,7 @@ from tests.sampling.test_engines import QUESTIONS, TRANSFORMERS, WARM
 
 def test_a_vllm_server_samples_as_the_engine_in_the_process(tiny_model: Path, tmp_path: Path) -> None:
     if tiny_model.parent.name.startswith("deepseek"):
-        pytest.skip("the server's CPU kernel is wrong for latent attention, which only our own engine mends")
+        pytest.skip("the server's CPU kernel is wrong for latent attention, which only our own engine patches")
     with vllm_server(tiny_model, tmp_path / "log") as address:
         engine = OpenaiEngineConfig(
             name="openai",
@@ -27,7 +27,8 @@ def test_a_vllm_server_samples_as_the_engine_in_the_process(tiny_model: Path, tm
             timeout=120,
             retries=0,
         )
-        served, here = open_sampler(tiny_model, engine), open_sampler(tiny_model, TRANSFORMERS)
+        policy = Policy(tiny_model)
+        served, here = open_sampler(policy, engine), open_sampler(policy, TRANSFORMERS)
 
         greedy = WARM.model_copy(update={"temperature": 0.0, "num_samples": 2})
         assert served.sample(QUESTIONS, greedy, 0) == here.sample(QUESTIONS, greedy, 0)  # text, tokens, truncated
@@ -37,10 +38,10 @@ def test_a_vllm_server_samples_as_the_engine_in_the_process(tiny_model: Path, tm
         assert len({completion.text for completions in warm for completion in completions}) > 3
         assert all(0 < completion.tokens <= 12 for completions in warm for completion in completions)
 
-        room = 256 - len(prompt_ids(load_tokenizer(tiny_model), QUESTIONS[:1])[0])
+        room = 256 - len(policy.prompt_ids(QUESTIONS[:1])[0])
         with pytest.raises(ContextExceeded, match=f"max_new_tokens = {room + 1}"):
             served.sample(QUESTIONS[:1], WARM.model_copy(update={"max_new_tokens": room + 1}), 0)
         with pytest.raises(EndpointError, match="does not know the model 'other'"):
-            open_sampler(tiny_model, engine.model_copy(update={"model": "other"})).sample(QUESTIONS, WARM, 0)
+            open_sampler(policy, engine.model_copy(update={"model": "other"})).sample(QUESTIONS, WARM, 0)
     with pytest.raises(EndpointError, match="cannot be reached"):
         served.sample(QUESTIONS, WARM, 0)

@@ -11,10 +11,8 @@ import pytest
 from r1.support.artifacts import (
     MANIFEST,
     BrokenArtifact,
-    code_hash,
     content_hash,
     read_manifest,
-    source_closure,
     write_aside,
     write_json,
 )
