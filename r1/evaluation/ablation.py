@@ -30,7 +30,7 @@ def comparable(runs: Runs, base: pd.DataFrame) -> Runs:
             were evaluated on different problems.
     """
     if REFERENCE not in runs or len(set(runs) & set(ALGORITHMS)) < 2:
-        raise CannotCompare(f"data/ablation/runs has {sorted(runs)}: {REFERENCE} and at least one other algorithm are needed")
+        raise CannotCompare(f"data/ablation/runs has {sorted(runs)}: {REFERENCE} and another algorithm are needed")
     shared = set.intersection(*(set(tables) for tables in runs.values()))
     if len(shared) < 2:
         seeds = {name: sorted(tables) for name, tables in runs.items()}
@@ -38,7 +38,7 @@ def comparable(runs: Runs, base: pd.DataFrame) -> Runs:
     for name, tables in runs.items():
         for seed, table in tables.items():
             if len(table) != len(base):
-                raise CannotCompare(f"data/ablation/runs/{name}/{seed} has {len(table)} problems, the base has {len(base)}")
+                raise CannotCompare(f"data/ablation/runs/{name}/{seed} has {len(table)} problems, the base {len(base)}")
     order = sorted(runs, key=lambda name: (name != REFERENCE, name not in ALGORITHMS, name))
     return {name: {seed: runs[name][seed] for seed in sorted(shared)} for name in order}
 

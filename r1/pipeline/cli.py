@@ -67,9 +67,13 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--devices", type=_positive, help="number of devices (default: the launcher's)")
     parser.add_argument("--sharding", choices=get_args(Sharding), help="sharding of training (default: the launcher's)")
     parser.add_argument("--fill", type=_share, default=FILL, help=f"mean response length / its limit (default {FILL})")
-    parser.add_argument("--prompt-tokens", type=_positive, default=PROMPT_TOKENS, help=f"mean length (default {PROMPT_TOKENS})")
+    parser.add_argument(
+        "--prompt-tokens", type=_positive, default=PROMPT_TOKENS, help=f"mean length (default {PROMPT_TOKENS})"
+    )
     parser.add_argument("--force", action="store_true", help="exit 0 even if a stage does not fit")
-    parser.add_argument("--checks", action="store_true", help="print the planner's errors against published and measured runs instead")
+    parser.add_argument(
+        "--checks", action="store_true", help="compare the planner with published and measured runs instead"
+    )
 
 
 def _positive(text: str) -> int:

@@ -7,7 +7,15 @@ from typing import Any
 import pandas as pd
 
 from r1.config.evaluation import AblationConfig, EvaluateConfig
-from r1.evaluation.ablation import ALPHA, REFERENCE, Runs, comparable, differences_from_reference, estimate_metric, judge_comparison
+from r1.evaluation.ablation import (
+    ALPHA,
+    REFERENCE,
+    Runs,
+    comparable,
+    differences_from_reference,
+    estimate_metric,
+    judge_comparison,
+)
 from r1.evaluation.equivalence import Difference
 from r1.reporting.figures import Panel, bands
 from r1.reporting.report import fill, show_estimate
@@ -29,8 +37,8 @@ PHASES = ("generate", "score", "train")
 TIME_HEADER = ("algorithm", *(f"{phase} s/step" for phase in PHASES), "s/step", f"times {REFERENCE}'s")
 NOTE = (
     "pass@1, tokens, mixing and gains over the base: {confidence:.0%} bootstrap intervals over problems, averaged over "
-    "seeds; they exclude the variance between seeds. Differences: {seeds:.0%} t-intervals over seeds, whose variance is "
-    "assumed to be the same for all algorithms; if all lie within the margin, the algorithms are equivalent at the "
+    "seeds; they exclude the variance between seeds. Differences: {seeds:.0%} t-intervals over seeds, assuming equal "
+    "variance for all algorithms; if all lie within the margin, the algorithms are equivalent at the "
     "{alpha:.0%} level. Selecting prompts by pass rate takes further rollouts, which the budget does not count. All "
     "algorithms ran with the same learning rate; some may do better with other settings."
 )

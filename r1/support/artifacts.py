@@ -108,9 +108,7 @@ def check_whole(artifact: Path) -> None:
     manifest = read_manifest(artifact)
     seal = manifest.pop("seal", None)
     if seal != _seal(manifest) or manifest["content"] != content_hash(artifact):
-        raise BrokenArtifact(
-            f"{artifact} is truncated or was changed after it was written; `dvc repro` restores it"
-        )
+        raise BrokenArtifact(f"{artifact} is truncated or was changed after it was written; `dvc repro` restores it")
 
 
 def read_manifest(artifact: Path) -> dict[str, Any]:

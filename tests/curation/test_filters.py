@@ -115,7 +115,7 @@ def test_nothing_sampled_is_no_error() -> None:
 
 def test_an_empty_set_is_refused_where_it_is_known_why() -> None:
     check_kept(["wrong", "kept"])
-    with pytest.raises(NothingKept, match="nothing passed the filters, of 3 completions: wrong 2, truncated 1; "):
+    with pytest.raises(NothingKept, match="none of 3 completions passed the filters: wrong 2, truncated 1; "):
         check_kept(["wrong", "truncated", "wrong"])
     assert acceptance([]) == {"candidates": 0, "acceptance_rate": 0.0, "reasons": {}}
 

@@ -72,7 +72,7 @@ def test_what_cannot_be_compared_is_refused_by_name() -> None:
     assert list(comparable(more, base)["ppo"]) == [1, 2, 3]
     with pytest.raises(CannotCompare, match="grpo and another algorithm are needed"):
         comparable(runs(grpo=0.5, grpo_filtered=0.5), base)
-    with pytest.raises(CannotCompare, match=r"shares 1 seeds, 2 are needed: .*'ppo': \[2\]"):
+    with pytest.raises(CannotCompare, match=r"share 1 seeds, 2 are needed: .*'ppo': \[2\]"):
         comparable({**whole, "ppo": {2: table(0.5, 1)}}, base)
     with pytest.raises(CannotCompare, match="runs/ppo/2 has 5 problems, the base 40"):
         comparable({**whole, "ppo": {1: table(0.5, 1), 2: table(0.5, 1).head(5)}}, base)
@@ -105,4 +105,4 @@ def test_the_report_shows_every_variant_and_is_the_same_for_the_same_data(tmp_pa
     assert "<svg" in page and 'src="http' not in page and 'href="http' not in page
     assert "| ppo | 2.00 | 1.00 | 4.00 | 7.00 | 2.00 |" in text
     assert "all 2 end within 10% pass@1 of each other" in text
-    assert "3 seeds an algorithm, 40 problems" in text
+    assert "3 seeds per algorithm, 40 problems" in text

@@ -257,7 +257,7 @@ def test_problems_on_the_hub_are_known_by_their_cards() -> None:
     known: Any = SimpleNamespace(path="EleutherAI/hendrycks_math", data_files=["*/train-*.parquet"])
     assert count_rows(key, known, splits, "rl") == 9_255 // 2
     unknown: Any = SimpleNamespace(path="a/b", data_files=None)
-    with pytest.raises(ConfigurationError, match=r"data_sets\.math\.splits\.rl = 'all': a/b is not there"):
+    with pytest.raises(ConfigurationError, match=r"data_sets\.math\.splits\.rl = 'all': cannot count the rows of a/b"):
         count_rows(key, unknown, splits, "rl")
 
 
