@@ -9,6 +9,7 @@ python -m r1 readme                  write the results in README and docs/ from 
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from r1.pipeline.arguments import Parser
@@ -30,7 +31,8 @@ def main() -> None:
     composing = commands.add_parser("compose", help="write params.yaml from conf/")
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     planning = commands.add_parser("plan", help="print what the recipe would cost; exit 1 if it cannot fit")
-    _add_plan(planning)
+    if sys.argv[1:2] == ["plan"]:  # its choices need what set-up installs, and doctor runs before that too
+        _add_plan(planning)
     commands.add_parser("doctor", help="print what this machine has and lacks; exit 1 if the default cannot run")
     commands.add_parser("readme", help="write the results in README and docs/ from the metrics")
     arguments = parser.parse_args()
