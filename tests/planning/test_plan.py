@@ -169,7 +169,7 @@ WAITING = ("student_rl_qwen", "student_rl_llama", "distill_qwen", "distill_llama
 """Trainings of 0.2M weights, whose steps wait for Python and not for arithmetic."""
 
 
-@pytest.mark.parametrize("timing", list(timings(ROOT)), ids=lambda timing: f"{timing.stage}, {timing.phase}")
+@pytest.mark.parametrize("timing", list(timings(committed())), ids=lambda timing: f"{timing.stage}, {timing.phase}")
 def test_one_rate_gives_the_time_of_a_stage_within_a_factor_of_two(timing: Timing) -> None:
     # Decoding a miniature waits for Python too, at every token.
     waits = timing.stage in WAITING or timing.phase == "generate"

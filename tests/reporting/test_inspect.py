@@ -141,9 +141,10 @@ def test_an_evaluation_is_a_table_of_tasks_and_levels(capsys: pytest.CaptureFixt
     assert "general.preference_win_rate [%] 50 [25, 75]" in lines
 
 
-@pytest.mark.parametrize(
-    "path", sorted((committed() / "data/metrics/evaluate").glob("*.json")), ids=lambda path: path.stem
-)
+EVALUATIONS = sorted((committed() / "data/metrics/evaluate").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", EVALUATIONS, ids=lambda path: path.stem)
 def test_evaluations_fit_80_columns(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make(metrics=json.loads(path.read_text()))
     text = shown(capsys)
