@@ -12,7 +12,7 @@ from r1.config.sampling import VllmEngineConfig
 
 
 def hide_vllm_from_trl() -> None:
-    """TRL 1.16's trainers import vLLM wherever it is installed, which takes seconds; without vLLM rollouts nothing needs it.
+    """TRL 1.16's trainers import vLLM wherever it is installed, which takes seconds; only vLLM rollouts need it.
 
     To be called before TRL's GRPO trainer is imported. Can go once TRL imports vLLM only for `use_vllm=True`.
     """
@@ -37,9 +37,9 @@ def keep_cpu_weights_loadable() -> None:
 
 
 def set_trl_engine_options(engine: VllmEngineConfig) -> None:
-    """TRL 1.16 passes neither dtype nor enforce_eager to its colocated vLLM, which would sample a float32 policy in bfloat16.
+    """TRL 1.16 passes neither dtype nor enforce_eager to its colocated vLLM.
 
-    Can go once GRPOConfig takes vLLM's engine arguments.
+    Left alone, vLLM would sample a float32 policy in bfloat16. Can go once GRPOConfig takes vLLM's engine arguments.
     """
     from trl.generation import vllm_generation
     from vllm import LLM

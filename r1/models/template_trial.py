@@ -13,8 +13,8 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from r1.support.errors import UserError
 from r1.models.chat import as_messages
+from r1.support.errors import UserError
 
 SECONDS = 30  # most of it is for starting Python and transformers on a busy machine
 _MEMORY = 4 * 2**30
