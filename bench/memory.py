@@ -74,7 +74,7 @@ def architecture(sizes: tuple[int, int]) -> dict[str, Any]:
 def options(changes: Mapping[str, Any]) -> Any:
     """Of training."""
     from r1.config.training import LoraConfig
-    from r1.training.compute import PLAIN
+    from r1.training.context import PLAIN
 
     kept = {key: value for key, value in changes.items() if key != "accumulation"}
     if kept.get("lora"):
@@ -84,33 +84,34 @@ def options(changes: Mapping[str, Any]) -> Any:
 
 def train(kind: str, sizes: tuple[int, int], changes: Mapping[str, Any], folder: Path) -> None:
     """Some steps, by the project's own functions, on text of the wanted length."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
+    from r1.config.models import DenseArchitectureConfig
     from r1.finetuning.pretrain import pretrain
     from r1.finetuning.sft import finetune
     from r1.models.chat import as_messages
     from r1.models.loading import save
+    from r1.models.policy import Policy, Untrained
     from r1.models.tokenizer import train_tokenizer
+    from r1.rl.settings import RlSettings
     from r1.rl.train import train_rl
+    from r1.training.context import TrainingContext
     from tests.conftest import compose
 
-    torch.manual_seed(0)
     config, accumulation = compose("profile=smoke"), changes.get("accumulation", 1)
     tokenizer = train_tokenizer([f"What is {n} + {n}? It is {2 * n}." for n in range(500)], 300, "chat")
-    ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**architecture(sizes), **ids), dtype=torch.float32)
-    files: tuple[int, Path, Path] = (0, folder / "curve.csv", folder / "checkpoints")
+    tokenizer.add_tokens([f"<unused {n}>" for n in range(len(tokenizer), VOCABULARY)])
+    chosen = {key: value for key, value in architecture(sizes).items() if key != "vocab_size"}
+    untrained = Untrained(DenseArchitectureConfig.model_validate(chosen), tokenizer, seed=0)
+    context = TrainingContext(0, folder / "curve.csv", folder / "checkpoints", options(changes))
     batch = {"batch_size": BATCH * accumulation, "micro_batch_size": BATCH, "checkpoint_steps": 100}
     rows = STEPS * BATCH * accumulation
     if kind == "pretraining":
         settings = config.base.pretraining
         assert settings is not None
         few = settings.model_copy(update={**batch, "max_steps": STEPS, "max_length": LENGTH})
-        pretrain(model, tokenizer, ["What is 1 + 1?"] * 100, few, *files, options(changes))
+        pretrain(untrained, ["What is 1 + 1?"] * 100, few, context)
         return
-    save(model, tokenizer, folder / "model")
-    del model
+    save(untrained.load(), tokenizer, folder / "model")
+    policy = Policy(folder / "model")
 
     def words(tokens: int) -> str:
         text = " 7" * tokens
@@ -125,19 +126,18 @@ def train(kind: str, sizes: tuple[int, int], changes: Mapping[str, Any], folder:
         length = len(rendered["input_ids"][0])
         assert abs(length - LENGTH) < 0.1 * LENGTH, length
         few_sft = config.sft.model_copy(update={**batch, "epochs": 1, "max_length": LENGTH, "chat_template": None})
-        finetune(folder / "model", [example] * rows, few_sft, *files, options(changes))
+        finetune(policy, [example] * rows, few_sft, context)
         return
     prompts = [{"prompt": as_messages(words(PROMPT - 10)), "task": "", "answer": "", "kind": ""}] * (rows // 4)
-    stage = config.zero.model_copy(
-        update={**batch, "max_steps": 2, "num_generations": 4, "max_completion_length": COMPLETION}
-    )
+    few_rl = {"max_steps": 2, "num_generations": 4, "max_completion_length": COMPLETION, "rewards": {"by_length": 1.0}}
+    stage = config.zero.model_copy(update={**batch, **few_rl})
     algorithm = config.rl.algorithm.model_copy(update={"ref_model_sync_steps": 100})
     rl = config.rl.model_copy(update={"algorithm": algorithm, "max_kl": 1e9})
 
     def by_length(*, completions: list[Any], completion_ids: list[list[int]], **_: Any) -> list[float | None]:
         return [float(sum(row)) for row in completion_ids]
 
-    train_rl(folder / "model", prompts, stage, rl, ([by_length], [1.0]), *files, options(changes))
+    train_rl(policy, prompts, RlSettings(stage, rl), context, by_length=by_length)
 
 
 def resident(key: str) -> int:

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
 from r1.config.recipe import Config
+from r1.pipeline.compose import compose as compose_values
 from r1.pipeline.compose import validate
 
 ROOT = Path(__file__).parent.parent
@@ -16,11 +16,7 @@ ROOT = Path(__file__).parent.parent
 
 def compose(*overrides: str) -> Config:
     """The configuration that `dvc exp run -S …` would run."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return validate(OmegaConf.to_container(hydra_compose("config", overrides=list(overrides)), resolve=True))
+    return validate(compose_values(overrides, ROOT / "conf"))
 
 
 PROFILES = sorted(path.stem for path in (ROOT / "conf" / "profile").glob("*.yaml"))
@@ -61,16 +57,16 @@ def tiny_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     """A model directory of each teacher architecture at smoke size, briefly pretrained."""
     from r1.data.corpus import build_corpus
     from r1.finetuning.pretrain import pretrain
-    from r1.models.loading import from_scratch, save
+    from r1.models.policy import Untrained
     from r1.models.tokenizer import train_tokenizer
+    from tests.trainings import context
 
     config = compose("profile=smoke", f"teacher={request.param}")
     directory = tmp_path_factory.mktemp(request.param)
     texts = [row["text"] for row in build_corpus(config.prepare, config.seed)][:1000]
     assert config.base.architecture is not None and config.base.pretraining is not None
     tokenizer = train_tokenizer(texts, 512, "r1_zero_short")
-    model = from_scratch(config.base.architecture, tokenizer, seed=0)
-    settings = config.base.pretraining.model_copy(update={"max_steps": 20, "batch_size": 16, "micro_batch_size": 16})
-    pretrain(model, tokenizer, texts, settings, 0, directory / "curve.csv", directory / "checkpoints")
-    save(model, tokenizer, directory / "model")
+    few = config.base.pretraining.model_copy(update={"max_steps": 20, "batch_size": 16, "micro_batch_size": 16})
+    untrained = Untrained(config.base.architecture, tokenizer, seed=0)
+    pretrain(untrained, texts, few, context(directory)).save(directory / "model")
     return directory / "model"

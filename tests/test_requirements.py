@@ -12,11 +12,12 @@ from requirements.licences import document
 from tests.conftest import ROOT
 
 LOCK = (ROOT / "requirements" / "cpu.lock").read_text()
+UV = (ROOT / "requirements" / "uv.txt").read_text()
 PINS = dict(re.findall(r"^([\w.-]+)==(\S+)", LOCK, re.MULTILINE))
 # torch's CPU build is on no index that pip trusts by default (PyPI has the CUDA build under the same version), so
 # install.py asks for it by exact version at torch's own index, before the lock and WITHOUT a hash: the one package
-# that is trusted by its origin (TLS) alone. setuptools comes with the environment.
-ELSEWHERE = {"torch", "setuptools"}
+# that is trusted by its origin (TLS) alone.
+ELSEWHERE = {"torch"}
 # requirements/overrides.txt says why they are left out.
 LEFT_OUT = {"torchvision", "torchaudio", "torchcodec"}
 
@@ -34,7 +35,7 @@ def declared() -> list[Requirement]:
 def test_every_line_of_the_lock_is_pinned_and_hashed() -> None:
     entries = [entry for entry in re.split(r"\n(?=[^\s#])", LOCK) if not entry.startswith("#")]
     assert len(entries) == len(PINS) > 200
-    for entry in entries:
+    for entry in [*entries, UV.partition("\n")[2]]:
         assert re.match(r"[\w.-]+==[\w.+]+ (?:;[^\n]+)?\\\n    --hash=sha256:[0-9a-f]{64}", entry), entry.splitlines()[
             0
         ]
@@ -59,7 +60,7 @@ def test_torch_is_the_version_that_is_declared() -> None:
 def test_the_lock_holds_every_dependency_of_what_it_holds() -> None:
     """It is installed with --no-deps: what is missing in it would be missing in .venv."""
     missing = set()
-    for name in PINS:
+    for name in (*PINS, *ELSEWHERE):
         for line in distribution(name).requires or []:
             requirement = Requirement(line)
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):

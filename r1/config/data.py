@@ -101,7 +101,7 @@ class DataSetConfig(PublishedConfig):
     """Problems with answers that a verifier judges.
 
     Attributes:
-        adapter: what publishes this schema, see r1/prompts/adapters; `columns` takes any two columns.
+        adapter: what publishes this schema, see r1/data/adapters; `columns` takes any two columns.
         task: of `columns`, whose verifier judges answers; `math` is math-verify.
         prompt_column, answer_column: of `columns`, where the question and its one answer stand.
         level: as a family's.

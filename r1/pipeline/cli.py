@@ -4,6 +4,7 @@ python -m r1 launch stages/zero.py   start a stage as the launcher of params.yam
 python -m r1 compose profile=smoke   write params.yaml from conf/ (what `dvc exp run -S` does), run nothing
 python -m r1 inspect zero            what a stage made: its origin, metrics and samples
 python -m r1 plan profile=smoke      what it would cost: tokens, FLOPs, memory, hours, dollars; run nothing
+python -m r1 doctor                  what this machine has and lacks, with the commands that fix it
 python -m r1 readme                  write the results in README and docs/ from the metrics in data/
 """
 
@@ -30,6 +31,7 @@ def main() -> None:
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     planning = commands.add_parser("plan", help="print what the recipe would cost; exit 1 if it cannot fit")
     _add_plan(planning)
+    commands.add_parser("doctor", help="print what this machine has and lacks; exit 1 if the default cannot run")
     commands.add_parser("readme", help="write the results in README and docs/ from the metrics")
     arguments = parser.parse_args()
     with reported():
@@ -39,6 +41,10 @@ def main() -> None:
             launch(arguments.script, arguments.overrides, arguments.dry_run)
         elif arguments.command == "compose":
             _compose(arguments.overrides)
+        elif arguments.command == "doctor":
+            from r1.doctor import doctor
+
+            raise SystemExit(doctor())
         elif arguments.command == "readme":
             _readme()
         elif arguments.command == "plan":

@@ -1,13 +1,9 @@
 """The recipe's stages as work: what each samples, scores and trains, from the configuration alone."""
 
-import json
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
 
-from r1.config.data import GeneralSplit, PromptSplit, PublishedConfig
+from r1.config.data import GeneralSplit, PromptSplit
 from r1.config.finetuning import SftConfig
 from r1.config.models import BaseConfig
 from r1.config.recipe import Config
@@ -21,6 +17,7 @@ from r1.config.sampling import (
     VllmServerRolloutConfig,
 )
 from r1.config.training import TrainingConfig
+from r1.planning.counts import count_rows
 from r1.planning.shapes import KNOWN, Shape, find_shape, shape_of
 from r1.recipe import BASES, MODELS, base_of
 from r1.support.errors import ConfigurationError
@@ -156,7 +153,8 @@ class Recipe:
         prepare = self.config.prepare
         families: int = sum(getattr(family, split) for family in prepare.families.values())
         return families + sum(
-            _count(f"prepare.data_sets.{name}", data, data.splits, split) for name, data in prepare.data_sets.items()
+            count_rows(f"prepare.data_sets.{name}", data, data.splits, split)
+            for name, data in prepare.data_sets.items()
         )
 
     def _general(self, split: GeneralSplit) -> int:
@@ -164,7 +162,7 @@ class Recipe:
         prepare = self.config.prepare
         own: int = getattr(prepare.general, split)
         return own + sum(
-            _count(f"prepare.general_data_sets.{name}", data, data.splits, split)
+            count_rows(f"prepare.general_data_sets.{name}", data, data.splits, split)
             for name, data in prepare.general_data_sets.items()
         )
 
@@ -282,43 +280,3 @@ def base_shape(name: str, base: BaseConfig) -> Shape:
             "and directories with the config.json of a qwen2, qwen3, llama or deepseek_v3"
         )
     return shape
-
-
-_HUB_ROWS = {
-    ("EleutherAI/hendrycks_math", "*/train-*.parquet"): 9255,  # of levels 3 to 5, training and test set together
-    ("HuggingFaceH4/MATH-500", "test.jsonl"): 500,
-    ("openai/gsm8k", "main/test-*.parquet"): 1319,
-    ("HuggingFaceH4/aime_2024", "data/train-*.parquet"): 30,
-    ("yentinglin/aime_2025", "data/train-*.parquet"): 30,
-    ("openai/openai_humaneval", "openai_humaneval/test-*.parquet"): 164,
-    ("google-research-datasets/mbpp", "full/test-*.parquet"): 500,
-}
-"""Rows of the data sets on the hub of which conf/data asks for all, as published."""
-
-
-def _count(key: str, data: PublishedConfig, splits: Mapping[Any, int | Literal["all"]], split: str) -> int:
-    """Rows that a split asks for; splits of a data set that all ask for `all` get an even share of its files' rows."""
-    wanted = splits.get(split, 0)
-    return wanted if wanted != "all" else _all_rows(key, data, split) // list(splits.values()).count("all")
-
-
-def _all_rows(key: str, data: PublishedConfig, split: str) -> int:
-    files = data.data_files or ()
-    if len(files) and (data.path, files[0]) in _HUB_ROWS:
-        return _HUB_ROWS[data.path, files[0]]
-    if not Path(data.path).expanduser().exists():
-        raise ConfigurationError(f"{key}.splits.{split} = 'all': {data.path} is not there to be counted")
-    from r1.data.sources import locate
-
-    return sum(_rows(path) for path in locate(key, data).values())
-
-
-def _rows(path: Path) -> int:
-    if path.suffix == ".parquet":
-        from pyarrow import parquet
-
-        return int(parquet.read_metadata(path).num_rows)
-    if path.suffix == ".json":
-        return len(json.loads(path.read_bytes()))
-    with path.open() as lines:
-        return sum(1 for line in lines if json.loads(line or "null"))

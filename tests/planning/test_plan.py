@@ -13,12 +13,13 @@ import pytest
 from bench import memory
 from r1.config.training import LoraConfig
 from r1.planning.compute import flops, gather_seconds, longest_response
+from r1.planning.counts import count_rows
 from r1.planning.hardware import DEVICES
 from r1.planning.measured import Timing, timings
 from r1.planning.memory import activation_bytes, adapter_parameters, training_memory
 from r1.planning.plan import Cluster, Cost, plan
 from r1.planning.published import Check, checks
-from r1.planning.recipe import Recipe, _count
+from r1.planning.recipe import Recipe
 from r1.planning.shapes import KNOWN, KnownName
 from r1.recipe import BaseName
 from r1.support.errors import ConfigurationError
@@ -254,10 +255,10 @@ def test_problems_on_the_hub_are_known_by_their_cards() -> None:
     key = "prepare.data_sets.math"
     splits: dict[str, int | Literal["all"]] = {"rl": "all", "rejection": "all"}
     known: Any = SimpleNamespace(path="EleutherAI/hendrycks_math", data_files=["*/train-*.parquet"])
-    assert _count(key, known, splits, "rl") == 9_255 // 2
+    assert count_rows(key, known, splits, "rl") == 9_255 // 2
     unknown: Any = SimpleNamespace(path="a/b", data_files=None)
     with pytest.raises(ConfigurationError, match=r"data_sets\.math\.splits\.rl = 'all': a/b is not there"):
-        _count(key, unknown, splits, "rl")
+        count_rows(key, unknown, splits, "rl")
 
 
 def test_sharding_over_nodes_waits_for_the_network() -> None:

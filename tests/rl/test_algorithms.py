@@ -18,7 +18,7 @@ TRL keeps rewards in float32, whence the errors near 1e-7; all else is float64.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +28,6 @@ import pytest
 import torch
 from datasets import Dataset
 from numpy.typing import NDArray
-from r1.training.common import Recorder, device_arguments
 from torch import Tensor, nn
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
 from trl import GRPOConfig, RLOOConfig
@@ -36,11 +35,16 @@ from trl import GRPOConfig, RLOOConfig
 from r1.config.models import DenseArchitectureConfig
 from r1.config.rl import AlgorithmConfig, GroupRelativeConfig, LeaveOneOutConfig, PpoConfig
 from r1.models.chat import as_messages
-from r1.models.loading import from_scratch, load_critic, load_model, load_tokenizer, save
+from r1.models.loading import from_scratch, load_tokenizer, save
+from r1.models.policy import Policy
 from r1.models.tokenizer import train_tokenizer
 from r1.rl.advantages import explained_variance, generalized_advantages, token_rewards, value_loss, whiten
-from r1.rl.train import _algorithm_arguments, _rollout_arguments
-from tests.conftest import compose
+from r1.rl.arguments import algorithm_arguments, rollout_arguments
+from r1.rl.rollout_batch import flat_groups, replace_rows
+from r1.rl.settings import RlSettings
+from r1.training.arguments import device_arguments
+from r1.training.recorder import Recorder
+from tests.trainings import SMOKE, configured, context
 
 Array = NDArray[np.float64]
 Ragged = list[Array]
@@ -51,7 +55,6 @@ Module = TypeVar("Module", bound=nn.Module)
 TOLERANCE = 1e-5
 GROUP, TOKENS, TEMPERATURE = 4, 6, 0.7
 WEIGHTS = (1.0, 0.5)
-SMOKE = compose("profile=smoke")
 STAGE = SMOKE.zero.model_copy(
     update={
         "batch_size": 16,
@@ -185,11 +188,12 @@ def make(policy: Path, tmp_path: Path) -> Make:
 def make_trainer(
     policy: Path, tmp_path: Path, name: str, script: Script | None = None, critic_scale: float = 0.5, **changes: Any
 ) -> Any:
-    algorithm, script = configured(name).model_copy(update=changes), script or Script([])
+    settings, script = RlSettings(STAGE, configured(name, **changes)), script or Script([])
+    algorithm, start = settings.algorithm, Policy(policy)
     arguments = {
-        **device_arguments(0),
-        **_rollout_arguments(SMOKE.rl.rollout),
-        **_algorithm_arguments(algorithm, STAGE),
+        **device_arguments(context(tmp_path)),
+        **rollout_arguments(settings.shared.rollout, start, PROMPTS, TOKENS),
+        **algorithm_arguments(settings),
         "reward_weights": list(WEIGHTS),
         "output_dir": str(tmp_path),
     }
@@ -197,18 +201,18 @@ def make_trainer(
 
     extra: dict[str, Any] = {}
     if isinstance(algorithm, PpoConfig):
-        critic: Any = load_critic(policy).double()
+        critic: Any = start.load_critic().double()
         shaken(critic.score, critic_scale, seed=1)
         extra["critic"] = critic
     trainer: Any = TRAINERS[type(algorithm)](
-        model=load_model(policy).double(),
+        model=start.load().double(),
         reward_funcs=[script.first, script.second],
         args=(RLOOConfig if isinstance(algorithm, LeaveOneOutConfig) else GRPOConfig)(**arguments),
         train_dataset=Dataset.from_list(PROMPTS),
-        processing_class=load_tokenizer(policy),
+        processing_class=start.tokenizer,
         record=Recorder(tmp_path / "curve.csv"),
         algorithm=algorithm,
-        start=None if algorithm.beta else load_model(policy).double(),
+        start=None if algorithm.beta else start.load().double(),
         **extra,
     )
     assert anchor(trainer).dtype == torch.float64
@@ -225,11 +229,6 @@ def make_trainer(
 def anchor(trainer: Any) -> Any:
     """What the KL is measured to: the reference, or without one the policy's start."""
     return trainer.ref_model or trainer.start
-
-
-@cache
-def configured(name: str) -> AlgorithmConfig:
-    return compose("profile=smoke", f"rl/algorithm={name}").rl.algorithm
 
 
 def shaken(module: Module, scale: float, seed: int) -> Module:
@@ -694,15 +693,11 @@ def test_explained_variance() -> None:
     ],
 )
 def test_flat_groups(scores: list[float], expected: list[int]) -> None:
-    from r1.rl.trainers import flat_groups
-
     assert flat_groups(torch.tensor(scores), 2) == expected
 
 
 @pytest.mark.parametrize("wide_first", [True, False])
 def test_replaced_rows_are_padded_on_their_sides(wide_first: bool) -> None:
-    from r1.rl.trainers import replace_rows
-
     def batch(first: int, width: int) -> Batch:
         numbers = torch.arange(first, first + 3)
         tokens = numbers[:, None].expand(3, width).clone()
@@ -744,7 +739,7 @@ def resampling(tokenizer: Any, rounds: list[tuple[int, list[list[Score]]]]) -> S
 def test_dapo_replaces_groups_without_variance(make: Make, policy: Path) -> None:
     rounds = [(3, [VARIED, FLAT, FLAT, VARIED]), (TOKENS, [FLAT, VARIED]), (5, [FLAT]), (2, [VARIED])]
     script = resampling(load_tokenizer(policy), rounds)
-    trainer = make("dapo", script, mini_batches=2, beta=0.1)
+    trainer = make("dapo", script, num_mini_batches=2, beta=0.1)
     batch = trainer._generate_and_score_completions(rollout_inputs())
     places = [(at, group * GROUP + row) for at, group in ((0, 0), (1, 1), (3, 0), (0, 3)) for row in range(GROUP)]
     completions = [script.rounds[at][0][row] for at, row in places]

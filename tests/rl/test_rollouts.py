@@ -15,11 +15,15 @@ from trl import GRPOConfig, RLOOConfig
 
 from r1.config.recipe import Config
 from r1.config.sampling import VllmServerRolloutConfig
+from r1.models.policy import Policy
+from r1.rl.arguments import rollout_arguments
 from r1.rl.rollouts import ServerError, check_rollout
-from r1.rl.train import _rollout_arguments, train_rl
+from r1.rl.settings import RlSettings
+from r1.rl.train import train_rl
 from r1.support.errors import ConfigurationError
 from tests.conftest import compose
 from tests.sampling.serving import vllm_server
+from tests.trainings import context
 
 
 def rollout(**changes: object) -> VllmServerRolloutConfig:
@@ -30,7 +34,8 @@ def rollout(**changes: object) -> VllmServerRolloutConfig:
 
 @pytest.mark.parametrize("kind", [GRPOConfig, RLOOConfig])
 def test_a_server_is_a_choice_of_the_configuration(kind: type, tmp_path: Path) -> None:
-    arguments = kind(output_dir=str(tmp_path), use_cpu=True, bf16=False, **_rollout_arguments(rollout(timeout=7.0)))
+    chosen = rollout_arguments(rollout(timeout=7.0), Policy(tmp_path / "no model"), [], max_completion_length=8)
+    arguments = kind(output_dir=str(tmp_path), use_cpu=True, bf16=False, **chosen)
     assert (arguments.use_vllm, arguments.vllm_mode) == (True, "server")
     assert (arguments.vllm_server_base_url, arguments.vllm_group_port) == ("http://127.0.0.1:8000", 51216)
     assert arguments.vllm_server_timeout == 7.0
@@ -106,9 +111,10 @@ def test_a_server_that_still_starts_is_waited_for() -> None:
 def test_training_without_a_server_ends_in_seconds_before_a_model_is_loaded(tmp_path: Path) -> None:
     config: Config = compose("profile=smoke", "rollout=vllm_server")
     rl = config.rl.model_copy(update={"rollout": rollout(base_url="http://127.0.0.1:9", timeout=1.0)})
+    settings = RlSettings(config.zero, rl)
     started = time.perf_counter()
     with pytest.raises(ServerError, match=r"http://127\.0\.0\.1:9'.*timeout = 1 s.*refused.*vllm_server\.yaml"):
-        train_rl(tmp_path / "no model", [], config.zero, rl, ([], []), 0, tmp_path / "log.csv", tmp_path)
+        train_rl(Policy(tmp_path / "no model"), [], settings, context(tmp_path))
     assert time.perf_counter() - started < 5
 
 

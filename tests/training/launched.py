@@ -21,7 +21,7 @@ CONFIGURATION = "conf/accelerate/{}.yaml"
 
 
 def launched(
-    processes: int, kind: str, model: Path, out: Path, parallelism: str = "ddp", **options: Any
+    processes: int, kind: str, model: Path, out: Path, sharding: str = "ddp", **options: Any
 ) -> tuple[list[dict[str, float]], dict[str, torch.Tensor], dict[str, Any]]:
     """Train in so many processes.
 
@@ -30,13 +30,13 @@ def launched(
         kind: `sft`, or the name of an RL algorithm.
         model: directory to start from.
         out: folder for what comes of it.
-        parallelism: of conf/accelerate.
+        sharding: of conf/accelerate.
         options: steps, seed, shared (randomness belongs to rows), fails (the rank that is to fail).
 
     Returns:
         The learning curve, the weights, and the metrics.
     """
-    accelerate = ["-m", "accelerate.commands.launch", "--config_file", CONFIGURATION.format(parallelism)]
+    accelerate = ["-m", "accelerate.commands.launch", "--config_file", CONFIGURATION.format(sharding)]
     launcher = [*accelerate, "--num_processes", str(processes), "--main_process_port", "0"] if processes > 1 else []
     command = [sys.executable, *launcher, str(Path(__file__)), kind, str(model), str(out), json.dumps(options)]
     # By path the script sees its own folder alone.
@@ -102,36 +102,38 @@ def main() -> None:
     steps, seed = options.get("steps", 8), options.get("seed", 3)
     from r1.finetuning.sft import finetune
     from r1.models.chat import as_messages
-    from r1.models.loading import save
+    from r1.models.policy import Policy
+    from r1.rl.settings import RlSettings
     from r1.rl.train import train_rl
     from r1.support.processes import is_main
+    from r1.training.context import TrainingContext
     from tests.conftest import compose
 
     if not is_main():
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115
-    curve, checkpoints = out / "curve.csv", out / "checkpoints"
+    policy, context = Policy(model), TrainingContext(seed, out / "curve.csv", out / "checkpoints")
     if kind == "sft":
         config = compose("profile=smoke")
         changes = {"batch_size": 16, "micro_batch_size": 4, "epochs": 1, "checkpoint_steps": 4}
-        settings = config.sft.model_copy(update=changes)
-        trained, tokenizer, metrics = finetune(model, sums(16 * steps), settings, seed, curve, checkpoints)
+        sft = config.sft.model_copy(update=changes)
+        trained = finetune(policy, sums(16 * steps), sft, context)
     else:
         if options.get("shared", True):
             share_randomness(seed)
         config = compose("profile=smoke", f"rl/algorithm={kind}")
         update = {"max_steps": steps, "batch_size": 32, "micro_batch_size": 8, "learning_rate": 1e-3}
-        stage = config.zero.model_copy(update=update | {"warmup_steps": 2, "num_generations": 4})
+        update |= {"warmup_steps": 2, "num_generations": 4, "rewards": {"digits": 1.0}}
+        settings = RlSettings(config.zero.model_copy(update=update), config.rl)
         prompts = [
             {"prompt": as_messages(row["prompt"]), "task": "chain_sum", "answer": "", "kind": ""} for row in sums(64)
         ]
-        result = train_rl(model, prompts, stage, config.rl, ([digits], [1.0]), seed, curve, checkpoints)
-        trained, tokenizer, metrics = result.model, result.tokenizer, result.metrics
+        trained = train_rl(policy, prompts, settings, context, digits=digits)
     if is_main():
         import pandas as pd
 
-        save(trained, tokenizer, out / "model")
-        rows = pd.read_csv(curve).to_dict("records")
-        (out / "done.json").write_text(json.dumps({"rows": rows, "metrics": metrics}))
+        trained.save(out / "model")
+        rows = pd.read_csv(context.curve).to_dict("records")
+        (out / "done.json").write_text(json.dumps({"rows": rows, "metrics": trained.metrics}))
 
 
 if __name__ == "__main__":

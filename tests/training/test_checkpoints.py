@@ -8,88 +8,49 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from r1.config.recipe import Config
-from r1.finetuning.pretrain import pretrain
-from r1.finetuning.reward_model import train_reward_model
-from r1.finetuning.sft import finetune
 from r1.models.chat import TEMPLATES
-from r1.models.loading import load_model, load_tokenizer
-from r1.pipeline.stage import STOPPED, Run
+from r1.models.loading import load_tokenizer
+from r1.pipeline.run import Run, Sections
 from r1.support.errors import DiskFull, UserError
-from r1.training.common import Recorder
-from r1.training.guards import Guard, Stopped
-from tests.conftest import compose
-from tests.rl.test_train import brevity, dense
-from tests.rl.test_train import run as run_rl
-
-SMOKE = compose("profile=smoke")
-EVERY, STEPS = 2, 9
-"""Steps between checkpoints, and of a run: three epochs of three."""
-
-Trained = tuple[PreTrainedModel, dict[str, Any]]
-
-
-def pretrained(base: Path, out: Path, checkpoints: Path) -> Trained:
-    model, tokenizer = load_model(base), load_tokenizer(base)
-    settings = SMOKE.base.pretraining
-    assert settings is not None
-    changes = {"max_steps": STEPS, "batch_size": 8, "micro_batch_size": 4, "checkpoint_steps": EVERY}
-    texts = [f"What is {n} + 1?" for n in range(50)]
-    return pretrain(model, tokenizer, texts, settings.model_copy(update=changes), 0, out, checkpoints)
-
-
-def finetuned(base: Path, out: Path, checkpoints: Path) -> Trained:
-    examples = [{"prompt": f"What is {n} + 0?", "completion": f"<answer>{n}</answer>"} for n in range(20)]
-    settings = SMOKE.sft.model_copy(update={"epochs": 3, "micro_batch_size": 4, "checkpoint_steps": EVERY})
-    model, _, metrics = finetune(base, examples, settings, 0, out, checkpoints)
-    return model, metrics
-
-
-def preferring(base: Path, out: Path, checkpoints: Path) -> Trained:
-    pairs = [{"prompt": f"What is {n}?", "chosen": f"It is {n}.", "rejected": "No."} for n in range(20)]
-    settings = SMOKE.reward_model.model_copy(update={"epochs": 3, "checkpoint_steps": EVERY})
-    model, _, metrics = train_reward_model(base, pairs, settings, 0, out, checkpoints)
-    return model, metrics
-
+from r1.training.context import STOPPED
+from r1.training.guards import Stopped
+from r1.training.recorder import Recorder
+from tests.conftest import ROOT
+from tests.trainings import (
+    EVERY,
+    SMOKE,
+    STEPS,
+    Training,
+    brevity,
+    context,
+    dense,
+    finetuned,
+    killed_in,
+    preferring,
+    pretrained,
+    reinforced,
+)
 
 trainings = pytest.mark.parametrize("training", [pretrained, finetuned, preferring])
-Training = Callable[[Path, Path, Path], Trained]
 
 
-def outcome(training: Training, base: Path, tmp_path: Path, checkpoints: str) -> tuple[Any, ...]:
-    model, metrics = training(base, tmp_path / "curve.csv", tmp_path / checkpoints)
-    weights = b"".join(value.numpy().tobytes() for _, value in sorted(model.state_dict().items()))
-    timeless = {key: value for key, value in metrics.items() if "seconds" not in key and "second" not in key}
+def outcome(training: Training, base: Path, tmp_path: Path) -> tuple[Any, ...]:
+    trained = training(base, context(tmp_path))
+    weights = b"".join(value.numpy().tobytes() for _, value in sorted(trained.model.state_dict().items()))
+    timeless = {key: value for key, value in trained.metrics.items() if "seconds" not in key and "second" not in key}
     return hashlib.sha256(weights).hexdigest(), (tmp_path / "curve.csv").read_text(), timeless
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Training], tuple[Any, ...]]:
-    return cache(lambda training: outcome(training, dense(tiny_model), tmp_path_factory.mktemp("whole"), "checkpoints"))
-
-
-class Killed(BaseException):
-    """Stands for a SIGKILL: nothing in between may catch it."""
-
-
-@contextmanager
-def killed_in(step: int) -> Iterator[None]:
-    """Kill the run in the block as it logs a step, before the step is saved."""
-
-    def on_log(self: Guard, args: Any, state: Any, *_: Any, **__: Any) -> None:
-        if state.global_step == step:
-            raise Killed
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Guard, "on_log", on_log)
-        yield
+    return cache(lambda training: outcome(training, dense(tiny_model), tmp_path_factory.mktemp("whole")))
 
 
 def steps(checkpoints: Path) -> list[str]:
@@ -110,9 +71,9 @@ def test_a_killed_run_ends_as_an_undisturbed_one(
 ) -> None:
     assert undisturbed(training)[1].count("\n") == STEPS + 1
     with killed_in(step):
-        outcome(training, tiny_model, tmp_path, "checkpoints")
+        outcome(training, tiny_model, tmp_path)
     capsys.readouterr()
-    assert outcome(training, tiny_model, tmp_path, "checkpoints") == undisturbed(training)
+    assert outcome(training, tiny_model, tmp_path) == undisturbed(training)
     last = (step - 1) // EVERY * EVERY
     assert (f"going on from {tmp_path}/checkpoints/checkpoint-{last}" in capsys.readouterr().out) == (last > 0)
 
@@ -129,14 +90,14 @@ def test_a_damaged_checkpoint_is_noticed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with killed_in(7):
-        outcome(finetuned, dense(tiny_model), tmp_path, "checkpoints")
+        outcome(finetuned, dense(tiny_model), tmp_path)
     kept = steps(tmp_path / "checkpoints")
     assert kept == ["checkpoint-4", "checkpoint-6"]
     for name in kept[-damaged:]:
         path = tmp_path / "checkpoints" / name / file
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     capsys.readouterr()
-    assert outcome(finetuned, tiny_model, tmp_path, "checkpoints") == undisturbed(finetuned)
+    assert outcome(finetuned, tiny_model, tmp_path) == undisturbed(finetuned)
     said = capsys.readouterr().out
     assert said.count("was cut short or damaged") == damaged
     assert ("going on from" in said) == (damaged == 1)
@@ -149,12 +110,12 @@ def test_a_disk_that_is_full_is_named_and_no_half_checkpoint_stays(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with killed_in(3):
-        outcome(finetuned, dense(tiny_model), tmp_path, "checkpoints")
+        outcome(finetuned, dense(tiny_model), tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr("r1.training.checkpoints.write_text", full)
         patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
         with pytest.raises(DiskFull, match=f"no space left for {tmp_path}/checkpoints"):
-            outcome(finetuned, tiny_model, tmp_path, "checkpoints")
+            outcome(finetuned, tiny_model, tmp_path)
     assert steps(tmp_path / "checkpoints") == ["checkpoint-2"]
 
 
@@ -178,7 +139,7 @@ def test_a_stopped_run_keeps_its_last_good_checkpoint_its_curve_and_a_diagnosis(
 ) -> None:
     folder, good = tmp_path / "checkpoints", tmp_path / "checkpoints" / "checkpoint-2"
     with broken_after(4), pytest.raises(Stopped, match="stopped at step 5 of 9: loss is nan") as stopped:
-        training(dense(tiny_model), tmp_path / "curve.csv", folder)
+        training(dense(tiny_model), context(tmp_path))
     assert steps(folder) == ["checkpoint-2"], "the one of step 4 has the broken weights"
     assert str(good) in str(stopped.value) and (folder / STOPPED).read_text() == str(stopped.value)
     curve = pd.read_csv(tmp_path / "curve.csv")
@@ -195,14 +156,14 @@ def test_a_stopped_run_keeps_its_last_good_checkpoint_its_curve_and_a_diagnosis(
 
 def test_a_stop_without_a_good_checkpoint_says_so(tiny_model: Path, tmp_path: Path) -> None:
     with broken_after(2), pytest.raises(Stopped, match="no checkpoint is from before that"):
-        finetuned(dense(tiny_model), tmp_path / "curve.csv", tmp_path / "checkpoints")
+        finetuned(dense(tiny_model), context(tmp_path))
     assert steps(tmp_path / "checkpoints") == []
 
 
 def test_reinforcement_learning_keeps_the_checkpoint_from_before_the_trouble(tiny_model: Path, tmp_path: Path) -> None:
     calls = 0
 
-    def dying(**arguments: Any) -> list[float]:
+    def dying(**arguments: Any) -> list[float | None]:
         nonlocal calls
         calls += 1
         values = brevity(**arguments)
@@ -210,7 +171,7 @@ def test_reinforcement_learning_keeps_the_checkpoint_from_before_the_trouble(tin
 
     rl = SMOKE.rl.model_copy(update={"checkpoint_steps": 1, "patience": 3})
     with pytest.raises(Stopped, match=r"stopped at step 6 of 12: no group .*so since step 4"):
-        run_rl(dense(tiny_model), dying, tmp_path, rl, steps=12)
+        reinforced(dense(tiny_model), context(tmp_path), dying, rl, steps=12)
     assert steps(tmp_path / "checkpoints") == ["checkpoint-2"]
     good = tmp_path / "checkpoints" / "checkpoint-2"
     assert AutoModelForCausalLM.from_pretrained(good, use_safetensors=True).num_parameters() > 0
@@ -221,9 +182,8 @@ def test_reinforcement_learning_keeps_the_checkpoint_from_before_the_trouble(tin
 # --- a stage's folder of checkpoints ----------------------------------------
 
 
-def stage_run(learning_rate: float) -> Run:
-    config = cast(Config, SimpleNamespace(seed=1))
-    return Run("zero", config, {"learning_rate": learning_rate}, Path(__file__).parents[2] / "stages" / "zero.py")
+def stage_run(learning_rate: float) -> Run[Sections]:
+    return Run("zero", Sections(seed=1), {"learning_rate": learning_rate}, ROOT / "stages" / "zero.py")
 
 
 def test_checkpoints_go_when_the_artifact_is_whole_or_the_run_is_another(

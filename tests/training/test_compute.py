@@ -1,6 +1,7 @@
 """Options of training on a CPU: same results where they must be the same, near ones where they round, words else."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,59 +10,41 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
-from r1.config.training import LoraConfig, TrainingConfig
-from r1.finetuning.pretrain import pretrain
+from r1.config.training import LoraConfig
 from r1.finetuning.reward_model import train_reward_model
 from r1.finetuning.sft import finetune
-from r1.models.loading import from_scratch, load_model, load_tokenizer, save
+from r1.models.loading import load_model, load_tokenizer, save
+from r1.models.policy import Policy
+from r1.rl.settings import RlSettings
 from r1.rl.train import train_rl
 from r1.support.errors import ConfigurationError
-from r1.training import options as module
-from r1.training.compute import PLAIN, CannotTrain, adapters, load_policy, merged, require
+from r1.training import compute
+from r1.training.compute import CannotTrain, adapters, check_compute, merged, weights_dtype
+from r1.training.context import PLAIN, Trained, TrainingContext
 from tests.conftest import compose
-from tests.rl.test_train import brevity, configured, dense
-from tests.rl.test_train import run as run_rl
-from tests.training.test_checkpoints import EVERY, SMOKE, STEPS, killed_in
+from tests.trainings import (
+    EVERY,
+    SMOKE,
+    STEPS,
+    Training,
+    configured,
+    context,
+    dense,
+    finetuned,
+    killed_in,
+    preferring,
+    pretrained,
+    reinforced,
+)
 
 LORA = LoraConfig(r=4, alpha=8, dropout=0.0, target_modules="all-linear")
 
 
-def options(**changes: Any) -> TrainingConfig:
-    return PLAIN.model_copy(update=changes)
+def rl(base: Path, context: TrainingContext) -> Trained:
+    return reinforced(base, context, learning_rate=1e-2 if context.training.lora else 1.5e-4)
 
 
-def sft(base: Path, tmp_path: Path, chosen: TrainingConfig) -> tuple[PreTrainedModel, dict[str, Any]]:
-    examples = [{"prompt": f"What is {n} + 0?", "completion": f"<answer>{n}</answer>"} for n in range(20)]
-    settings = SMOKE.sft.model_copy(update={"epochs": 3, "micro_batch_size": 4, "checkpoint_steps": EVERY})
-    model, _, metrics = finetune(base, examples, settings, 0, tmp_path / "curve.csv", tmp_path / "checkpoints", chosen)
-    return model, metrics
-
-
-def reward(base: Path, tmp_path: Path, chosen: TrainingConfig) -> tuple[PreTrainedModel, dict[str, Any]]:
-    pairs = [{"prompt": f"What is {n}?", "chosen": f"It is {n}.", "rejected": "No."} for n in range(20)]
-    settings = SMOKE.reward_model.model_copy(update={"epochs": 3})
-    model, _, metrics = train_reward_model(
-        base, pairs, settings, 0, tmp_path / "curve.csv", tmp_path / "checkpoints", chosen
-    )
-    return model, metrics
-
-
-def scratch(base: Path, tmp_path: Path, chosen: TrainingConfig) -> tuple[PreTrainedModel, dict[str, Any]]:
-    tokenizer, settings = load_tokenizer(base), SMOKE.base.pretraining
-    assert SMOKE.base.architecture is not None and settings is not None
-    model = from_scratch(SMOKE.base.architecture, tokenizer, 0)
-    few = settings.model_copy(update={"max_steps": STEPS, "batch_size": 8, "micro_batch_size": 4})
-    texts = [f"What is {n} + 1?" for n in range(50)]
-    files = tmp_path / "curve.csv", tmp_path / "checkpoints"
-    return pretrain(model, tokenizer, texts, few, 0, *files, chosen)
-
-
-def rl(base: Path, tmp_path: Path, chosen: TrainingConfig) -> tuple[PreTrainedModel, dict[str, Any]]:
-    result = run_rl(base, brevity, tmp_path, learning_rate=1e-2 if chosen.lora else 1.5e-4, options=chosen)
-    return result.model, result.metrics
-
-
-trainings = pytest.mark.parametrize("training", [scratch, sft, reward, rl])
+trainings = pytest.mark.parametrize("training", [pretrained, finetuned, preferring, rl])
 
 
 def fingerprint(model: PreTrainedModel) -> str:
@@ -75,20 +58,20 @@ def base(tiny_model: Path) -> Path:
 
 
 @trainings
-def test_gradient_checkpointing_changes_no_byte(training: Any, base: Path, tmp_path: Path) -> None:
+def test_gradient_checkpointing_changes_no_byte(training: Training, base: Path, tmp_path: Path) -> None:
     made = [
-        fingerprint(training(base, tmp_path / str(kept), options(gradient_checkpointing=kept))[0])
+        fingerprint(training(base, context(tmp_path / str(kept), gradient_checkpointing=kept)).model)
         for kept in (False, True)
     ]
     assert made[0] == made[1]
 
 
 @trainings
-def test_bfloat16_computes_near_float32_on_float32_weights(training: Any, base: Path, tmp_path: Path) -> None:
+def test_bfloat16_computes_near_float32_on_float32_weights(training: Training, base: Path, tmp_path: Path) -> None:
     losses = {}
     for precision in ("none", "bf16"):
-        model, _ = training(base, tmp_path / precision, options(mixed_precision=precision))
-        assert {value.dtype for value in model.state_dict().values()} == {torch.float32}
+        trained = training(base, context(tmp_path / precision, mixed_precision=precision))
+        assert {value.dtype for value in trained.model.state_dict().values()} == {torch.float32}
         log = pd.read_csv(tmp_path / precision / "curve.csv")
         losses[precision] = log["grad_norm" if training is rl else "loss"]
     difference = (losses["bf16"] - losses["none"]).abs()
@@ -104,8 +87,7 @@ def test_updates_smaller_than_bfloat16_resolves_are_not_lost(base: Path, tmp_pat
     before = load_model(base)
     examples = [{"prompt": "What is 1 + 0?", "completion": "<answer>1</answer>"}] * 8
     tiny = SMOKE.sft.model_copy(update={"epochs": 1, "learning_rate": 1e-6, "warmup_ratio": 0.0})
-    chosen = options(mixed_precision="bf16")
-    after, _, _ = finetune(base, examples, tiny, 0, tmp_path / "curve.csv", tmp_path / "checkpoints", chosen)
+    after = finetune(Policy(base), examples, tiny, context(tmp_path, mixed_precision="bf16")).model
     name = "model.layers.0.mlp.up_proj.weight"
     old, new = before.state_dict()[name], after.state_dict()[name]
     moved = (old != new).float().mean()
@@ -113,9 +95,9 @@ def test_updates_smaller_than_bfloat16_resolves_are_not_lost(base: Path, tmp_pat
 
 
 @pytest.mark.parametrize("precision", ["none", "bf16"])
-@pytest.mark.parametrize("training", [sft, reward, rl])
+@pytest.mark.parametrize("training", [finetuned, preferring, rl])
 def test_adapters_are_merged_into_an_ordinary_model(
-    training: Any, precision: Any, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    training: Training, precision: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("peft")
     ids, seen = torch.tensor([[5, 6, 7, 8, 9, 10]]), {}
@@ -129,9 +111,10 @@ def test_adapters_are_merged_into_an_ordinary_model(
                 seen["start"] = model(input_ids=ids).logits
         return merged(model)
 
-    for name in ("sft", "reward_model", "rl"):
-        monkeypatch.setattr(f"r1.training.{name}.merged", watched)
-    model, metrics = training(base, tmp_path, options(lora=LORA, mixed_precision=precision))
+    for name in ("finetuning.sft", "finetuning.reward_model", "rl.train"):
+        monkeypatch.setattr(f"r1.{name}.merged", watched)
+    trained = training(base, context(tmp_path, lora=LORA, mixed_precision=precision))
+    model = trained.model
     assert seen["share"] < 0.4, "that is not low rank"
     save(model, load_tokenizer(base), tmp_path / "model")
     assert not list((tmp_path / "model").glob("adapter*")) and AutoConfig.from_pretrained(tmp_path / "model")
@@ -142,43 +125,38 @@ def test_adapters_are_merged_into_an_ordinary_model(
     tolerance = 1e-5 if precision == "none" else 0.06  # adapters' logits were computed under bfloat16's autocast
     assert torch.allclose(logits, seen["logits"], atol=tolerance, rtol=tolerance)
     assert not torch.allclose(seen["logits"], seen["start"], atol=1e-5), "nothing was learned"
-    if training is sft:
-        assert metrics["flops"] == 4 * model.num_parameters() * metrics["tokens"]
+    if training is finetuned:
+        assert trained.metrics["flops"] == 4 * model.num_parameters() * trained.metrics["tokens"]
 
 
 @pytest.mark.parametrize("name", ["grpo", "dapo", "rloo", "reinforce_pp"])
 def test_algorithms_train_adapters_and_know_how_far_they_moved(name: str, base: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft")
-    result = run_rl(base, brevity, tmp_path, configured(name), learning_rate=1e-2, options=options(lora=LORA))
+    trained = reinforced(base, context(tmp_path, lora=LORA), rl=configured(name), learning_rate=1e-2)
     kl = pd.read_csv(tmp_path / "curve.csv")["kl"]
     assert kl.iloc[0] == pytest.approx(0, abs=1e-6) and abs(kl.iloc[-1]) > 1e-5
-    assert fingerprint(result.model) != fingerprint(load_model(base))
+    assert fingerprint(trained.model) != fingerprint(load_model(base))
 
 
 @pytest.mark.parametrize("step", [4, 7])
-@pytest.mark.parametrize("training", [sft, rl])
-def test_killed_adapters_end_as_undisturbed_ones(training: Any, step: int, base: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("training", [finetuned, reinforced])
+def test_killed_adapters_end_as_undisturbed_ones(training: Training, step: int, base: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft")
-    chosen = options(lora=LORA)
-    if training is rl:
-        shared = SMOKE.rl.model_copy(update={"checkpoint_steps": EVERY})
-
-        def training(base: Path, out: Path, chosen: TrainingConfig) -> tuple[PreTrainedModel, dict[str, Any]]:
-            result = run_rl(base, brevity, out, shared, steps=STEPS, options=chosen)
-            return result.model, result.metrics
-
-    whole = fingerprint(training(base, tmp_path / "whole", chosen)[0])
+    if training is reinforced:
+        training = partial(reinforced, rl=SMOKE.rl.model_copy(update={"checkpoint_steps": EVERY}), steps=STEPS)
+    whole, killed = (context(tmp_path / name, lora=LORA) for name in ("whole", "killed"))
+    undisturbed = fingerprint(training(base, whole).model)
     with killed_in(step):
-        training(base, tmp_path / "killed", chosen)
-    assert list((tmp_path / "killed" / "checkpoints").glob("checkpoint-*/adapter_model.safetensors"))
-    assert fingerprint(training(base, tmp_path / "killed", chosen)[0]) == whole
-    curves = [(tmp_path / name / "curve.csv").read_text() for name in ("whole", "killed")]
-    assert curves[0] == curves[1]
+        training(base, killed)
+    assert list(killed.checkpoints.glob("checkpoint-*/adapter_model.safetensors"))
+    assert fingerprint(training(base, killed).model) == undisturbed
+    assert killed.curve.read_text() == whole.curve.read_text()
 
 
 def test_frozen_weights_under_adapters_are_half_as_large(base: Path) -> None:
-    assert load_policy(base, options(mixed_precision="bf16", lora=LORA)).dtype == torch.bfloat16
-    assert load_policy(base, options(mixed_precision="bf16")).dtype == torch.float32
+    for changes, dtype in (({"lora": LORA}, torch.bfloat16), ({}, torch.float32)):
+        chosen = PLAIN.model_copy(update={"mixed_precision": "bf16", **changes})
+        assert Policy(base).load(weights_dtype(chosen)).dtype == dtype
 
 
 def test_all_weights_are_trained_unless_adapters_are_wanted() -> None:
@@ -188,45 +166,45 @@ def test_all_weights_are_trained_unless_adapters_are_wanted() -> None:
 
 
 MISSING = [
-    (options(attention="flash_attention_2", mixed_precision="bf16"), "flash_attn", "flash-attn is not installed"),
-    (options(liger=True), "liger_kernel", "liger-kernel is not installed"),
-    (options(lora=LORA), "peft", "peft is not installed"),
+    ({"attention": "flash_attention_2", "mixed_precision": "bf16"}, "flash_attn", "flash-attn is not installed"),
+    ({"liger": True}, "liger_kernel", "liger-kernel is not installed"),
+    ({"lora": LORA}, "peft", "peft is not installed"),
 ]
 
 
 @pytest.mark.parametrize(("chosen", "package", "message"), MISSING, ids=["flash attention", "liger", "lora"])
 def test_a_missing_package_is_named_before_a_model_is_loaded(
-    chosen: TrainingConfig, package: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    chosen: dict[str, Any], package: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "find_spec", lambda name: None if name == package else object())
-    nowhere, files = tmp_path / "no model", (tmp_path / "curve.csv", tmp_path / "checkpoints")
+    monkeypatch.setattr(compute, "find_spec", lambda name: None if name == package else object())
+    nowhere, here = Policy(tmp_path / "no model"), context(tmp_path, **chosen)
     with pytest.raises(CannotTrain, match=message):
-        finetune(nowhere, [{"prompt": "a", "completion": "b"}], SMOKE.sft, 0, *files, chosen)
+        finetune(nowhere, [{"prompt": "a", "completion": "b"}], SMOKE.sft, here)
     with pytest.raises(CannotTrain, match=message):
-        train_reward_model(nowhere, [], SMOKE.reward_model, 0, *files, chosen)
+        train_reward_model(nowhere, [], SMOKE.reward_model, here)
     with pytest.raises(CannotTrain, match=message):
-        train_rl(nowhere, [], SMOKE.zero, SMOKE.rl, ([], []), 0, *files, chosen)
+        train_rl(nowhere, [], RlSettings(SMOKE.zero, SMOKE.rl), here)
 
 
 def test_kernels_for_a_gpu_are_refused_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "find_spec", lambda name: object())
+    monkeypatch.setattr(compute, "find_spec", lambda name: object())
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(CannotTrain, match=r"training\.liger = true: its kernels need an NVIDIA GPU"):
-        require(options(liger=True))
+        check_compute(PLAIN.model_copy(update={"liger": True}))
     with pytest.raises(CannotTrain, match="'flash_attention_2': its kernels need an NVIDIA GPU"):
-        require(options(attention="flash_attention_2", mixed_precision="bf16"))
+        check_compute(PLAIN.model_copy(update={"attention": "flash_attention_2", "mixed_precision": "bf16"}))
 
 
 def test_a_gpu_that_is_too_old_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "find_spec", lambda name: object())
+    monkeypatch.setattr(compute, "find_spec", lambda name: object())
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla T4")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
     with pytest.raises(CannotTrain, match=r"'bf16': Tesla T4 does not compute in bfloat16"):
-        require(options(mixed_precision="bf16"))
+        check_compute(PLAIN.model_copy(update={"mixed_precision": "bf16"}))
     with pytest.raises(CannotTrain, match=r"compute capability 8\.0"):
-        require(options(attention="flash_attention_2", mixed_precision="bf16"))
+        check_compute(PLAIN.model_copy(update={"attention": "flash_attention_2", "mixed_precision": "bf16"}))
 
 
 @pytest.mark.parametrize(

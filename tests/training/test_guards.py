@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from r1.config.rl import RlConfig
-from r1.training.common import Recorder
 from r1.training.guards import Guard, Stopped, constant_rewards
+from r1.training.recorder import Recorder
 from tests.conftest import ROOT, compose
 
 RL = compose().rl.model_copy(update={"patience": 3})

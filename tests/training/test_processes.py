@@ -11,8 +11,8 @@ import pytest
 from r1.support.artifacts import check_whole, write_manifest
 from r1.support.tables import write_rows
 from tests.conftest import copy_project
-from tests.rl.test_train import dense
 from tests.training.launched import launched, sums
+from tests.trainings import dense
 
 STEPS = 4
 
@@ -76,7 +76,7 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(project: Path) -> None:
 
 
 def test_a_process_that_fails_ends_all_and_leaves_nothing(project: Path) -> None:
-    broken = project / "r1/training/common.py"
+    broken = project / "r1/training/recorder.py"
     step = "        if self.spent and"
     failing = (
         "        if __import__('os').environ['RANK'] == '1':\n            raise RuntimeError('the other one broke')\n"

