@@ -261,6 +261,30 @@ def test_a_group_is_chosen_by_compose(choice: str, key: str, value: Any) -> None
     assert values == value
 
 
+# What a group does not offer; nothing leads out of conf/.
+WRONG_CHOICES = [
+    ("teacher=gpt", "teacher = 'gpt': allowed: deepseek_v3, qwen3"),
+    ("code=python", "code = 'python': allowed: formulas, humaneval, none"),
+    ("teacher=/tmp/x", "teacher = '/tmp/x': allowed: deepseek_v3, qwen3"),
+    ("profile=../../../tmp/x", "profile = '../../../tmp/x': allowed: cluster, gpu, miniature, node, node_math, smoke"),
+    (
+        "engine@evaluate.engine=../rollout/vllm",
+        "engine@evaluate.engine = '../rollout/vllm': allowed: openai, ray, transformers, vllm",
+    ),
+    ("rl/algorithm=trpo", "rl/algorithm = 'trpo': allowed: dapo, dr_grpo, grpo, gspo, ppo, reinforce_pp, rloo"),
+    ("rl/difficulty=hard", "rl/difficulty = 'hard': allowed: all, curriculum, filtered"),
+    ("rl/algorithm=../../x", "rl/algorithm = '../../x': allowed: dapo, dr_grpo"),
+    ("rl/algorithm=../difficulty/all", "rl/algorithm = '../difficulty/all': allowed: dapo, dr_grpo"),
+]
+
+
+@pytest.mark.parametrize(("choice", "message"), WRONG_CHOICES, ids=[choice for choice, _ in WRONG_CHOICES])
+def test_a_wrong_choice_is_refused_by_those_that_there_are(choice: str, message: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        compose([choice], ROOT / "conf")
+    assert message in str(refused.value)
+
+
 def test_a_group_is_refused_by_load(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     for choice, *_ in GROUPS:
