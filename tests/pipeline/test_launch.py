@@ -20,18 +20,7 @@ from r1.pipeline.launch import launch, prefix
 from r1.support.errors import ConfigurationError, UserError
 from tests.conftest import PROFILES, ROOT, chosen, compose
 
-TRAINING = (
-    "base",
-    "zero",
-    "cold_start",
-    "reasoning_rl",
-    "sft",
-    "reward_model",
-    "final_rl",
-    "distill",
-    "student_rl",
-    "ablation",
-)
+TRAINING = tuple("base zero cold_start reasoning_rl sft reward_model final_rl distill student_rl ablation".split())
 SAMPLING = ("cold_start_data", "rejection_sampling", "evaluate")
 PLAIN = ("prepare", "report", "ablation_report")
 PYTHON = [sys.executable]
@@ -251,6 +240,7 @@ total = reduce(torch.tensor(10**rank), "sum")
 sys.stdout.write(f"{sys.argv[1]} rank {rank} local {local} of {state.num_processes} {total.item()}\\n")
 if sys.argv[1] == "model=broken" and rank == 3:
     sys.exit("broken")
+state.destroy_process_group()
 """
 
 
