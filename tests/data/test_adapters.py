@@ -8,7 +8,6 @@ from typing import Any
 import huggingface_hub
 import pyarrow as pa
 import pytest
-from tests.data import published
 
 from r1.config.data import DataSetConfig, GeneralDataSetConfig
 from r1.data.data_sets import draw_data_sets
@@ -20,6 +19,7 @@ from r1.sandbox.process import require
 from r1.support.errors import UserError
 from r1.tasks import VERIFIERS
 from tests.conftest import compose
+from tests.data import published
 
 
 @pytest.fixture(scope="module")
