@@ -230,8 +230,8 @@ def _mismatch() -> str | None:
 def _sandbox_problem() -> str | None:
     """Start one sandbox, as a stage that runs code does."""
     try:
-        from r1.support.errors import UserError
         from r1.sandbox.process import require
+        from r1.support.errors import UserError
     except ImportError:  # before set-up it can only be looked for
         return None if shutil.which("bwrap") else "`bwrap` is not installed"
     try:
