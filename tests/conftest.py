@@ -10,6 +10,7 @@ import pytest
 from r1.config.recipe import Config
 from r1.pipeline.compose import compose as compose_values
 from r1.pipeline.compose import validate
+from r1.support.log import configure
 
 ROOT = Path(__file__).parent.parent
 
@@ -50,6 +51,12 @@ def copy_project(target: Path) -> None:
             shutil.copy(ROOT / name, target / name)
     for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "t"]):
         subprocess.run(["git", *command], cwd=target, check=True)
+
+
+@pytest.fixture(autouse=True)
+def messages() -> None:
+    """Messages go to standard output, as in a run."""
+    configure()
 
 
 @pytest.fixture(scope="session", params=["qwen3", "deepseek_v3"])

@@ -1,20 +1,31 @@
-"""dvc.yaml says the truth, and the whole smoke DAG runs."""
+"""dvc.yaml says the truth about code, parameters and models, and the whole smoke DAG runs."""
 
 import json
+import re
 import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from functools import reduce
+from itertools import product
+from operator import getitem
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_type_hints
 
 import pandas as pd
 import pytest
 import yaml
 
-from r1.recipe import ModelName
-from r1.support.artifacts import content_hash, source_closure
-from tests.conftest import ROOT, copy_project
+from r1.config.evaluation import AblationConfig
+from r1.config.finetuning import SftConfig
+from r1.config.models import BaseConfig
+from r1.config.recipe import Config
+from r1.config.rl import RlConfig, RlStageConfig
+from r1.recipe import BASES, MODELS, PREFERENCES, TRAININGS, Training, base_of, model_path, preference_path, runs
+from r1.support.artifacts import content_hash
+from r1.support.code import source_closure
+from tests.conftest import ROOT, compose, copy_project
 
 RECIPE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 ABLATION: dict[str, Any] = yaml.safe_load((ROOT / "experiments" / "algorithms" / "dvc.yaml").read_text())["stages"]
@@ -27,33 +38,155 @@ CLAIMS = {
 }  # fmt: skip
 
 
-def expand(dependency: str) -> set[str]:
-    path = ROOT / dependency
-    files = path.rglob("*.py") if path.is_dir() else [path]
-    return {str(file.relative_to(ROOT)) for file in files}
+@pytest.mark.parametrize("name", STAGES)
+def test_code_deps_hold_what_the_stage_imports(name: str) -> None:
+    script, deps = f"stages/{SCRIPTS[name]}.py", STAGES[name]["deps"]
+    declared = [dep for dep in deps if dep.startswith("r1")]
+    assert script in deps
+    assert all((ROOT / dep).is_dir() for dep in declared), "packages are the units that re-run"
+    imported = source_closure(ROOT / script)
+    assert imported, "or else nothing would be compared"
+    undeclared = [file for file in imported if not any(file.startswith(f"{dep}/") for dep in declared)]
+    assert not undeclared, "imported but not declared"
+    unused = [dep for dep in declared if not any(file.startswith(f"{dep}/") for file in imported)]
+    assert not unused, "declared, but nothing in it is imported"
+
+
+def main_of(name: str) -> Any:
+    return runpy.run_path(str(ROOT / "stages" / f"{SCRIPTS[name]}.py"))["main"]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A stage of dvc.yaml with one item of its matrix, templates filled in."""
+
+    stage: str
+    cmd: str
+    deps: set[str]
+    params: set[str]
+    outs: set[str]
+    metrics: set[str]
+    plots: set[str]
+
+
+VALUES: dict[str, Any] = compose().model_dump()
+
+
+def instances(name: str) -> list[Instance]:
+    declared = STAGES[name]
+    matrix: dict[str, list[Any]] = declared.get("matrix", {})
+    found = []
+    for item in product(*matrix.values()):
+        values = {**VALUES, "item": dict(zip(matrix, item, strict=True))}
+
+        def fill(entry: Any, values: dict[str, Any] = values) -> str:
+            text = next(iter(entry)) if isinstance(entry, dict) else str(entry)
+            return re.sub(r"\$\{([\w.]+)\}", lambda hole: str(reduce(getitem, hole[1].split("."), values)), text)  # type: ignore[arg-type]
+
+        lists = {key: {fill(entry) for entry in declared.get(key, [])} for key in ("deps", "params", "outs", "metrics")}
+        found.append(
+            Instance(name, fill(declared["cmd"]), **lists, plots={fill(entry) for entry in declared.get("plots", [])})
+        )
+    return found
+
+
+ALL = [instance for name in RECIPE for instance in instances(name)]
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_code_deps_are_what_the_stage_imports(name: str) -> None:
-    declared = {
-        file for dep in STAGES[name]["deps"] if dep.startswith("r1") for file in expand(dep) if file.endswith(".py")
-    }
-    docstrings_only = {file for file in declared if file.endswith("__init__.py")}
-    imported = set(source_closure(ROOT / "stages" / f"{SCRIPTS[name]}.py"))
-    templates = {f"r1/reporting/{template}" for template in ("page.html.j2", "report.html.j2", "report.md.j2")}
-    assert name != "report" or templates <= set(STAGES[name]["deps"])
-    assert imported <= declared, "imported but not declared"
-    assert declared - docstrings_only <= imported, "declared but not imported"
-    assert f"stages/{SCRIPTS[name]}.py" in STAGES[name]["deps"]
-
-
-@pytest.mark.parametrize("name", STAGES)
-def test_params_are_what_the_stage_may_read(name: str) -> None:
-    main = runpy.run_path(str(ROOT / "stages" / f"{SCRIPTS[name]}.py"))["main"]
-    reads = {"seed", *(section.replace("{model}", "${item}") for section in main.reads)}
+def test_params_are_the_sections_that_the_stage_reads(name: str) -> None:
+    main = main_of(name)
+    reads = {field.name for field in fields(main.reads)}
     # The matrix spells its item in several ways.
-    declared = {"${item}" if "${item" in param else param.split(".")[0] for param in STAGES[name]["params"]}
+    declared = {"made" if "${item" in param else param.split(".")[0] for param in STAGES[name]["params"]}
     assert reads == declared | ({"seed"} if "seed=" in STAGES[name]["cmd"] else set())
+    made = {
+        section
+        for instance in instances(name)
+        for section in instance.params - {param for param in STAGES[name]["params"] if "${" not in param}
+    }
+    assert made == (set(main.makes) if "made" in reads else set())
+    ours, whole = get_type_hints(main.reads), get_type_hints(Config)
+    for field in reads:
+        for section in main.makes if field == "made" else (field,):
+            assert ours[field] == whole[section], f"{field}: {section} is {whole[section]}"
+
+
+# What a comparison's stages read of a section without declaring it: `cmd` sets it, or conf/rl does, which is a dep.
+SET_ELSEWHERE = {
+    "rl": (RlConfig, {"algorithm", "difficulty"}),
+    "ablation": (AblationConfig, {"algorithm", "difficulty", "equivalence_margin"}),  # the margin is the report's
+}
+
+
+@pytest.mark.parametrize("name", ["ablation", "difficulty"])
+@pytest.mark.parametrize("section", SET_ELSEWHERE)
+def test_a_comparison_declares_every_key_that_it_does_not_set(name: str, section: str) -> None:
+    config, elsewhere = SET_ELSEWHERE[section]
+    declared = {param.split(".")[1] for param in STAGES[name]["params"] if param.startswith(f"{section}.")}
+    assert declared == set(config.model_fields) - elsewhere
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_commands_name_what_the_stage_makes(name: str) -> None:
+    makes = main_of(name).makes
+    called = {command for instance in instances(name) for command in re.findall(r" model=(\w+)", instance.cmd)}
+    assert called == set(makes)
+    assert all(
+        instance.cmd.split()[:5] == ["python", "-m", "r1", "launch", f"stages/{SCRIPTS[name]}.py"]
+        for instance in instances(name)
+    )
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_recipe_is_that_of_dvc(model: str) -> None:
+    training = TRAININGS[model]
+    (made_by,) = (instance for instance in ALL if model_path(model) in instance.outs)
+    assert made_by.stage == training.stage
+    assert made_by.outs == {model_path(model)}
+    starts = {dep for dep in made_by.deps if dep.startswith("data/models/")}
+    assert starts == ({model_path(training.parent)} if training.parent else set())
+    assert ("r1/rl" in made_by.deps, "r1/finetuning" in made_by.deps) == (
+        training.method == "rl",
+        training.method != "rl",
+    )
+    assert training.run in made_by.params
+    assert f"model={training.run}" in made_by.cmd.split() or made_by.stage == training.run
+    assert {f"data/metrics/{training.run}.json", f"data/metrics/throughput/{training.run}.json"} == made_by.metrics
+    assert f"data/plots/{training.run}.csv" in made_by.plots
+    (evaluated,) = (instance for instance in ALL if f"data/evaluations/{model}" in instance.outs)
+    assert evaluated.stage == "evaluate" and model_path(model) in evaluated.deps
+
+
+def test_dvc_makes_no_model_but_the_recipe_s_in_the_paper_s_order() -> None:
+    made = [out for instance in ALL for out in instance.outs if out.startswith("data/models/")]
+    assert sorted(made) == sorted(map(model_path, MODELS))
+    trainings = list(dict.fromkeys(training.stage for training in TRAININGS.values()))
+    assert [stage for stage in RECIPE if stage in trainings] == trainings
+
+
+@pytest.mark.parametrize("kind", PREFERENCES)
+def test_preference_models_are_those_of_dvc(kind: str) -> None:
+    (made_by,) = (instance for instance in ALL if preference_path(kind) in instance.outs)
+    assert made_by.stage == "reward_model" and f"model=reward_{kind}" in made_by.cmd.split()
+    assert model_path(VALUES["reward_model"]["base"]) in made_by.deps
+    for stage in ("final_rl", "evaluate"):
+        assert all(preference_path(kind) in instance.deps for instance in instances(stage))
+
+
+def test_the_report_reads_every_run() -> None:
+    (report,) = instances("report")
+    for run in runs():
+        assert {f"data/plots/{run}.csv", f"data/metrics/{run}.json"} <= report.deps
+
+
+SECTIONS = {"pretrain": BaseConfig, "rl": RlStageConfig, "sft": SftConfig}
+
+
+@pytest.mark.parametrize("training", TRAININGS.values(), ids=TRAININGS)
+def test_every_run_has_a_section_of_its_method(training: Training) -> None:
+    assert issubclass(get_type_hints(Config)[training.run], SECTIONS[training.method])
+    assert training.parent is None or base_of(training.parent) in BASES
 
 
 def dvc(project: Path, *arguments: str, without: Callable[..., list[str]] = lambda *command: list(command)) -> str:
@@ -94,7 +227,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_every_artifact_has_its_fixed_name(smoke: Path) -> None:
-    for model in get_args(ModelName):
+    for model in MODELS:
         directory = smoke / "data/models" / model
         assert (directory / "model.safetensors").is_file() and (directory / "chat_template.jinja").is_file()
         assert not list(directory.glob("*.bin")) and not list(directory.glob("*.pt"))
@@ -185,7 +318,7 @@ def test_final_rl_learning_rate_reruns_final_rl_and_what_follows(smoke: Path) ->
 def test_algorithms_are_compared_as_the_recipe_is_run(smoke: Path) -> None:
     for algorithm in ("grpo", "ppo"):
         for seed in (1, 2):
-            command = ["stages/ablation.py", f"rl/algorithm={algorithm}", f"seed={seed}"]
+            command = ["stages/ablation.py", f"ablation.algorithm={algorithm}", f"seed={seed}"]
             subprocess.run([sys.executable, *command], cwd=smoke, check=True, capture_output=True)
     subprocess.run([sys.executable, "stages/ablation_report.py"], cwd=smoke, check=True, capture_output=True)
     claims = json.loads((smoke / "data/ablation/claims.json").read_text())

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from r1.pipeline.run import Run
+from r1.pipeline.run import Run, Sections
 from r1.pipeline.stage import _prepare_environment
 from r1.training.arguments import device_arguments
+from r1.training.context import TrainingContext
 from tests.conftest import ROOT, compose, run_alone
 
 SECRET = "hf_thisIsNoRealToken"
@@ -54,7 +55,7 @@ def test_the_libraries_heed_what_a_stage_sets() -> None:
 
 
 def test_trainers_report_to_nobody() -> None:
-    assert device_arguments(0)["report_to"] == "none"
+    assert device_arguments(TrainingContext(0, Path(), Path()))["report_to"] == "none"
 
 
 def test_dvc_sends_no_analytics_and_asks_for_no_update() -> None:
@@ -93,7 +94,7 @@ def test_a_token_is_in_no_manifest_and_no_metric(tmp_path: Path, monkeypatch: py
         monkeypatch.setenv(name, SECRET)
     config = compose("profile=smoke")
     params: dict[str, Any] = config.model_dump(mode="json")
-    run = Run("zero", config, params, ROOT / "stages" / "zero.py")
+    run = Run("zero", Sections(config.seed), params, ROOT / "stages" / "zero.py")
     with run.artifact("data/models/zero", inputs={}, counts={}) as directory:
         (directory / "weights").write_text("")
     run.metrics({"loss": 0.0})

@@ -5,8 +5,8 @@ if [ "$1" = python ]; then
   exec srun --kill-on-bad-exit=1 "$@"
 fi
 # One accelerate per node. They rendezvous on the job's first node, on a port derived from the job id, as other jobs may
-# run there.
-MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+# run there. Not `head`, which closes the pipe after one line: pipefail would report scontrol as failed.
+MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)
 export MASTER_ADDR MASTER_PORT=$((20000 + SLURM_JOB_ID % 10000))
 exec srun --kill-on-bad-exit=1 bash -c '
   exec accelerate launch --num_machines "$SLURM_NNODES" --num_processes $((SLURM_NNODES * SLURM_GPUS_PER_NODE)) \

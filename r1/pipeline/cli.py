@@ -9,6 +9,7 @@ python -m r1 readme                  write the results in README and docs/ from 
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from r1.pipeline.arguments import Parser
@@ -30,7 +31,8 @@ def main() -> None:
     composing = commands.add_parser("compose", help="write params.yaml from conf/")
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     planning = commands.add_parser("plan", help="estimate what the recipe would cost; exit 1 if it does not fit")
-    _add_plan(planning)
+    if sys.argv[1:2] == ["plan"]:  # its choices need installed packages, while doctor also runs before setup
+        _add_plan(planning)
     commands.add_parser("doctor", help="check this machine; exit 1 if the default profile cannot run on it")
     commands.add_parser("readme", help="write the results in README and docs/ from the metrics")
     arguments = parser.parse_args()

@@ -117,7 +117,7 @@ def check_overrides(overrides: Sequence[str], conf: Path = CONF) -> None:
             choices = sorted(path.stem for path in (conf / group).glob("*.yaml"))
             if str(parsed.value()) not in choices:
                 raise ConfigurationError(
-                    f"{parsed.get_key_element()} = {parsed.value()!r}: allowed: {', '.join(choices)}"
+                    f"{parsed.get_key_element().lstrip('+')} = {parsed.value()!r}: allowed: {', '.join(choices)}"
                 )
 
 

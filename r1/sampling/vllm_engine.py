@@ -22,6 +22,16 @@ def set_environment(engine: VllmEngineConfig) -> None:
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 
 
+def _attention(policy: Policy, engine: VllmEngineConfig) -> dict[str, str]:
+    """The attention kernel, where vLLM picks one that fails: for latent attention on CPUs with AMX, one without float32."""
+    from vllm.platforms import current_platform
+
+    latent = policy.model_type == "deepseek_v3"
+    return (
+        {"attention_backend": "CPU_MLA"} if latent and current_platform.is_cpu() and engine.dtype == "float32" else {}
+    )
+
+
 class VllmSampler(Sampler):
     """One vLLM engine; continuous batching over the conversations of a piece at once."""
 
@@ -50,6 +60,7 @@ class VllmSampler(Sampler):
             load_format="safetensors",  # vLLM's default would fall back to pickled weights
             generation_config="vllm",  # sampling parameters come from our configuration alone
             seed=0,
+            **_attention(policy, engine),
         )
 
     def close(self) -> None:

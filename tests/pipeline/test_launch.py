@@ -1,7 +1,7 @@
-"""Launchers compose into the commands that DVC runs; accelerate reads its configurations; Slurm's nodes meet."""
+"""Stages start as the launcher of the configuration says; accelerate reads its configurations; Slurm's nodes meet."""
 
 import os
-import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,135 +13,170 @@ import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
-from r1.config.MISSING import share_of_batch
 
-from r1.support.errors import ConfigurationError
-from tests.conftest import PROFILES, ROOT, chosen, compose, copy_project
+from r1.pipeline.compose import compose as compose_values
+from r1.pipeline.compose import write_params
+from r1.pipeline.launch import launch, prefix
+from r1.support.errors import ConfigurationError, UserError
+from tests.conftest import PROFILES, ROOT, chosen, compose
 
-TRAINING = ("base", "zero", "cold_start", "reasoning_rl", "sft", "reward_model", "final_rl", "distill", "student_rl")
+TRAINING = tuple(
+    [
+        "base",
+        "zero",
+        "cold_start",
+        "reasoning_rl",
+        "sft",
+        "reward_model",
+        "final_rl",
+        "distill",
+        "student_rl",
+        "ablation",
+    ]
+)
 SAMPLING = ("cold_start_data", "rejection_sampling", "evaluate")
-SLURM = "sbatch --wait --job-name=r1 --dependency=singleton --output=slurm-%j.log "
+PLAIN = ("prepare", "report", "ablation_report")
+PYTHON = [sys.executable]
+JOB = "sbatch --wait --job-name=r1 --dependency=singleton --output=slurm-%j.log "
 ON_NODES = "conf/launcher/slurm.sh accelerate launch --config_file conf/accelerate/"
+
+
+def accelerate(sharding: str, processes: int) -> list[str]:
+    options = f"--config_file conf/accelerate/{sharding}.yaml --num_processes {processes}"
+    return [sys.executable, "-m", "accelerate.commands.launch", *options.split()]
+
+
 # What the user changes, and what then stands before the scripts of stages that train, and that sample.
-LAUNCHERS: dict[str, tuple[list[str], str, str]] = {
-    "local": ([], "python", "python"),
-    "ddp": (["launcher=ddp"], "accelerate launch --config_file conf/accelerate/ddp.yaml --num_processes 2", "python"),
-    "fsdp2": (
-        ["launcher=fsdp2", "launcher.processes=4", "rollout=vllm"],
-        "accelerate launch --config_file conf/accelerate/fsdp2.yaml --num_processes 4",
-        "python",
-    ),
-    "fsdp2_node": (
-        ["launcher=fsdp2_node", "rollout=vllm"],
-        "accelerate launch --config_file conf/accelerate/fsdp2.yaml --num_processes 8",
-        "python",
-    ),
-    "zero3": (
-        ["launcher=zero3"],
-        "accelerate launch --config_file conf/accelerate/zero3.yaml --num_processes 2",
-        "python",
-    ),
+LAUNCHERS: dict[str, tuple[list[str], list[str], list[str]]] = {
+    "local": ([], PYTHON, PYTHON),
+    "ddp": (["launcher=ddp"], accelerate("ddp", 2), PYTHON),
+    "fsdp2": (["launcher=fsdp2", "launcher.num_processes=4", "rollout=vllm"], accelerate("fsdp2", 4), PYTHON),
+    "fsdp2_node": (["launcher=fsdp2_node", "rollout=vllm"], accelerate("fsdp2", 8), PYTHON),
+    "zero3": (["launcher=zero3"], accelerate("zero3", 2), PYTHON),
     "slurm": (
         ["launcher=slurm", "launcher.gpus_per_node=4", "rollout=vllm"],
-        f"{SLURM}--nodes=2 --ntasks-per-node=1 --gpus-per-node=4 {ON_NODES}fsdp2.yaml",
-        f"{SLURM}--nodes=1 --ntasks-per-node=1 --gpus-per-node=4 conf/launcher/slurm.sh python",
+        f"{JOB}--nodes=2 --ntasks-per-node=1 --gpus-per-node=4 {ON_NODES}fsdp2.yaml".split(),
+        f"{JOB}--nodes=1 --ntasks-per-node=1 --gpus-per-node=4 conf/launcher/slurm.sh python".split(),
     ),
 }
 
 
-def test_every_launcher_is_tried() -> None:
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the launcher reads of this project, with parameters of its own; the current directory."""
+    for name in ("conf", "stages"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    write_params(compose_values([]))
+    return tmp_path
+
+
+def test_every_launcher_and_every_stage_is_tried() -> None:
     assert set(LAUNCHERS) == {path.stem for path in (ROOT / "conf" / "launcher").glob("*.yaml")}
+    assert {*TRAINING, *SAMPLING, *PLAIN} == {path.stem for path in (ROOT / "stages").glob("*.py")}
+
+
+def before_scripts(overrides: list[str]) -> dict[str, list[str]]:
+    launcher = compose(*overrides).launcher
+    return {stage: prefix(launcher, str(ROOT / f"stages/{stage}.py")) for stage in (*TRAINING, *SAMPLING, *PLAIN)}
 
 
 @pytest.mark.parametrize("name", LAUNCHERS)
-def test_a_launcher_composes(name: str) -> None:
-    overrides, command, sampling = LAUNCHERS[name]
-    launcher = compose(*overrides).launcher
-    assert (launcher.name, launcher.command, launcher.sampling_command) == (
-        name.removesuffix("_node"),
-        command,
-        sampling,
-    )
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target: Path = tmp_path_factory.mktemp("launcher") / "project"
-    copy_project(target)
-    return target
-
-
-@pytest.mark.parametrize("name", LAUNCHERS)
-def test_dvc_would_run_the_launcher(name: str, project: Path) -> None:
-    overrides, command, sampling = LAUNCHERS[name]
-    check_dry_run(project, overrides, command, sampling)
-
-
-@pytest.mark.parametrize("profile", sorted({*PROFILES} - {"miniature"}))
-def test_dvc_would_run_the_launcher_of_every_profile(profile: str, project: Path, tmp_path: Path) -> None:
-    overrides = chosen(profile, tmp_path)
-    launcher = compose(*overrides).launcher
-    words = {"node": "--num_processes 8", "node_math": "--num_processes 8", "cluster": "sbatch --wait"}
-    assert words.get(profile, "python") in launcher.command
-    check_dry_run(project, overrides, launcher.command, launcher.sampling_command)
-
-
-def check_dry_run(project: Path, overrides: list[str], command: str, sampling: str) -> None:
-    """What `dvc repro --dry` prints before the stages' scripts."""
-    environment = {**os.environ, "PYTHONPATH": str(project)}
-
-    def run(*arguments: str) -> str:
-        called = [sys.executable, "-m", *arguments]
-        return subprocess.run(called, cwd=project, env=environment, capture_output=True, text=True, check=True).stdout
-
-    run("r1", "compose", *overrides)
-    printed = run("dvc", "repro", "--dry", "--allow-missing", "-f")
-    commands = re.findall(r"^> (.*) stages/(\w+)\.py", printed, re.MULTILINE)
-    assert {stage for _, stage in commands} == {*TRAINING, *SAMPLING, "prepare", "report"}
-    expected = {**dict.fromkeys(TRAINING, command), **dict.fromkeys(SAMPLING, sampling)}
-    assert {(before, stage) for before, stage in commands} == {
-        (expected.get(stage, "python"), stage) for _, stage in commands
+def test_a_launcher_builds_the_command_of_each_kind_of_stage(name: str) -> None:
+    overrides, training, sampling = LAUNCHERS[name]
+    assert before_scripts(overrides) == {
+        **dict.fromkeys(TRAINING, training),
+        **dict.fromkeys(SAMPLING, sampling),
+        **dict.fromkeys(PLAIN, PYTHON),
     }
 
 
-REFUSED = {
-    "uneven-batches": (["launcher=ddp", "launcher.processes=3"], "base: batch_size 32 .* 3 processes"),
-    "another-name": (["launcher=ddp", "launcher.name=zero3"], r"command: .*zero3\.yaml"),
-    "another-command": (["launcher=local", "launcher.command=torchrun"], r"launcher.*command = 'torchrun'"),
-    "no-processes": (["launcher=ddp", "launcher.processes=0"], r"processes = 0"),
-    "no-nodes": (["launcher=slurm", "launcher.nodes=0", "rollout=vllm"], r"nodes = 0"),
-    "another-sampling-command": (["launcher=ddp", "launcher.sampling_command=sh"], r"sampling_command = 'sh'"),
-    "parts-of-an-engine": (
-        ["launcher=ddp", "rollout=vllm", "rl.rollout.tensor_parallel_size=4"],
-        r"tensor_parallel_size = 4: must divide the launcher's processes",
-    ),
-    "adapters-in-parts": (
-        ["launcher=zero3", "lora=all_linear", "rl.algorithm.ref_model_sync_steps=1000"],
-        r"training\.lora.*cannot be merged",
-    ),
-    "ppo-in-parts": (["launcher=zero3", "rl/algorithm=ppo"], r"rl\.algorithm = 'ppo'.*zero3"),
-    "generate-from-parts": (["launcher=fsdp2"], r"rl\.rollout = 'transformers'.*fsdp2"),
-    "measured-pass-rates": (["launcher=ddp", "rl/difficulty=filtered"], r"rl\.difficulty = 'filtered'"),
-    "groups-in-parts": (
-        ["launcher=ddp", "launcher.processes=32", "rl/algorithm=dapo"],
-        r"max_resampling_rounds: needs whole groups in each of 32 processes",
-    ),
-}
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_is_launched_on_what_it_is_for(profile: str, tmp_path: Path) -> None:
+    before = before_scripts(chosen(profile, tmp_path))
+    on_eight = accelerate("fsdp2", 8)
+    words = {"node": on_eight, "node_math": on_eight, "cluster": JOB.split()}.get(profile, PYTHON)
+    for stage in TRAINING:
+        assert before[stage][: len(words)] == words
+    assert all(before[stage] == PYTHON for stage in PLAIN)
 
 
-@pytest.mark.parametrize(("overrides", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_work_is_refused_by_name(overrides: list[str], message: str) -> None:
-    with pytest.raises(ConfigurationError, match=message):
-        compose(*overrides)
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_a_dry_run_prints_the_command_and_starts_nothing(
+    name: str, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "execvpe", lambda *_: pytest.fail("started"))
+    overrides, training, _ = LAUNCHERS[name]
+    write_params(compose_values(overrides))
+    launch("stages/zero.py", ["zero.max_steps=5", "~zero.rewards.format_reward"], dry_run=True)
+    printed = shlex.split(capsys.readouterr().out)
+    assert printed == [*training, "stages/zero.py", "zero.max_steps=5", "~zero.rewards.format_reward"]
 
 
-@pytest.mark.parametrize(
-    ("batch", "micro", "processes", "expected"),
-    [(32, 32, 1, (32, 1)), (32, 8, 1, (8, 4)), (32, 8, 2, (8, 2)), (32, 32, 2, (16, 1)), (512, 8, 64, (8, 1))],
-)
-def test_a_batch_is_shared_out(batch: int, micro: int, processes: int, expected: tuple[int, int]) -> None:
-    at_once, times = share_of_batch(batch, micro, processes)
-    assert (at_once, times) == expected and at_once * times * processes == batch
+def test_the_launcher_may_be_overridden_for_one_stage(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_params(compose_values(["launcher=ddp"]))
+    launch("stages/zero.py", ["launcher.num_processes=4"], dry_run=True)
+    words = [*accelerate("ddp", 4), "stages/zero.py", "launcher.num_processes=4"]
+    assert shlex.split(capsys.readouterr().out) == words, "and the stage is told"
+
+
+def test_the_stage_takes_the_launcher_s_place(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    monkeypatch.setattr(os, "execvpe", lambda *arguments: started.append(arguments))
+    launch("stages/evaluate.py", ["model=zero"], dry_run=False)
+    ((program, command, environment),) = started
+    assert (program, command) == (sys.executable, [sys.executable, "stages/evaluate.py", "model=zero"])
+    assert environment == {**os.environ, "PYTHONPATH": f"{ROOT}:/elsewhere"}, "this library before any installed one"
+
+
+@pytest.mark.parametrize("script", ["stages/nothing.py", "zero", "conf/config.yaml", "stages", "../stages/zero.py"])
+def test_an_unknown_script_is_refused_by_those_that_there_are(script: str, project: Path) -> None:
+    with pytest.raises(
+        UserError, match=rf"^{script}: no such stage; available: stages/ablation\.py, .*stages/zero\.py$"
+    ):
+        launch(script, [], dry_run=True)
+
+
+@pytest.mark.parametrize("script", ["./stages/zero.py", str(ROOT / "stages/zero.py")])
+def test_a_script_may_be_called_by_any_path(script: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    launch(script, [], dry_run=True)
+    assert shlex.split(capsys.readouterr().out) == [*PYTHON, script]
+
+
+def test_a_missing_program_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_params(compose_values(["launcher=slurm", "rollout=vllm"]))
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(UserError, match="sbatch is not installed on this machine: choose another launcher"):
+        launch("stages/zero.py", [], dry_run=False)
+
+
+@pytest.mark.parametrize("wrong", ["zero.batch_size=3", "rl/algorithm=ppo", "launcher=ddp"])
+def test_a_wrong_configuration_starts_nothing(wrong: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "execvpe", lambda *_: pytest.fail("started"))
+    with pytest.raises(ConfigurationError):
+        launch("stages/zero.py", [wrong], dry_run=False)
+
+
+FILES = ("dvc.yaml", "experiments/algorithms/dvc.yaml")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_no_command_and_no_parameter_of_dvc_names_a_launcher(file: str) -> None:
+    """So another launcher marks no finished stage as changed."""
+    for name, stage in yaml.safe_load((ROOT / file).read_text())["stages"].items():
+        assert stage["cmd"].startswith("python -m r1 launch stages/"), name
+        assert "launcher" not in stage["cmd"], name
+        assert not [param for param in stage["params"] if str(param).startswith("launcher")], name
+        assert not [dep for dep in stage["deps"] if "launcher" in dep or "accelerate" in dep], name
+
+
+def test_another_launcher_changes_no_section_but_its_own() -> None:
+    values = {name: compose_values(overrides, ROOT / "conf") for name, (overrides, *_) in LAUNCHERS.items()}
+    rollout = compose_values(["rollout=vllm"], ROOT / "conf")
+    for name, composed in values.items():
+        like = rollout if "rollout=vllm" in LAUNCHERS[name][0] else values["local"]
+        assert {key for key in like if composed[key] != like[key]} <= {"launcher"}, name
 
 
 def configured(name: str) -> Any:
@@ -218,43 +253,46 @@ total = reduce(torch.tensor(10**rank), "sum")
 sys.stdout.write(f"{sys.argv[1]} rank {rank} local {local} of {state.num_processes} {total.item()}\\n")
 if sys.argv[1] == "model=broken" and rank == 3:
     sys.exit("broken")
+state.destroy_process_group()
 """
 
 
 @pytest.fixture
 def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
-    """Runs what launcher=slurm says; gives exit code and log."""
+    """Runs a stage as launcher=slurm says, here one that shows its rank; gives exit code and log."""
     for name, script in FAKES.items():
         (tmp_path / "bin").mkdir(exist_ok=True)
         (tmp_path / "bin" / name).write_text(f"#!/bin/bash\n{script}")
         (tmp_path / "bin" / name).chmod(0o755)
     (tmp_path / "stages").mkdir()
-    (tmp_path / "stages" / "sft.py").write_text(STAGE)
     (tmp_path / "conf").symlink_to(ROOT / "conf")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}")
+    launcher = compose("launcher=slurm", "launcher.gpus_per_node=2", "launcher.sharding=ddp").launcher
 
-    def run(command: str, model: str) -> tuple[int, str]:
-        result = subprocess.run(f"{command} stages/sft.py model={model}", shell=True, cwd=tmp_path, check=False)
+    def run(stage: str, model: str) -> tuple[int, str]:
+        (tmp_path / "stages" / f"{stage}.py").write_text(STAGE)
+        command = [*prefix(launcher, str(ROOT / f"stages/{stage}.py")), f"stages/{stage}.py", f"model={model}"]
+        result = subprocess.run(command, cwd=tmp_path, check=False)
         return result.returncode, (tmp_path / "slurm-1.log").read_text()
 
     return run
 
 
+@pytest.mark.slow
 def test_the_nodes_of_a_slurm_job_meet(slurm: Callable[..., tuple[int, str]]) -> None:
-    config = compose("launcher=slurm", "launcher.gpus_per_node=2", "launcher.parallelism=ddp")
-    code, log = slurm(config.launcher.command, "qwen")
+    code, log = slurm("distill", "qwen")
     assert code == 0, log
     seen = sorted(line for line in log.splitlines() if line.startswith("model="))
     assert seen == [f"model=qwen rank {rank} local {rank % 2} of 4 1111" for rank in range(4)]
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_fails_the_stage(slurm: Callable[..., tuple[int, str]]) -> None:
-    config = compose("launcher=slurm", "launcher.gpus_per_node=2", "launcher.parallelism=ddp")
-    code, log = slurm(config.launcher.command, "broken")
+    code, log = slurm("distill", "broken")
     assert code != 0 and "broken" in log
 
 
+@pytest.mark.slow
 def test_a_stage_that_samples_is_one_process_of_a_job(slurm: Callable[..., tuple[int, str]]) -> None:
-    config = compose("launcher=slurm", "launcher.gpus_per_node=2", "launcher.parallelism=ddp")
-    code, log = slurm(config.launcher.sampling_command, "qwen")
+    code, log = slurm("evaluate", "qwen")
     assert code == 0 and "of 1 1" in log, log

@@ -24,6 +24,7 @@ from r1.planning.shapes import KNOWN, KnownName
 from r1.recipe import BaseName
 from r1.support.errors import ConfigurationError
 from r1.training.context import PLAIN
+from tests.committed import committed
 from tests.conftest import PROFILES, ROOT, chosen, compose, run_alone
 
 TRAINED = ("base", "base_qwen", "base_llama", "cold_start", "sft", "distill_qwen", "distill_llama")
@@ -47,7 +48,7 @@ def miniature() -> dict[str, Cost]:
 
 
 def measured(name: str) -> dict[str, Any]:
-    metrics: dict[str, Any] = json.loads((ROOT / f"data/metrics/{name}.json").read_text())
+    metrics: dict[str, Any] = json.loads((committed() / f"data/metrics/{name}.json").read_text())
     return metrics
 
 
@@ -72,7 +73,7 @@ def test_flops_are_planned_within_a_factor_of_two(name: str, miniature: dict[str
 
 
 def test_every_stage_that_computes_is_planned(miniature: dict[str, Cost]) -> None:
-    models = {path.stem for path in (ROOT / "data/metrics").glob("*.json")}
+    models = {path.stem for path in (committed() / "data/metrics").glob("*.json")}
     # Claims and the data of the world are made without a model; both reward models stand in one row.
     assert models - {"claims", "prepare", "reward_helpful", "reward_harmless"} <= set(miniature)
 
@@ -168,7 +169,7 @@ WAITING = ("student_rl_qwen", "student_rl_llama", "distill_qwen", "distill_llama
 """Trainings of 0.2M weights, whose steps wait for Python and not for arithmetic."""
 
 
-@pytest.mark.parametrize("timing", list(timings(ROOT)), ids=lambda timing: f"{timing.stage}, {timing.phase}")
+@pytest.mark.parametrize("timing", list(timings(committed())), ids=lambda timing: f"{timing.stage}, {timing.phase}")
 def test_one_rate_gives_the_time_of_a_stage_within_a_factor_of_two(timing: Timing) -> None:
     # Decoding a miniature waits for Python too, at every token.
     waits = timing.stage in WAITING or timing.phase == "generate"

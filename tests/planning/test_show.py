@@ -34,15 +34,15 @@ def assert_readable(printed: str, names: set[str], tables: int) -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_plan_fits_80_columns(profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    overrides, device = chosen(profile, tmp_path), DEVICES["cpu" if profile in ON_CPU else "h100"]
-    costs = plan(Recipe(compose(*overrides)).stages(), Cluster(device, 1, "ddp"))
-    show_plan(overrides, "cpu" if profile in ON_CPU else "h100", None, None, 0.5, 128, force=True)
+    config, device = compose(*chosen(profile, tmp_path)), DEVICES["cpu" if profile in ON_CPU else "h100"]
+    costs = plan(Recipe(config).stages(), Cluster(device, 1, "ddp"))
+    show_plan(config, "cpu" if profile in ON_CPU else "h100", None, None, 0.5, 128, force=True)
     assert_readable(capsys.readouterr().out, {cost.name for cost in costs}, tables=3)
 
 
 def test_a_plan_of_thousands_of_devices_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    overrides = ["profile=cluster", "zero.max_steps=100000", "reasoning_rl.max_steps=100000"]
-    show_plan(overrides, "h100", 4096, "fsdp2", 1.0, 128, force=True)
+    config = compose("profile=cluster", "zero.max_steps=100000", "reasoning_rl.max_steps=100000")
+    show_plan(config, "h100", 4096, "fsdp2", 1.0, 128, force=True)
     assert_readable(capsys.readouterr().out, {"evaluate_base_llama", "rejection_sampling"}, tables=3)
 
 
@@ -61,6 +61,6 @@ def test_a_pipe_gets_80_columns(arguments: list[str], monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("profile", ["miniature", "gpu"])
 def test_memory_has_its_unit_in_the_title(profile: str, capsys: pytest.CaptureFixture[str]) -> None:
-    show_plan([f"profile={profile}"], "cpu" if profile in ON_CPU else "h100", None, None, 0.5, 128, force=False)
+    show_plan(compose(f"profile={profile}"), "cpu" if profile in ON_CPU else "h100", None, None, 0.5, 128, force=False)
     unit = "[MB], 23,193 of 25,770 MB" if profile in ON_CPU else "[GB], 72 of 80 GB"
     assert f"Memory per device {unit} usable" in capsys.readouterr().out

@@ -11,7 +11,7 @@ from r1.reporting.inspect import inspect
 from r1.support.artifacts import content_hash, write_json, write_manifest
 from r1.support.code import code_hash
 from r1.support.tables import write_rows
-from tests.conftest import ROOT
+from tests.committed import committed
 
 SCRIPT = '"""R1-Zero: RL from the base.\n\n    python stages/zero.py\n"""\n'
 ROLLOUT = {"step": 2, "prompt": "What is 4 + 4?", "answer": "8", "accuracy_reward": 1.0, "format_reward": 0.0}
@@ -141,7 +141,10 @@ def test_an_evaluation_is_a_table_of_tasks_and_levels(capsys: pytest.CaptureFixt
     assert "general.preference_win_rate [%] 50 [25, 75]" in lines
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "data/metrics/evaluate").glob("*.json")), ids=lambda path: path.stem)
+EVALUATIONS = sorted((committed() / "data/metrics/evaluate").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", EVALUATIONS, ids=lambda path: path.stem)
 def test_evaluations_fit_80_columns(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make(metrics=json.loads(path.read_text()))
     text = shown(capsys)

@@ -141,32 +141,6 @@ def test_write_json_keeps_the_order_and_makes_directories(tmp_path: Path) -> Non
     assert names(path.parent) == ["metrics.json"]
 
 
-def test_the_source_closure_of_a_stage_is_what_it_uses() -> None:
-    closure = source_closure(ROOT / "stages" / "zero.py")
-    used = {
-        "r1/rl/train.py",
-        "r1/tasks/chain_sum.py",
-        "r1/rewards/accuracy.py",
-        "r1/models/chat.py",
-        "r1/rewards/response.py",
-    }
-    assert used <= set(closure)
-    unused = {"r1/finetuning/sft.py", "r1/reporting/report.py", "r1/data/documents.py"}
-    plumbing = {"r1/config.py", "r1/pipeline/stage.py", "r1/support/artifacts.py"}
-    assert not (unused | plumbing) & set(closure)
-    assert closure == sorted(closure)
-    assert all((ROOT / path).is_file() for path in closure)
-
-
-def test_the_code_hash_changes_with_the_script(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    hashes = []
-    for text in ("import r1.rewards.response\n", "import r1.rewards.response\n", "import r1.rewards.response\nx = 1\n"):
-        script.write_text(text)
-        hashes.append(code_hash(script))
-    assert hashes[0] == hashes[1] != hashes[2]
-
-
 @pytest.mark.parametrize("moment", ["writing", "before-the-old-is-removed"])
 def test_a_killed_writer_leaves_a_whole_artifact_or_none(moment: str, tmp_path: Path) -> None:
     target = tmp_path / "zero"

@@ -12,14 +12,15 @@ import pytest
 from r1.config.rl import RlConfig
 from r1.training.guards import Guard, Stopped, constant_rewards
 from r1.training.recorder import Recorder
-from tests.conftest import ROOT, compose
+from tests.committed import committed
+from tests.conftest import compose
 
 RL = compose().rl.model_copy(update={"patience": 3})
 FINE = {"loss": 0.1, "grad_norm": 1.0, "kl": 0.01, "entropy": 0.3, "frac_reward_zero_std": 0.5, "reward": 1.0}
 CURVES = [
     file
     for pattern in ("data/plots/*.csv", "data/ablation/curves/*.csv")
-    for file in sorted(ROOT.glob(pattern))
+    for file in sorted(committed().glob(pattern))
     if "kl" in pd.read_csv(file)
 ]
 

@@ -1,0 +1,103 @@
+"""TRL's arguments of an RL run, from our settings."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import trl.import_utils as import_utils
+from trl import GRPOConfig, RLOOConfig
+
+from r1.config.rl import LeaveOneOutConfig
+from r1.config.sampling import VllmEngineConfig
+from r1.models.chat import as_messages
+from r1.models.policy import Policy
+from r1.rl import arguments as module
+from r1.rl.arguments import algorithm_arguments, rollout_arguments
+from r1.rl.settings import RlSettings
+from r1.support.errors import UserError
+from tests.conftest import compose
+from tests.trainings import SMOKE, configured
+
+STAGE = SMOKE.zero.model_copy(update={"batch_size": 16, "micro_batch_size": 4, "num_generations": 4})
+PROMPTS = [{"prompt": as_messages("What is 1 + 1?")}, {"prompt": as_messages("What is 1 + 1 + 1 + 1?")}]
+
+
+def arguments_of(name: str, **changes: Any) -> dict[str, Any]:
+    return algorithm_arguments(RlSettings(STAGE, configured(name, **changes)))
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No launcher's, and whatever is set is unset again."""
+    kept = dict(os.environ)
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    for name in set(os.environ) - set(kept):
+        del os.environ[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "expected"),
+    [
+        ("grpo", {}, {"loss_type": "grpo", "scale_rewards": "group", "importance_sampling_level": "token"}),
+        ("dr_grpo", {}, {"loss_type": "dr_grpo", "scale_rewards": "none"}),
+        ("dapo", {}, {"loss_type": "dapo", "beta": 0.0, "sync_ref_model": False}),
+        ("gspo", {}, {"importance_sampling_level": "sequence"}),
+        ("grpo", {"beta": 0.1, "ref_model_sync_steps": 7}, {"sync_ref_model": True, "ref_model_sync_steps": 7}),
+        ("grpo", {}, {"use_bias_correction_kl": False}),
+        ("rloo", {"normalize_advantages": True}, {"normalize_advantages": True}),
+        ("reinforce_pp", {}, {"loss_type": "dapo"}),
+        ("ppo", {"epsilon": 0.1, "epsilon_high": 0.3}, {"loss_type": "dapo", "epsilon": 0.1, "epsilon_high": 0.3}),
+        ("grpo", {"num_mini_batches": 2}, {"gradient_accumulation_steps": 4, "steps_per_generation": 8}),
+        ("grpo", {"num_iterations": 3}, {"num_iterations": 3, "steps_per_generation": 4}),
+    ],
+)
+def test_algorithms_are_settings_of_trls(name: str, changes: dict[str, Any], expected: dict[str, Any]) -> None:
+    found = arguments_of(name, **changes)
+    assert {key: found[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize("name", ["grpo", "dr_grpo", "dapo", "gspo", "rloo", "reinforce_pp", "ppo"])
+def test_trl_knows_every_argument_and_rounds_are_ours(name: str, tmp_path: Path) -> None:
+    found = arguments_of(name, num_mini_batches=2)
+    kind = RLOOConfig if isinstance(configured(name).algorithm, LeaveOneOutConfig) else GRPOConfig
+    arguments = kind(output_dir=str(tmp_path), use_cpu=True, bf16=False, **found)
+    assert arguments.generation_batch_size == 2 * STAGE.batch_size
+    assert arguments.max_completion_length == STAGE.max_completion_length
+    assert arguments.num_generations == 4 and not arguments.shuffle_dataset
+
+
+def test_a_batch_is_split_over_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    found = arguments_of("grpo")
+    assert (found["per_device_train_batch_size"], found["gradient_accumulation_steps"]) == (2, 1)
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(UserError, match="batch_size 16 must be a multiple of 3 processes"):
+        arguments_of("grpo")
+
+
+def test_rollouts_in_the_trainer_hide_vllm_from_trl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(import_utils, "is_vllm_available", lambda *_, **__: True)
+    assert rollout_arguments(SMOKE.rl.rollout, Policy(tmp_path / "not read"), PROMPTS, 8) == {}
+    assert not import_utils.is_vllm_available()
+
+
+def test_a_colocated_vllm_has_room_for_the_longest_prompt_and_its_completion(
+    environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patched = []
+    monkeypatch.setattr(module, "keep_cpu_weights_loadable", lambda: patched.append("weights"))
+    monkeypatch.setattr(module, "set_trl_engine_options", patched.append)
+    rollout = compose("profile=smoke", "rollout=vllm").rl.rollout
+    assert isinstance(rollout, VllmEngineConfig)
+    policy = SimpleNamespace(prompt_ids=lambda chats: [[0] * len(chat[-1]["content"]) for chat in chats])
+    found = rollout_arguments(rollout, cast(Policy, policy), PROMPTS, max_completion_length=10)
+    assert found["vllm_max_model_length"] == len("What is 1 + 1 + 1 + 1?") + 10
+    assert (found["use_vllm"], found["vllm_mode"]) == (True, "colocate")
+    assert found["vllm_tensor_parallel_size"] == rollout.tensor_parallel_size
+    assert patched == ["weights", rollout]
+    assert (os.environ["RANK"], os.environ["WORLD_SIZE"], os.environ["MASTER_ADDR"]) == ("0", "1", "localhost")
