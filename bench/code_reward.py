@@ -1,9 +1,9 @@
-"""Is the code reward right, is it safe, and what does it cost? On HumanEval and on hostile completions.
+"""Correctness, safety and cost of the code reward, on HumanEval and on hostile completions.
 
     python -m bench.code_reward
 
-HumanEval's 164 canonical solutions must all score 1; made wrong in what they return, all 0; hostile completions must
-score 0 and do no harm. Prints a table as Markdown; exit code 1 if any does otherwise. Four minutes on two cores.
+HumanEval's 164 canonical solutions must all score 1, and 0 once their return values are altered; hostile completions
+must score 0 and do no harm. Prints a Markdown table; exit code 1 on any violation. Takes four minutes on two cores.
 """
 
 import json
@@ -36,16 +36,16 @@ def _wrong(right):
 
 {name} = _wrong({name})
 """
-"""Makes a function return something else of the same type, each time."""
+"""Replaces a function by one that always returns another value of the same type."""
 
 
 def completion(code: str) -> str:
-    """A response in R1's form."""
+    """Wrap code as a completion in R1's format."""
     return f"<think>a</think><answer>```python\n{code}\n```</answer>"
 
 
 def verify(codes: Sequence[str], answers: Sequence[str], workers: int = 1) -> list[float | None]:
-    """The reward of each."""
+    """Compute the reward of each."""
     rewards: list[float | None] = get_code_reward(workers)(
         completions=[completion(code) for code in codes], task=["code"] * len(codes), answer=answers
     )
@@ -53,7 +53,7 @@ def verify(codes: Sequence[str], answers: Sequence[str], workers: int = 1) -> li
 
 
 def timed(codes: Sequence[str], answers: Sequence[str]) -> tuple[list[float | None], list[float]]:
-    """The reward of each, one after the other, and the seconds each took."""
+    """Compute rewards one at a time; return them with the seconds that each took."""
     rewards, seconds = [], []
     for code, answer in zip(codes, answers, strict=True):
         started = time.perf_counter()
@@ -63,14 +63,14 @@ def timed(codes: Sequence[str], answers: Sequence[str]) -> tuple[list[float | No
 
 
 def row(name: str, right: int, seconds: Sequence[float]) -> bool:
-    """Print a line of the table; True if all are as they should be."""
+    """Print a row of the table; return True if all scored as expected."""
     median, p95, slowest = 1000 * np.quantile(seconds, [0.5, 0.95, 1.0])
     print(f"| {name} | {right}/{len(seconds)} | {median:.0f} | {p95:.0f} | {slowest:.0f} |", flush=True)
     return right == len(seconds)
 
 
 def hostile() -> bool:
-    """Hostile completions, and whether they scored, reached anything or left something behind."""
+    """Check that hostile completions score 0, reach nothing on the host and leave nothing behind."""
     os.environ["SECRET"] = "SECRET"
     contained = []
     with TemporaryDirectory() as folder:
@@ -101,7 +101,7 @@ def main() -> int:
     wrong = [
         code + WRONG.format(name=problem["entry_point"]) for code, problem in zip(canonical, problems, strict=True)
     ]
-    print("| completions | as they should | median ms | p95 ms | slowest ms |\n|---|---|---|---|---|")
+    print("| completions | as expected | median ms | p95 ms | slowest ms |\n|---|---|---|---|---|")
     good = True
     for name, codes, value in (("HumanEval, right: 1", canonical, 1.0), ("HumanEval, wrong: 0", wrong, 0.0)):
         rewards, seconds = timed(codes, answers)

@@ -1,12 +1,12 @@
-"""Does decontamination find what was planted, and nothing else, at the size of a real data set?
+"""Recall and precision of decontamination on planted overlaps, at the size of a real data set.
 
     python -m bench.decontamination
 
-200,000 training prompts of some 60 words, made as they are read, against 5,000 evaluation prompts of two sets.
+Checks 200,000 training prompts of about 60 words, generated on the fly, against 5,000 evaluation prompts from two sets.
 Some quote 8 words of an evaluation prompt at the start, in the middle or at the end, in capitals and with line breaks;
-others quote 7, which is none. Whatever is flagged beyond the planted is held against the n-grams themselves,
-as words. Prints a table as Markdown; exit code 1 if a planted one is missed, a false one flagged, or it takes over
-two minutes or 4 GiB. Half a minute on one core.
+others quote 7, which is below the limit. Every other flagged prompt is checked against the n-grams themselves, as
+words. Prints a Markdown table; exit code 1 if a planted overlap is missed, there is a false positive, or it takes more
+than two minutes or 4 GiB. Takes half a minute on one core.
 """
 
 import random
@@ -23,12 +23,12 @@ MAX_SECONDS, MAX_GIB = 120, 4
 
 
 def prompts(count: int, seed: int) -> Iterator[list[str]]:
-    """Prompts of 40 to 80 words: few words often, as in English, and numbers, which are mostly new."""
+    """Prompts of 40 to 80 words: Zipf-distributed words, as in English, and numbers, which are mostly new."""
     chance = random.Random(seed)
     vocabulary = [f"w{number}" for number in range(20_000)]
     ranks = [1 / rank for rank in range(1, len(vocabulary) + 1)]
     total = 0.0
-    cumulative = [total := total + weight for weight in ranks]  # drawing from sums is ten times as fast
+    cumulative = [total := total + weight for weight in ranks]  # drawing from cumulative weights is ten times as fast
     for _ in range(count):
         text = chance.choices(vocabulary, cum_weights=cumulative, k=chance.randint(40, 80))
         for place in range(3, len(text), 12):
@@ -37,7 +37,7 @@ def prompts(count: int, seed: int) -> Iterator[list[str]]:
 
 
 def training(evaluation: list[list[str]]) -> Iterator[tuple[str, str]]:
-    """Training prompts, and where 8 words were planted, or that 7 were."""
+    """Training prompts, each with the place of 8 planted words, a mark for 7 planted words, or neither."""
     chance = random.Random(2)
     kinds = ["start", "middle", "end", "short by a word"]
     planted = set(chance.sample(range(TRAINING), PLANTED * 2))
@@ -51,12 +51,12 @@ def training(evaluation: list[list[str]]) -> Iterator[tuple[str, str]]:
         at = chance.randrange(len(source) - length)
         place = {"start": 0, "end": len(text)}.get(kind, len(text) // 2)
         quote = ",\n".join(source[at : at + length]).upper()
-        fresh = ["here"] if kind == kinds[3] else []  # or else the next word might happen to be the eighth
+        fresh = ["here"] if kind == kinds[3] else []  # otherwise the next word might happen to be the eighth
         yield kind, " ".join([*text[:place], *fresh, quote, *fresh, *text[place:]])
 
 
 def main() -> None:
-    """Print the table; exit with 1 if anything is not as it should be."""
+    """Print the table; exit with 1 if a check fails."""
     evaluation = list(prompts(EVALUATION, seed=0))
     texts = [" ".join(text) for text in evaluation]
     started = time.perf_counter()
@@ -94,7 +94,7 @@ def main() -> None:
     print(f"| peak memory of the process | {gib:.2f} GiB |")
     for kind, count in sorted(planted.items()):
         print(f"| planted at {kind}, found | {found[kind]}/{count} |")
-    print(f"| flagged beyond the planted, sharing {N} words by chance | {by_chance} |")
+    print(f"| other flagged prompts, which share {N} words by chance | {by_chance} |")
     print(f"| false positives | {false} |")
     sys.exit(found != planted or false > 0 or adding + seconds > MAX_SECONDS or gib > MAX_GIB)
 

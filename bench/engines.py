@@ -1,14 +1,14 @@
-"""Do all engines draw from one distribution, and does a killed sampler go on without asking again?
+"""Equivalence of the sampling engines, and resuming of killed samplers.
 
     python -m bench.engines [data [folder]]
 
-120 problems of rejection sampling, 16 samples each, from the R1-Zero of a data folder: by vLLM in a process (twice, by
-two seeds, and once colder, to see that the comparison finds a difference where there is one), by transformers, by two
-replicas under Ray Data, and by a vLLM server on the loopback. Each is compared with the first: accuracy, length and
-truncation by bootstrap over problems, the answers by a permutation test within problems. Ray's and the endpoint's
-sampler are ended by SIGKILL halfway and started again: what they drew in both lives is compared. What the folder holds
-from an earlier call is not drawn again. Prints Markdown; exit code 1 if an engine differs, the colder
-one does not, or anything finished is drawn again. Speeds are of a machine that may do other work: read them as ratios.
+Samples 120 rejection-sampling problems, 16 times each, from R1-Zero in a data folder: with vLLM in process (with two
+seeds, and once at a lower temperature, to show that the comparison can find a difference), with transformers, with two
+replicas under Ray Data, and with a local vLLM server. Each is compared with the first: accuracy, length and truncation
+by bootstrap over problems, answers by a permutation test within problems. The Ray and server runs are killed with
+SIGKILL halfway and restarted; the comparison covers completions from before and after. Results that the folder already
+has are not sampled again. Prints Markdown; exit code 1 if an engine differs, the run at lower temperature does not, or
+a finished problem is sampled again. The machine may do other work meanwhile, so read speeds as ratios.
 """
 
 import json
@@ -51,7 +51,7 @@ VLLM: dict[str, Any] = {
 
 
 def engine_of(name: str, address: str) -> EngineConfig:
-    """The engine of a run's name."""
+    """Return the engine configuration for a run's name."""
     if name.startswith("ray"):
         return RayEngineConfig(name="ray", address=None, replicas=2, chunk_size=PIECE, **VLLM)
     if name.startswith("openai"):
@@ -69,7 +69,7 @@ def engine_of(name: str, address: str) -> EngineConfig:
 
 
 def draw(data: Path, folder: Path, name: str, seed: int, temperature: float, address: str = "") -> None:
-    """Sample with one engine; in a process of its own. Writes folder/result.json."""
+    """Sample with one engine and write folder/result.json; runs in a separate process."""
     import r1.sampling.vllm_engine as vllm_engine
     from r1.models.policy import Policy
     from r1.sampling import open_sampler
@@ -87,7 +87,7 @@ def draw(data: Path, folder: Path, name: str, seed: int, temperature: float, add
     for piece in sampler.draw(questions, WARM.model_copy(update={"temperature": temperature}), seed):
         drawn |= piece
         ended.append((time.perf_counter(), sum(one.tokens for of_one in piece.values() for one in of_one)))
-    tokens = sum(tokens for _, tokens in ended[1:])  # the first piece's time holds the start
+    tokens = sum(tokens for _, tokens in ended[1:])  # the first piece's time includes start-up
     rows = [
         [
             [
@@ -105,7 +105,7 @@ def draw(data: Path, folder: Path, name: str, seed: int, temperature: float, add
 
 
 def start(data: Path, folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """A process that draws, its output in folder/log."""
+    """Start a sampling process, with its output in folder/log."""
     folder.mkdir(exist_ok=True)
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(
@@ -114,7 +114,7 @@ def start(data: Path, folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def finish(data: Path, folder: Path, *arguments: str) -> dict:
-    """What a drawing process gives."""
+    """Wait for a sampling process, or skip it if its result exists, and return the result."""
     if not (folder / "result.json").exists() and start(data, folder, *arguments).wait():
         raise SystemExit(f"{folder.name} failed: {(folder / 'log').read_text()[-3000:]}")
     print(f"{folder.name} is done", file=sys.stderr, flush=True)
@@ -123,13 +123,13 @@ def finish(data: Path, folder: Path, *arguments: str) -> dict:
 
 
 def lines(journal: Path) -> list[str]:
-    """Keys of the finished problems, whole lines only."""
+    """Keys of the finished problems, from complete lines only."""
     content = journal.read_text() if journal.exists() else ""
     return [json.loads(line)["key"] for line in content[: content.rfind("\n") + 1].splitlines()]
 
 
 def kill_halfway(data: Path, folder: Path, *arguments: str) -> int:
-    """End a drawing process by SIGKILL once half the problems are finished; how many were."""
+    """Kill a sampling process with SIGKILL once half the problems are finished; return the number finished."""
     process = start(data, folder, *arguments)
     while len(lines(folder / "completions.jsonl")) < PROBLEMS // 2:
         if process.poll() is not None:
@@ -141,17 +141,17 @@ def kill_halfway(data: Path, folder: Path, *arguments: str) -> int:
 
 
 def received(address: str) -> int:
-    """Requests that a vLLM server has ended, answered or dropped by the other side."""
+    """Number of requests that a vLLM server has finished, including those that the client aborted."""
     with urlopen(f"{address}/metrics") as response:
         text = response.read().decode()
     return int(sum(float(value) for value in re.findall(r"^vllm:request_success_total\{.*\} (\S+)$", text, re.M)))
 
 
 def permutation_test(one: list, other: list, generator: np.random.Generator) -> float:
-    """P-value that two samplers' answers come, problem by problem, from one distribution.
+    """P-value of the hypothesis that two samplers' answers have the same distribution for every problem.
 
-    The statistic is Pearson's chi-square summed over problems; samples of a problem are exchangeable between samplers
-    if it is true.
+    The statistic is Pearson's chi-square summed over problems; under the hypothesis, samples of a problem are
+    exchangeable between samplers.
     """
     total, permuted = 0.0, np.zeros(RESAMPLES)
     for first, second in zip(one, other, strict=True):
@@ -167,7 +167,7 @@ def permutation_test(one: list, other: list, generator: np.random.Generator) -> 
 
 
 def compare(name: str, one: dict, other: dict, seed: int) -> tuple[str, float, bool]:
-    """A row of the table; the answers' p-value; whether every 99.9% interval of a difference holds zero."""
+    """Return a table row, the p-value for the answers, and whether every 99.9% interval of a difference contains 0."""
     generator = np.random.default_rng(seed)
     means = [np.array([[row[1:] for row in rows] for rows in run["rows"]], float).mean(axis=1) for run in (one, other)]
     difference = means[1] - means[0]
@@ -183,21 +183,21 @@ def compare(name: str, one: dict, other: dict, seed: int) -> tuple[str, float, b
 
 
 def resume(data: Path, folder: Path, *arguments: str) -> tuple[dict, int, int, bool]:
-    """Kill a drawing process halfway and draw the rest.
+    """Kill a sampling process halfway, then resume it.
 
     Returns:
-        All that was drawn; problems finished before the kill; drawn after it; whether nothing was drawn twice.
+        All samples; problems finished before the kill; problems sampled after it; whether none was sampled twice.
     """
     journal = folder / "completions.jsonl"
     before = kill_halfway(data, folder, *arguments)
     if arguments[0] == "openai":
-        time.sleep(10)  # until the server has dropped what was under way
+        time.sleep(10)  # until the server has dropped the requests in flight
         asked = received(arguments[-1])
     result = finish(data, folder, *arguments)
     keys = lines(journal)
     if arguments[0] == "openai":
         after, rest = divmod(received(arguments[-1]) - asked, SAMPLES)
-        assert rest == 0, "a request too many"
+        assert rest == 0, "unexpected requests"
     else:
         after = len(keys) - before
     once = result["kept"] == before and before + after == len(keys) == len(set(keys)) == PROBLEMS
@@ -205,7 +205,7 @@ def resume(data: Path, folder: Path, *arguments: str) -> tuple[dict, int, int, b
 
 
 def main(data: Path, root: Path) -> int:
-    """Run what the folder does not hold yet, and compare."""
+    """Run what the folder does not contain yet, and compare."""
     root.mkdir(parents=True, exist_ok=True)
     runs = {
         "vllm": finish(data, root / "vllm", "vllm", "1", "1.0"),
@@ -220,7 +220,9 @@ def main(data: Path, root: Path) -> int:
     name = "ray, 2 replicas"
     runs[name], *kills[name] = resume(data, root / "ray", "ray", "6", "1.0")
 
-    print(f"{PROBLEMS} problems, {SAMPLES} samples each; differences to the first row with {1 - ALPHA:.1%} intervals\n")
+    print(
+        f"{PROBLEMS} problems, {SAMPLES} samples each; differences from the first row with {1 - ALPHA:.1%} intervals\n"
+    )
     print("| engine | accuracy | tokens | truncated | answers: p | tokens/s, ratio |\n|---|---|---|---|---|---|")
     failed = False
     for seed, (name, run) in enumerate(runs.items()):
@@ -228,7 +230,7 @@ def main(data: Path, root: Path) -> int:
         print(row)
         differs = p < ALPHA or not same
         failed |= differs != ("temperature" in name)
-    print("\n| SIGKILL halfway | problems finished before | drawn after | nothing twice |\n|---|---|---|---|")
+    print("\n| SIGKILL halfway | problems finished before | sampled after | none twice |\n|---|---|---|---|")
     for name, (before, after, once) in kills.items():
         print(f"| {name} | {before} | {after} | {'yes' if once else 'NO'} |")
         failed |= not once

@@ -1,14 +1,14 @@
-"""Break the smoke DAG in every way we could think of, and see that nothing is lost.
+"""Fault injection into the smoke DAG: kills, full disks, damaged files and stale locks must lose nothing.
 
     python -m bench.faults                     # everything, half an hour on two cores
-    python -m bench.faults --stages zero sft   # only what these stages can suffer
+    python -m bench.faults --stages zero sft   # only these stages
 
-Runs the smoke DAG in a copy of the project, notes the hash of every output, and
-then, fault by fault: makes one stage run anew, disturbs it, checks that nothing
-half-written stands where an artifact belongs, lets `dvc repro` go on, and
-compares every output with the undisturbed run's. Full disks and read-only
-folders are mounts in a namespace of their own, so that no privilege is needed.
-Prints a table as Markdown; exit code 1 if anything was lost.
+Runs the smoke DAG in a copy of the project and records the hash of every output.
+Then, for each fault: re-runs one stage, disturbs it, checks that no artifact is
+half-written, resumes with `dvc repro`, and compares every output with the
+undisturbed run's. Full disks and read-only folders are mounts in a namespace of
+their own, so that no privileges are needed. Prints a Markdown table; exit code 1
+if anything was lost.
 """
 
 import argparse
@@ -29,12 +29,12 @@ from bench.project import Project
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one fault.
+    """Outcome of one fault.
 
     Attributes:
-        stage, fault: where, and what was done.
-        seen: what the user sees, one line.
-        lost: what was lost, empty if nothing.
+        stage, fault: the stage, and what was done to it.
+        seen: what the user sees, in one line.
+        lost: what was lost; empty if nothing.
     """
 
     stage: str
@@ -47,10 +47,10 @@ class Outcome:
 
 
 def kill(project: Project, stage: str, signum: signal.Signals, ready: Callable[[float], bool]) -> tuple[str, str]:
-    """Run a stage and signal its whole process group once `ready(seconds since the stage began)`.
+    """Run a stage and signal its process group once `ready(seconds since the stage began)` is true.
 
     Returns:
-        What was seen, and what is wrong with it.
+        What the user sees, and what is wrong with it.
     """
     output: list[str] = []
     with project.start("dvc", "repro", stage) as process:
@@ -65,17 +65,17 @@ def kill(project: Project, stage: str, signum: signal.Signals, ready: Callable[[
         if not came_late:
             os.killpg(process.pid, signum)
         reader.join()
-    while alive(process.pid):  # one that outlives its group's leader is not to write into the next run
+    while alive(process.pid):  # a process that outlives its group's leader must not write into the next run
         time.sleep(0.05)
     seen = next((line.strip() for line in output if line.startswith("interrupted")), "killed")
     seen += next(
-        (", had gone on from " + line.split("/")[-1].strip() for line in output if "going on from" in line), ""
+        (", had resumed from " + line.split("/")[-1].strip() for line in output if "resuming from" in line), ""
     )
     if came_late:
         failed = f"dvc repro failed: {''.join(output)[-300:]}" if process.returncode else ""
         return "it had ended before the signal", failed
-    if project.mend_lock():
-        seen += ", dvc.lock cut short: taken from git"
+    if project.restore_lock():
+        seen += ", dvc.lock truncated: restored from git"
     if any("Traceback" in line for line in output) and signum != signal.SIGKILL:
         return seen, "a stack trace"
     return seen, ""
@@ -91,9 +91,9 @@ def alive(group: int) -> bool:
 
 
 def try_kills(project: Project, stage: str, thorough: bool) -> Iterator[Outcome]:
-    """Kill a stage at several moments, one after the other without repair in between, then let it end.
+    """Kill a stage at several moments, one after the other without repair in between, then let it finish.
 
-    A moment that comes too late is said to; moments are shares of the time that the undisturbed stage took.
+    Moments are shares of the time that the undisturbed stage took; a kill that comes too late is reported as such.
     """
     targets = [project.root / path for path in project.outs(stage) if not Path(path).suffix]
 
@@ -105,47 +105,47 @@ def try_kills(project: Project, stage: str, thorough: bool) -> Iterator[Outcome]
 
     moments: list[tuple[str, signal.Signals, Callable[[float], bool]]] = [
         ("while it writes", signal.SIGKILL, writing),
-        ("at half time", signal.SIGTERM, after(0.5)),
+        ("halfway", signal.SIGTERM, after(0.5)),
     ]
     if thorough:
         moments += [
             ("at a tenth", signal.SIGKILL, after(0.1)),
-            ("at half time", signal.SIGKILL, after(0.5)),
-            ("once its artifact is there", signal.SIGKILL, lambda _: all(target.exists() for target in targets)),
+            ("halfway", signal.SIGKILL, after(0.5)),
+            ("once its artifact exists", signal.SIGKILL, lambda _: all(target.exists() for target in targets)),
             ("at four fifths", signal.SIGINT, after(0.8)),
         ]
     project.forget(stage)
     for moment, signum, ready in moments:
         seen, wrong = kill(project, stage, signum, ready)
-        if "ended before" in seen and not wrong:  # it went on from a checkpoint, and so had less to do
+        if "ended before" in seen and not wrong:  # it resumed from a checkpoint, and so had less to do
             project.forget(stage)
             seen, wrong = kill(project, stage, signum, ready)
-        if "ended before" in seen:  # or the next would find nothing to do
+        if "ended before" in seen:  # otherwise the next run would find nothing to do
             project.forget(stage)
         yield Outcome(stage, f"{signum.name} {moment}", seen, "; ".join([wrong, *project.half_written()]).strip("; "))
-    yield Outcome(stage, "`dvc repro` after those", "it ends", project.go_on(stage))
+    yield Outcome(stage, "`dvc repro` after those", "it ends", project.resume(stage))
 
 
 # --- mounts, damage and locks -----------------------------------------------
 
 
 def try_mount(project: Project, stage: str, folder: str, mount: str, fault: str, message: str) -> Outcome:
-    """Run a stage while a folder is another file system, made by the shell command `mount`; then without."""
+    """Run a stage while a folder is another file system, mounted by the shell command `mount`; then without it."""
     project.forget(stage)
     script = (
         f'mkdir -p {folder} && saved=$(mktemp -d) && cp -a {folder}/. "$saved" && {mount} && exec dvc repro {stage}'
     )
     code, output = project.run("unshare", "--map-root-user", "--mount", "sh", "-c", script)
     shown = next((line for line in output.splitlines() if message in line.lower()), "")
-    problem = "" if code else "the fault did not bite"
+    problem = "" if code else "the fault had no effect"
     if "Traceback" in output or (code and not shown):
         problem = f"no clear message: {output[-400:]}"
-    problem = problem or "; ".join(project.half_written()) or project.go_on(stage)
+    problem = problem or "; ".join(project.half_written()) or project.resume(stage)
     return Outcome(stage, fault, shown.strip()[:160], problem)
 
 
 def try_full_and_read_only(project: Project, stage: str) -> Iterator[Outcome]:
-    """A disk without room for what the stage writes, and one that refuses to be written."""
+    """Run a stage on a disk that is too small for its output, then on a read-only one."""
     folder = os.path.dirname(next(path for path in project.outs(stage) if not Path(path).suffix))
     project.forget(stage)
     (project.root / folder).mkdir(parents=True, exist_ok=True)
@@ -162,7 +162,7 @@ def try_full_and_read_only(project: Project, stage: str) -> Iterator[Outcome]:
 
 @contextmanager
 def damaged(path: Path, damage: Callable[[Path], None]) -> Iterator[None]:
-    """A file, spoilt; put back at the end if nobody else has."""
+    """Damage a file; at the end, restore it unless DVC has."""
     before = path.read_bytes()
     damage(path)
     try:
@@ -173,14 +173,14 @@ def damaged(path: Path, damage: Callable[[Path], None]) -> Iterator[None]:
 
 
 def halve(path: Path) -> None:
-    """Cut a file short."""
+    """Truncate a file to half its size."""
     content = path.read_bytes()
     path.unlink()
     path.write_bytes(content[: len(content) // 2])
 
 
 def flip(path: Path) -> None:
-    """Change one bit in the middle of a file."""
+    """Flip one bit in the middle of a file."""
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.unlink()
@@ -188,11 +188,11 @@ def flip(path: Path) -> None:
 
 
 TRAINED = ("base@base", "zero", "reward_model@helpful", "final_rl")
-"""Stages whose checkpoints may not fit; the smoke DAG's other trainings end before they would write one."""
+"""Stages to run without room for checkpoints; the smoke DAG's other trainings end before writing one."""
 
 CHECKPOINTS = ["rl", "base.pretraining", "base_qwen.pretraining", "base_llama.pretraining"]
 CHECKPOINTS += ["cold_start", "sft", "reward_model", "distill_qwen", "distill_llama"]
-"""Sections that say how often a checkpoint is written."""
+"""Configuration sections with `checkpoint_steps`."""
 
 UPSTREAM = {
     "base@base": (["stages/base.py", "model=base"], "data/corpus/corpus.parquet"),
@@ -209,50 +209,50 @@ UPSTREAM = {
     "evaluate@r1": (["stages/evaluate.py", "model=r1"], "data/reward_models/harmless/config.json"),
     "report": (["stages/report.py"], "data/evaluations/r1/manifest.json"),
 }
-"""Stage, its command by hand, and a file of an upstream artifact."""
+"""Stage -> its command without DVC, and a file of an upstream artifact."""
 
 
 def try_damage(project: Project, stage: str) -> Iterator[Outcome]:
-    """An upstream file cut short, altered or missing: the stage by hand refuses it, `dvc repro` restores it."""
+    """Truncate, alter or delete an upstream file: the stage run without DVC must reject it, `dvc repro` restore it."""
     command, name = UPSTREAM[stage]
     path = project.root / name
-    for fault, damage in (("cut short", halve), ("altered by hand", flip), ("missing", Path.unlink)):
+    for fault, damage in (("truncated", halve), ("altered by hand", flip), ("missing", Path.unlink)):
         with damaged(path, damage):
             code, output = project.run("python", *command)
             shown = next((line for line in output.splitlines() if line.startswith("error:")), "")
             clear = code == 1 and shown and "Traceback" not in output
-            lost = project.go_on(stage)  # with what DVC restored: the file is put back only afterwards
+            lost = project.resume(stage)  # with what DVC restored: the original is put back only afterwards
         yield Outcome(stage, f"{name} {fault}", shown[:160], lost if clear else f"no clear message: {output[-300:]}")
 
 
 def try_locks(project: Project, stage: str) -> Iterator[Outcome]:
-    """What a killed DVC leaves behind, and a dvc.lock from another world."""
+    """Run with lock files that a killed DVC leaves behind, and with a foreign or truncated dvc.lock."""
     owner = {"pid": 2**22 - 4, "cmd": "dvc repro"}
     rwlock = json.dumps({"write": {str(project.root / "data/models/zero"): owner}, "read": {}})
     altered = project.lock.replace(project.expected["data/models/base"], "0" * 32 + ".dir")
     for fault, name, content in (
         ("lock file of a dead dvc", ".dvc/tmp/lock", str(owner["pid"])),
         ("read-write lock of a dead dvc", ".dvc/tmp/rwlock", rwlock),
-        ("read-write lock cut short", ".dvc/tmp/rwlock", rwlock[:40]),
+        ("read-write lock truncated", ".dvc/tmp/rwlock", rwlock[:40]),
         ("dvc.lock of another run", "dvc.lock", altered),
-        ("dvc.lock cut short", "dvc.lock", project.lock[:-100]),
+        ("dvc.lock truncated", "dvc.lock", project.lock[:-100]),
     ):
         project.forget(stage)
         (project.root / name).write_text(content)
         code, output = project.run("dvc", "repro", stage)
         shown = next((line for line in output.splitlines() if line.startswith("ERROR")), "dvc repro runs")
         problem = "a stack trace" if "Traceback" in output else ""
-        if code:  # DVC's message names the file; dvc.lock is in git, the others may go
+        if code:  # DVC's message names the file; dvc.lock is in git, the others may be deleted
             (project.root / name).unlink()
             (project.root / "dvc.lock").write_text(project.lock)
-        yield Outcome(stage, fault, shown[:160], problem or project.go_on(stage))
+        yield Outcome(stage, fault, shown[:160], problem or project.resume(stage))
 
 
-# --- all of it --------------------------------------------------------------
+# --- everything -------------------------------------------------------------
 
 
 def faults(project: Project, chosen: list[str]) -> Iterator[Outcome]:
-    """Every fault of the chosen stages; of a matrix' stages one is tried thoroughly, the others in short."""
+    """Run every fault of the chosen stages; of a matrix stage, one item is tested thoroughly, the others briefly."""
     known = set()
     for stage in chosen:
         name = stage.partition("@")[0]
@@ -267,13 +267,13 @@ def faults(project: Project, chosen: list[str]) -> Iterator[Outcome]:
 
 
 def main() -> int:
-    """Run the chosen faults and print the table."""
+    """Run the faults of the chosen stages and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--stages", nargs="+", metavar="STAGE", help="stages of dvc.lock, such as zero or base@base")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if started in the background, and inherited
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background start ignores it, and children inherit that
     with tempfile.TemporaryDirectory() as directory:
-        # A checkpoint at every step, so that kills fall between, before and into them.
+        # A checkpoint at every step, so that kills hit before, during and after writing one.
         often = [f"{section}.checkpoint_steps={20 if section == 'base.pretraining' else 1}" for section in CHECKPOINTS]
         project = Project(Path(directory, "project"), *often)
         chosen = arguments.stages or list(project.stages())
@@ -287,8 +287,10 @@ def main() -> int:
         differ = [path for path, digest in project.outputs().items() if project.expected[path] != digest]
     lost = [outcome for outcome in outcomes if outcome.lost]
     whole = not code and not differ
-    print(f"\n{len(outcomes)} faults, {len(lost)} with a loss; a last `dvc repro` {'ends' if not code else 'FAILS'}, ")
-    print(f"{len(project.expected)} outputs, {len(differ)} of them different from the undisturbed run's")
+    print(
+        f"\n{len(outcomes)} faults, {len(lost)} with a loss; the final `dvc repro` {'FAILS' if code else 'succeeds'}, "
+    )
+    print(f"{len(project.expected)} outputs, {len(differ)} of them differ from the undisturbed run's")
     return 0 if whole and not lost else 1
 
 

@@ -1,10 +1,10 @@
-"""Is the reward of mathematics robust, and what does it cost? On 10,000 completions, one in four of them adversarial.
+"""Robustness and cost of the mathematics reward, on 10,000 completions, a quarter of them adversarial.
 
     python -m bench.math_reward
 
-Right answers must score 1, wrong and adversarial ones 0, and none may hang. Then the adversarial answers go straight to
-the workers, past the regular expressions that refuse most of them, so that the limits of time and memory have to do the
-work. Prints Markdown; exit code 1 if any scores otherwise. Some ten minutes on two cores.
+Correct answers must score 1, wrong and adversarial ones 0, and none may hang. Then adversarial answers go directly to
+the workers, bypassing the regular expressions that reject most of them, to test the time and memory limits. Prints
+Markdown; exit code 1 if any answer scores otherwise. Takes about ten minutes on two cores.
 """
 
 import contextlib
@@ -28,16 +28,16 @@ from r1.tasks.math_workers import CPU_SECONDS, MEMORY_BYTES, POOL, Found, Pool
 
 TOTAL = 10_000
 STEP = 512
-"""Completions of a training step."""
+"""Completions per optimizer step."""
 EASY = 1_000
 RAW_PER_FAMILY = 1
 
 Case = tuple[str, str, str]
-"""Gold answer, answer, what it is: right, wrong, or the name of an adversarial family."""
+"""Gold answer, answer, kind: right, wrong, or the name of an adversarial family."""
 
 
 def ordinary(rng: random.Random) -> tuple[str, str, str]:
-    """A gold answer as data sets have it, the same otherwise written, and a wrong one."""
+    """Return a gold answer as in data sets, an equivalent form of it, and a wrong answer."""
     a, b, n = rng.randint(2, 9_999), rng.randint(2, 9_999), rng.randint(2, 9)
     forms = [
         (f"{a}", f"{a}.0", f"{a + 1}"),
@@ -71,7 +71,7 @@ def _nested(opening: str, core: str, closing: str) -> Callable[[random.Random], 
 
 
 def _one_of(*templates: str) -> Callable[[random.Random], str]:
-    """N is a number of one to ten digits, M one of two or three."""
+    """Fill a template: N is a number with up to ten digits, M one with two or three."""
 
     def filled(rng: random.Random) -> str:
         text = rng.choice(templates).replace("N", str(rng.randint(2, 10 ** rng.randint(1, 10))))
@@ -169,7 +169,7 @@ FAMILIES: dict[str, Callable[[random.Random], str]] = {
 
 
 def completions(rng: random.Random) -> list[Case]:
-    """Half of them right, a quarter wrong, a quarter adversarial; shuffled."""
+    """Generate cases: half right, a quarter wrong, a quarter adversarial; shuffled."""
     cases: list[Case] = []
     for number in range(TOTAL * 3 // 4):
         gold, right, wrong = ordinary(rng)
@@ -183,12 +183,12 @@ def completions(rng: random.Random) -> list[Case]:
 
 
 def conversation(answer: str) -> list[dict[str, str]]:
-    """As the trainer hands it over."""
+    """Wrap an answer as the trainer passes completions."""
     return [{"role": "assistant", "content": f"<think>I work it out.</think><answer>{answer}</answer>"}]
 
 
 def reward(cases: Sequence[Case]) -> list[float | None]:
-    """The accuracy reward, called as TRL calls it."""
+    """Compute the accuracy reward, called as TRL calls it."""
     (function,), _ = build_rewards({"accuracy_reward": 1.0}, RewardOptionsConfig.model_construct(), 1024)
     return function(
         completions=[conversation(answer) for _, answer, _ in cases],
@@ -202,7 +202,7 @@ def reward(cases: Sequence[Case]) -> list[float | None]:
 
 @contextlib.contextmanager
 def watched() -> Iterator[dict[int, int]]:
-    """The most resident memory of each worker that lives in the meantime, by process, in MiB."""
+    """Record the peak resident memory in MiB of each worker that runs within the block, by process id."""
     peaks: dict[int, int] = {}
     over = threading.Event()
 
@@ -223,13 +223,13 @@ def watched() -> Iterator[dict[int, int]]:
 
 
 def own_peak() -> int:
-    """This process's most resident memory, in MiB."""
+    """Peak resident memory of this process in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
 @contextlib.contextmanager
 def recorded() -> Iterator[dict[tuple[str, ...], float]]:
-    """The seconds that a worker took for each request in the meantime."""
+    """Record the seconds that a worker took for each request within the block."""
     took: dict[tuple[str, ...], float] = {}
 
     def ask(requests: Sequence[Sequence[str]]) -> list[Found]:
@@ -246,8 +246,8 @@ def recorded() -> Iterator[dict[tuple[str, ...], float]]:
 
 
 def through_the_reward(cases: list[Case]) -> bool:
-    """All completions in steps; True if each scores as it should."""
-    reward(cases[:8])  # workers start
+    """Score all completions in steps; return True if each scores as expected."""
+    reward(cases[:8])  # starts the workers
     before, replaced = own_peak(), POOL.replaced
     with watched() as peaks, recorded() as took:
         started = time.perf_counter()
@@ -258,14 +258,14 @@ def through_the_reward(cases: list[Case]) -> bool:
     for case in cases:
         gold, answer, _ = case
         worked = took.get((f"\\boxed{{{gold}}}", f"\\boxed{{{answer}}}"))
-        if worked is None:  # refused before it came to a worker
+        if worked is None:  # rejected before reaching a worker
             started = time.perf_counter()
             reward([case])
             worked = time.perf_counter() - started
         seconds.append(worked)
     wanted = [float(kind == "right") for *_, kind in cases]
     kinds = ["adversarial" if kind in FAMILIES else kind for *_, kind in cases]
-    print("| completions | scored | as they should |\n|---|---|---|")
+    print("| completions | scored | as expected |\n|---|---|---|")
     for name in ("right", "wrong", "adversarial"):
         chosen = [index for index, kind in enumerate(kinds) if kind == name]
         scored = sum(values[index] in (0.0, 1.0) for index in chosen)
@@ -276,10 +276,10 @@ def through_the_reward(cases: list[Case]) -> bool:
     slowest = int(np.argmax(seconds))
     median, p99 = 1000 * np.quantile(seconds, [0.5, 0.99])
     print(
-        f"\n{sum(value in (0.0, 1.0) for value in values)} of {len(cases)} scored, in {in_steps:.0f} s, in steps of "
-        f"{STEP}; {len(took)} different ones came to a worker. A single one: median {median:.1f} ms, p99 {p99:.1f} ms, "
-        f"slowest {seconds[slowest]:.1f} s ({cases[slowest][2]}). Ended by {CPU_SECONDS:g} s of processor time or "
-        f"otherwise, and replaced: {replaced} workers. Peak memory: this process {own_peak()} MiB "
+        f"\n{sum(value in (0.0, 1.0) for value in values)} of {len(cases)} scored in {in_steps:.0f} s, in steps of "
+        f"{STEP}; {len(took)} distinct ones reached a worker. Each: median {median:.1f} ms, p99 {p99:.1f} ms, "
+        f"slowest {seconds[slowest]:.1f} s ({cases[slowest][2]}). Workers replaced after {CPU_SECONDS:g} s of CPU time "
+        f"or a crash: {replaced}. Peak memory: this process {own_peak()} MiB "
         f"({before} before), a worker {max(peaks.values())} MiB.",
         flush=True,
     )
@@ -287,7 +287,7 @@ def through_the_reward(cases: list[Case]) -> bool:
 
 
 def past_the_guards(rng: random.Random) -> None:
-    """Adversarial answers straight to the workers, whose limits alone hold them."""
+    """Send adversarial answers directly to the workers, where only the resource limits stop them."""
     cases = [("\\boxed{x+1}", f"\\boxed{{{FAMILIES[name](rng)}}}") for name in FAMILIES for _ in range(RAW_PER_FAMILY)]
     names = [name for name in FAMILIES for _ in range(RAW_PER_FAMILY)]
     cases = [(gold, answer[:100_000]) for gold, answer in cases]
@@ -295,13 +295,13 @@ def past_the_guards(rng: random.Random) -> None:
     with watched() as peaks:
         found = POOL.ask(cases)
     print(
-        f"\nPast the guards, {len(found)} adversarial answers, up to 100,000 characters: "
+        f"\nBypassing the guards, {len(found)} adversarial answers of up to 100,000 characters: "
         f"{sum(result.lost is None for result in found)} read, "
-        f"{sum(result.lost == 'time' for result in found)} ended by {CPU_SECONDS:g} s of processor time, "
-        f"{sum(result.lost == 'memory' for result in found)} by {MEMORY_BYTES >> 20} MiB or a crash; "
-        f"{sum(bool(result.value) for result in found)} taken for right. Slowest "
-        f"{max(result.seconds for result in found):.1f} s, all {time.perf_counter() - started:.0f} s. "
-        f"Workers replaced: {POOL.replaced - replaced}; the largest took {max(peaks.values())} MiB.\n"
+        f"{sum(result.lost == 'time' for result in found)} stopped after {CPU_SECONDS:g} s of CPU time, "
+        f"{sum(result.lost == 'memory' for result in found)} by the limit of {MEMORY_BYTES >> 20} MiB or a crash; "
+        f"{sum(bool(result.value) for result in found)} accepted as correct. Slowest "
+        f"{max(result.seconds for result in found):.1f} s, total {time.perf_counter() - started:.0f} s. "
+        f"Workers replaced: {POOL.replaced - replaced}; the largest used {max(peaks.values())} MiB.\n"
     )
     print("| family | read | time | memory or crash |\n|---|---|---|---|")
     for name in FAMILIES:
@@ -310,12 +310,12 @@ def past_the_guards(rng: random.Random) -> None:
 
 
 def hogs() -> bool:
-    """Answers that need more memory than there may be, under a limit so low that time does not come first."""
+    """Check that answers hit the memory limit, set so low that they hit it before the time limit."""
     large = ["+".join(["x"] * 1_500), "[1, 2] \\cup [3, 4]"]
     with Pool(1, cpu_seconds=60, memory_bytes=63 * 2**20) as pool:
         found = pool.ask([("\\boxed{x}", f"\\boxed{{{text}}}") for text in large] + [("\\boxed{4}", "\\boxed{4}")])
         print(
-            f"\nUnder 63 MiB, where a fresh worker has 62: {_ends(found[:2])}; then 4 is 4: {found[2].value}. "
+            f"\nLimit of 63 MiB, where a fresh worker uses 62: {_ends(found[:2])}; then 4 = 4: {found[2].value}. "
             f"Workers replaced: {pool.replaced}.",
             flush=True,
         )
@@ -327,7 +327,7 @@ def _ends(found: Sequence[Found]) -> str:
 
 
 def beside_trl(cases: list[Case]) -> bool:
-    """TRL's own reward in this process, one at a time, on easy answers: the same verdicts, at what cost?"""
+    """Compare with TRL's own reward, run in this process one at a time on easy answers: verdicts and cost."""
     from trl.rewards import accuracy_reward
 
     easy = [case for case in cases if case[2] in ("right", "wrong")][:EASY]
@@ -344,7 +344,7 @@ def beside_trl(cases: list[Case]) -> bool:
     in_workers = time.perf_counter() - started
     same = sum(bool(value) == bool(found.value) for value, found in zip(theirs, straight, strict=True))
     print(
-        f"\nTRL's accuracy_reward in process, {len(easy)} easy answers: {one_by_one:.1f} s; {POOL.size} workers: "
+        f"\nTRL's accuracy_reward in this process, {len(easy)} easy answers: {one_by_one:.1f} s; {POOL.size} workers: "
         f"{in_workers:.1f} s, {one_by_one / in_workers:.2f} times as fast. Same verdict: {same}/{len(easy)}."
     )
     return same == len(easy)
@@ -357,14 +357,14 @@ def main() -> int:
     cases = completions(rng)
     load = os.getloadavg()[0]
     print("# `python -m bench.math_reward`\n")
-    print(f"{POOL.size} workers on {os.cpu_count()} cores, which other work shared: load {load:.0f} at the start.\n")
+    print(f"{POOL.size} workers on {os.cpu_count()} shared cores: load {load:.0f} at the start.\n")
     good = through_the_reward(cases)
     past_the_guards(rng)
     good &= hogs()
     good &= beside_trl(cases)
     POOL.close()
     left = subprocess.run(["pgrep", "-P", str(os.getpid())], capture_output=True, text=True, check=False).stdout.split()
-    print(f"\nProcesses left at the end: {len(left) - 1}.")  # pgrep itself is one
+    print(f"\nProcesses left at the end: {len(left) - 1}.")  # one of them is pgrep itself
     return 0 if good else 1
 
 

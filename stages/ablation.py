@@ -1,4 +1,4 @@
-"""One run of the comparison of RL algorithms: R1-Zero's RL from the base, evaluated on the problems of its level.
+"""One run of the comparison of RL algorithms: R1-Zero's RL from the base, evaluated on the training level.
 
     python stages/ablation.py ablation.algorithm=ppo seed=2
     dvc repro experiments/algorithms/dvc.yaml

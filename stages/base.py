@@ -1,4 +1,4 @@
-"""A pretrained base: from scratch on the corpus, or a checkpoint that exists.
+"""A pretrained base: trained from scratch on the corpus, or an existing checkpoint.
 
     python stages/base.py model=base_qwen
     python stages/base.py model=base base.checkpoint=Qwen/Qwen2.5-1.5B offline=false
@@ -28,7 +28,7 @@ def main(run: Run[Reads]) -> None:
     from r1.support.tables import read_rows
 
     if run.config.made.checkpoint is not None:
-        if is_main():  # nothing is trained: one process loads, and writes
+        if is_main():  # nothing is trained: one process loads and writes
             run.write_model(model_path(run.name), *adopt_checkpoint(run.config.made, run.curve))
         return
     inputs = run.inputs("data/corpus")

@@ -2,9 +2,9 @@
 
     python stages/cold_start_data.py cold_start_data.max_examples=100
 
-Sampled from R1-Zero and from the base with worked examples in the prompt,
-filtered by verifier and readability, rewritten into reasoning and summary.
-Writes data/cold_start: examples.parquet, and candidates.parquet with a reason each.
+Completions are sampled from R1-Zero and from the few-shot base, filtered for
+correctness and readability, and rewritten as reasoning plus summary.
+Writes data/cold_start: examples.parquet, and candidates.parquet with the reason each was kept or dropped.
 """
 
 from dataclasses import dataclass

@@ -35,7 +35,7 @@ def main(run: Run[Reads]) -> None:
     judges = {kind: preference_path(kind) for kind in PREFERENCES}
     inputs = run.inputs(model, *judges.values(), problems, general)
     rows = read_rows(problems), read_rows(general)
-    # Beside those of the training that made the model, which has the same name.
+    # A folder of its own: the training run that made the model has the same name.
     with replace(run, name=f"evaluate/{run.name}").checkpoints(inputs) as checkpoints:
         paths = {kind: Path(path) for kind, path in judges.items()}
         done = evaluate(Policy(Path(model)), *rows, paths, run.config.evaluate, run.config.seed, checkpoints)

@@ -2,8 +2,8 @@
 
     python stages/final_rl.py final_rl.learning_rate=5e-5
 
-Rule rewards for reasoning prompts; for general prompts, which come in only for
-the last steps, the preference of a helpful and a harmless model.
+Reasoning prompts get rule-based rewards. General prompts, used only in the last
+steps, are scored by a helpful and a harmless preference model.
 Writes data/models/r1; samples with their rewards are in its samples.parquet.
 """
 

@@ -2,8 +2,8 @@
 
     python stages/rejection_sampling.py rejection_sampling.sampling.num_samples=8
 
-Right, readable, single-language completions are kept, general examples added in
-R1's proportion. Writes data/sft: examples.parquet, and candidates.parquet with a reason each.
+Correct, readable, single-language completions are kept; general examples are added in
+R1's proportion. Writes data/sft: examples.parquet, and candidates.parquet with the reason each was kept or dropped.
 """
 
 from dataclasses import dataclass

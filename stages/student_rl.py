@@ -1,9 +1,9 @@
-"""The control of distillation: the student's own base with RL directly (paper section 4.1).
+"""Control for distillation: RL directly on the student's base (paper section 4.1).
 
     python stages/student_rl.py model=student_rl_qwen
 
-Writes data/models/student_rl_<student>. Its compute is no less than the
-distillation's: data/metrics/*.json give both as `flops`.
+Writes data/models/student_rl_<student>. It takes at least as much compute as the
+distillation; data/metrics/*.json report both as `flops`.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""R1-Zero: RL from the base, with rule rewards only (paper section 2.2).
+"""R1-Zero: RL from the base with rule-based rewards only (paper section 2.2).
 
     python stages/zero.py zero.max_steps=5
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from r1 import doctor
-from r1.doctor import GIB, WIDTH, examined, shown
+from r1.doctor import GIB, WIDTH, format_checks, run_checks
 from r1.machine import Gpu, Machine, this_machine
 
 CPU = Machine(
@@ -71,7 +71,7 @@ NO_BWRAP = "`bwrap` is not installed"
         ({"sandbox": "`setpriv` is not installed"}, "sandbox", "warning", "", "sudo apt install util-linux"),
         (
             {"sandbox": "bwrap: no permission", "userns": "user.max_user_namespaces=15000"},
-            *("sandbox", "warning", "user namespaces are forbidden", "sudo sysctl -w user.max_user_namespaces=15000"),
+            *("sandbox", "warning", "user namespaces are disabled", "sudo sysctl -w user.max_user_namespaces=15000"),
         ),
         ({"sandbox": "bwrap: no permission", "container": True}, "sandbox", "warning", "no perm", "--security-opt"),
         ({"sandbox": "bwrap: no permission"}, "sandbox", "warning", "no permission", "bwrap --ro-bind / / true"),
@@ -89,7 +89,7 @@ NO_BWRAP = "`bwrap` is not installed"
 def test_a_lack_is_named_with_the_command_that_fixes_it(
     changes: dict[str, Any], name: str, status: str, found: str, fix: str
 ) -> None:
-    (check,) = (check for check in examined(replace(CPU, **changes)) if check.name == name)
+    (check,) = (check for check in run_checks(replace(CPU, **changes)) if check.name == name)
     assert check.status == status, check
     assert re.search(found, check.found), check
     assert check.fix.startswith(fix) or (fix and fix in check.fix), check
@@ -99,9 +99,9 @@ def test_a_lack_is_named_with_the_command_that_fixes_it(
 @pytest.mark.parametrize(
     ("changes", "code", "verdict"),
     [
-        ({}, 0, "This machine has what the default profile needs."),
+        ({}, 0, "The default profile can run here."),
         ({"sandbox": NO_BWRAP}, 0, "warnings: sandbox."),
-        ({"packages": CUDA, "gpus": (H100,)}, 0, "This machine has what the default profile needs."),
+        ({"packages": CUDA, "gpus": (H100,)}, 0, "The default profile can run here."),
         ({"packages": CUDA, "gpus": (OLD,)}, 1, "cannot run here; missing: gpu."),
         (
             {"compiler": None, "headers": False, "packages": FRESH},
@@ -141,18 +141,18 @@ EVERYTHING_WRONG = replace(
 
 @pytest.mark.parametrize("machine", [CPU, EVERYTHING_WRONG, replace(CPU, packages=FRESH, gpus=(H100,))])
 def test_it_fits_80_columns_and_no_terminal_obeys_it(machine: Machine) -> None:
-    text = shown(examined(replace(machine, sandbox=f"{machine.sandbox}\x1b[2J")))
+    text = format_checks(run_checks(replace(machine, sandbox=f"{machine.sandbox}\x1b[2J")))
     assert max(map(len, text.splitlines())) <= WIDTH
     assert "\x1b" not in text
 
 
 def test_a_check_that_fails_is_a_warning_and_the_others_go_on() -> None:
-    checks = examined(replace(CPU, glibc="odd", gpus=(replace(H100, driver="odd"),)))
+    checks = run_checks(replace(CPU, glibc="odd", gpus=(replace(H100, driver="odd"),)))
     assert [check.status for check in checks if check.name in ("system", "gpu")] == ["warning"] * 2
     assert len(checks) == len(doctor.CHECKS)
 
 
 def test_the_machine_that_runs_the_tests_passes() -> None:
-    checks = {check.name: check for check in examined(this_machine())}
+    checks = {check.name: check for check in run_checks(this_machine())}
     assert checks["python"].status == checks["packages"].status == "ok"
     assert "torch 2.13.0" in checks["packages"].found

@@ -142,7 +142,7 @@ def test_without_nvidia_smi_a_torch_built_for_gpus_is_asked(tmp_path: Path, monk
 
 @pytest.mark.parametrize("options", [[], ["-S"]], ids=["installed", "nothing installed"])
 def test_the_doctor_ends_in_seconds_on_a_bare_machine(options: list[str], tmp_path: Path) -> None:
-    """No program to be found, and with -S no package: before set-up it has to say so, not to crash."""
+    """No program to be found, and with -S no package: before setup it must report that instead of crashing."""
     started = time.monotonic()
     command = [sys.executable, *options, "-m", "r1.doctor"]
     done = subprocess.run(command, cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)

@@ -1,11 +1,11 @@
 #!/bin/bash
-# A stage inside a Slurm job. Arguments: `python`, or `accelerate launch` with its options; then the stage's script and its.
+# Runs a stage inside a Slurm job. Arguments: `python` or `accelerate launch` with options, then the script with its own.
 set -euo pipefail
 if [ "$1" = python ]; then
   exec srun --kill-on-bad-exit=1 "$@"
 fi
-# One accelerate on each node. They meet on the job's first; other jobs may run there, so the port is the job's own.
-# Not `head`: it closes the pipe after a line, which pipefail would take for a failure of scontrol.
+# One accelerate per node. They rendezvous on the job's first node, on a port derived from the job id, as other jobs may
+# run there. Not `head`, which closes the pipe after one line: pipefail would report scontrol as failed.
 MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)
 export MASTER_ADDR MASTER_PORT=$((20000 + SLURM_JOB_ID % 10000))
 exec srun --kill-on-bad-exit=1 bash -c '

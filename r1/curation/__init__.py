@@ -1,1 +1,1 @@
-"""From sampled completions to training examples: what is kept, and why the rest is not."""
+"""From sampled completions to training examples: which are kept, and why the others are dropped."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from r1.config.finetuning import ColdStartDataConfig
-from r1.curation.curated import Curated, curated, draw
+from r1.curation.curated import Curated, assemble, draw
 from r1.curation.filters import check_kept, rewrite, select
 from r1.models.chat import WORKED_EXAMPLES, as_messages
 from r1.models.policy import Policy
@@ -19,14 +19,14 @@ def cold_start_set(
     seed: int,
     checkpoints: Path,
 ) -> Curated:
-    """Sample R1-Zero, and the base with worked examples; keep right and readable completions, rewritten.
+    """Sample R1-Zero and the few-shot base; keep correct, readable completions, rewritten.
 
     Args:
-        zero, base: who answers.
+        zero, base: policies to sample.
         problems: rows of `prompt`, `task`, `answer`.
-        config: how to sample, how much to keep.
-        seed: of sampling.
-        checkpoints: where finished completions are kept.
+        config: engine and sampling parameters; how many examples to keep.
+        seed: sampling seed.
+        checkpoints: folder that keeps finished completions, to resume from.
 
     Raises:
         NothingKept: if no completion passes the filters.
@@ -39,7 +39,7 @@ def cold_start_set(
         draw(policy, problems, conversations, config.engine, config.sampling, seed, checkpoints)
         for policy, conversations in asked.items()
     ]
-    # Problem by problem, the two sources in turn, so that neither crowds out the other.
+    # Problem by problem, alternating between the two sources, so that neither crowds out the other.
     candidates = [
         candidate
         for of_problem in zip(*(one.candidates for one in drawn), strict=True)
@@ -54,11 +54,11 @@ def cold_start_set(
         if reason == "kept"
     ]
     seconds = sum(one.seconds for one in drawn)
-    return curated(examples, candidates, reasons, {"examples": len(examples)}, drawn[0].engine, seconds)
+    return assemble(examples, candidates, reasons, {"examples": len(examples)}, drawn[0].engine, seconds)
 
 
 def with_few_shot(question: str, shots: int) -> Conversation:
-    """A conversation in which the assistant has already answered `shots` worked examples."""
+    """Build a conversation in which the assistant has already answered `shots` worked examples."""
     return [
         *(message for example in WORKED_EXAMPLES[:shots] for message in as_messages(*example)),
         *as_messages(question),

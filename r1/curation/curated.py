@@ -1,4 +1,4 @@
-"""A set of examples for fine-tuning, sampled and filtered."""
+"""A fine-tuning set made of sampled and filtered completions."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Curated:
-    """What was kept, and of every candidate why.
+    """The kept examples, and every candidate with the reason it was kept or dropped.
 
     Attributes:
         examples: rows of `prompt` and `completion`.
-        candidates: a row per completion, with the reason it was kept or dropped.
-        counts: for the manifest.
-        metrics: by name.
+        candidates: one row per completion, with its reason.
+        counts: counts for the manifest.
+        metrics: metrics by name.
     """
 
     examples: Rows
@@ -39,7 +39,7 @@ class Curated:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Candidates, [problem][sample], and how long the model took to write them."""
+    """Candidates, [problem][sample], with the engine's name and the sampling time in seconds."""
 
     candidates: list[list[Candidate]]
     engine: str
@@ -55,21 +55,21 @@ def draw(
     seed: int,
     checkpoints: Path,
 ) -> Drawn:
-    """Sample a model on problems, asked as these conversations ask.
+    """Sample a model on problems, each prompted with its conversation.
 
     Args:
-        policy: whose directory's name is the candidates' source.
+        policy: model to sample; its directory's name becomes the candidates' source.
         problems: rows of `prompt`, `task`, `answer`.
         conversations: one per problem.
-        engine, sampling: how.
-        seed: of sampling.
-        checkpoints: where finished completions are kept.
+        engine, sampling: engine and sampling parameters.
+        seed: sampling seed.
+        checkpoints: folder that keeps finished completions, to resume from.
     """
     sampler = open_sampler(policy, engine, checkpoints)
     started = time.perf_counter()
     drawn = sampler.sample(conversations, sampling, seed)
     seconds = time.perf_counter() - started
-    sampler.close()  # the next model needs its room
+    sampler.close()  # frees its memory for the next model
     source = policy.directory.name
     candidates = [
         [Candidate(dict(problem), completion, source) for completion in completions]
@@ -78,7 +78,7 @@ def draw(
     return Drawn(candidates, sampler.name, seconds)
 
 
-def curated(
+def assemble(
     examples: Rows,
     candidates: Sequence[Candidate],
     reasons: Sequence[Reason],
@@ -86,7 +86,7 @@ def curated(
     engine: str,
     seconds: float,
 ) -> Curated:
-    """Put together what was kept, with counts, acceptance and speed."""
+    """Assemble the set with its counts, acceptance rate and sampling speed."""
     counts = {**counts, **acceptance(reasons)}
     tokens = sum(candidate.completion.tokens for candidate in candidates)
     speed = {"engine": engine, "tokens": tokens, "tokens_per_second": tokens / seconds}

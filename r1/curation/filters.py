@@ -1,4 +1,4 @@
-"""Filters of sampled completions: every completion leaves with a reason."""
+"""Filters for sampled completions: each is kept, or dropped for one stated reason."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -32,15 +32,18 @@ class NothingKept(UserError):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A sampled completion of a problem, and where it came from."""
+    """A sampled completion of a problem, with the name of the model that wrote it."""
 
     problem: dict[str, Any]
     completion: Completion
     source: str
 
 
-def judge(candidates: Sequence[Candidate], max_paragraph_words: int) -> list[Reason]:
-    """Why each candidate is not fit to learn from, or 'kept': complete, right, reasoned, one language, readable."""
+def drop_reasons(candidates: Sequence[Candidate], max_paragraph_words: int) -> list[Reason]:
+    """Return the reason to drop each candidate; 'kept' if it is complete, correct, reasoned, monolingual and readable.
+
+    Duplicates and caps are left to `select`.
+    """
     complete = [candidate for candidate in candidates if not candidate.completion.truncated]
     correct = iter(
         are_correct(
@@ -50,12 +53,12 @@ def judge(candidates: Sequence[Candidate], max_paragraph_words: int) -> list[Rea
         )
     )
     return [
-        "truncated" if sampled.truncated else _judge(sampled, next(correct), max_paragraph_words)
+        "truncated" if sampled.truncated else _drop_reason(sampled, next(correct), max_paragraph_words)
         for sampled in (candidate.completion for candidate in candidates)
     ]
 
 
-def _judge(completion: Completion, correct: bool, max_paragraph_words: int) -> Reason:
+def _drop_reason(completion: Completion, correct: bool, max_paragraph_words: int) -> Reason:
     response = parse_response(completion.text)
     if response.answer is None:
         return "no_single_answer"
@@ -69,7 +72,7 @@ def _judge(completion: Completion, correct: bool, max_paragraph_words: int) -> R
 def select(
     candidates: Sequence[Candidate], max_paragraph_words: int, max_kept_per_prompt: int, max_kept: int | None = None
 ) -> list[Reason]:
-    """Judge every candidate in order, drop repeated completions of a prompt, and cap what is kept.
+    """Filter the candidates in order, drop duplicate completions of a prompt, and cap how many are kept.
 
     Returns:
         [candidate], the reason each was dropped, or 'kept'.
@@ -78,7 +81,7 @@ def select(
     seen: set[tuple[str, str]] = set()
     kept = 0
     reasons: list[Reason] = []
-    for candidate, judged in zip(candidates, judge(candidates, max_paragraph_words), strict=True):
+    for candidate, judged in zip(candidates, drop_reasons(candidates, max_paragraph_words), strict=True):
         prompt, text, reason = candidate.problem["prompt"], candidate.completion.text, judged
         if reason == "kept" and (prompt, text) in seen:
             reason = "duplicate"
@@ -95,21 +98,21 @@ def select(
 
 
 def check_kept(reasons: Sequence[Reason]) -> None:
-    """Refuse to go on with an empty set, here where it is known why it is empty.
+    """Check that something was kept, while the reasons are at hand.
 
     Raises:
-        NothingKept: with the counts by reason.
+        NothingKept: if nothing was, with the counts by reason.
     """
     if "kept" not in reasons:
         counts = ", ".join(f"{reason} {count}" for reason, count in Counter(reasons).most_common())
         raise NothingKept(
-            f"nothing passed the filters, of {len(reasons)} completions: {counts}; "
-            "the model that was sampled has to learn more first, or max_new_tokens is too low"
+            f"none of {len(reasons)} completions passed the filters: {counts}; "
+            "train the sampled model longer, or raise max_new_tokens if most are truncated"
         )
 
 
 def rewrite(completion: str) -> str:
-    """The readable form of R1: reasoning, then a summary with the answer (paper section 2.3.1).
+    """Rewrite a completion in R1's readable form: reasoning, then a summary with the answer (paper section 2.3.1).
 
     >>> rewrite("First 2 + 2 = 4.\\nThe answer is 4.")
     '<think>First 2 + 2 = 4.</think>The answer is <answer>4</answer>'
@@ -120,7 +123,7 @@ def rewrite(completion: str) -> str:
 
 
 def as_table(candidates: Iterable[Candidate], reasons: Iterable[Reason]) -> list[dict[str, Any]]:
-    """One row a candidate, for `inspect`: what was sampled, from where, and why it was kept or dropped."""
+    """Build one row per candidate, for `inspect`: the completion, its source, and why it was kept or dropped."""
     return [
         {
             "prompt": candidate.problem["prompt"],
@@ -135,7 +138,7 @@ def as_table(candidates: Iterable[Candidate], reasons: Iterable[Reason]) -> list
 
 
 def acceptance(reasons: Sequence[Reason]) -> dict[str, Any]:
-    """Share that was kept, and counts by reason."""
+    """Compute the share that was kept, and the counts by reason."""
     counts = Counter(reasons)
     return {
         "candidates": len(reasons),

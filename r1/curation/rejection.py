@@ -1,10 +1,10 @@
-"""The SFT set: rejection sampling of the reasoning checkpoint, with general data (paper section 2.3.3)."""
+"""The SFT set: rejection sampling from the reasoning checkpoint, plus general data (paper section 2.3.3)."""
 
 from pathlib import Path
 from typing import Any
 
 from r1.config.finetuning import RejectionSamplingConfig
-from r1.curation.curated import Curated, curated, draw
+from r1.curation.curated import Curated, assemble, draw
 from r1.curation.filters import check_kept, select
 from r1.models.chat import as_messages
 from r1.models.policy import Policy
@@ -18,15 +18,15 @@ def sft_set(
     seed: int,
     checkpoints: Path,
 ) -> Curated:
-    """Right, readable, single-language completions, and general examples in R1's proportion.
+    """Keep correct, readable, single-language completions, and add general examples in R1's proportion.
 
     Args:
         policy: the reasoning checkpoint.
         problems: rows of `prompt`, `task`, `answer`.
         general: rows of `prompt` and `chosen`.
-        config: how to sample, how much to keep.
-        seed: of sampling.
-        checkpoints: where finished completions are kept.
+        config: engine and sampling parameters; how many examples to keep.
+        seed: sampling seed.
+        checkpoints: folder that keeps finished completions, to resume from.
 
     Raises:
         NothingKept: if no completion passes the filters.
@@ -34,7 +34,7 @@ def sft_set(
     conversations = [as_messages(problem["prompt"]) for problem in problems]
     drawn = draw(policy, problems, conversations, config.engine, config.sampling, seed, checkpoints)
     candidates = [candidate for of_problem in drawn.candidates for candidate in of_problem]
-    # No more reasoning examples than there are general ones to go with them.
+    # Cap the reasoning examples so that the general ones suffice for R1's proportion.
     most = int(len(general) / config.general_ratio) if config.general_ratio else None
     reasons = select(candidates, config.max_paragraph_words, config.max_kept_per_prompt, most)
     check_kept(reasons)
@@ -48,4 +48,4 @@ def sft_set(
         for row in general[: round(len(reasoning) * config.general_ratio)]
     ]
     counts = {"reasoning": len(reasoning), "general": len(added)}
-    return curated(reasoning + added, candidates, reasons, counts, drawn.engine, drawn.seconds)
+    return assemble(reasoning + added, candidates, reasons, counts, drawn.engine, drawn.seconds)

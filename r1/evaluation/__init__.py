@@ -1,1 +1,1 @@
-"""How good is a model, how sure are we, and which of the paper's claims does that support."""
+"""Evaluation: metrics of a model, their confidence intervals, and the paper's claims that they support."""

@@ -1,4 +1,4 @@
-"""What the runs of the comparison of RL algorithms say: claims with intervals and verdicts."""
+"""Comparison of RL algorithms: claims with intervals and verdicts."""
 
 from typing import Any, cast
 
@@ -12,28 +12,29 @@ from r1.evaluation.statistics import Estimate, estimate
 from r1.support.errors import UserError
 
 Runs = dict[str, dict[int, pd.DataFrame]]
-"""variant -> seed -> per-problem table, the same problems in the same order."""
+"""Variant -> seed -> per-problem table; all tables have the same problems in the same order."""
 
 REFERENCE = "grpo"
 ALPHA = 0.05
 
 
 class CannotCompare(UserError):
-    """The runs that are there do not make a comparison."""
+    """The available runs are not enough for a comparison."""
 
 
 def comparable(runs: Runs, base: pd.DataFrame) -> Runs:
-    """The runs on the seeds that all variants share, GRPO first.
+    """Return the runs with the seeds that all variants share, GRPO first.
 
     Raises:
-        CannotCompare: without GRPO and another algorithm, with fewer than two shared seeds, or with other problems.
+        CannotCompare: without GRPO and another algorithm, with fewer than two shared seeds, or if a run and the base
+            were evaluated on different problems.
     """
     if REFERENCE not in runs or len(set(runs) & set(ALGORITHMS)) < 2:
         raise CannotCompare(f"data/ablation/runs has {sorted(runs)}: {REFERENCE} and another algorithm are needed")
     shared = set.intersection(*(set(tables) for tables in runs.values()))
     if len(shared) < 2:
         seeds = {name: sorted(tables) for name, tables in runs.items()}
-        raise CannotCompare(f"data/ablation/runs shares {len(shared)} seeds, 2 are needed: {seeds}")
+        raise CannotCompare(f"the variants in data/ablation/runs share {len(shared)} seeds, 2 are needed: {seeds}")
     for name, tables in runs.items():
         for seed, table in tables.items():
             if len(table) != len(base):
@@ -42,40 +43,42 @@ def comparable(runs: Runs, base: pd.DataFrame) -> Runs:
     return {name: {seed: runs[name][seed] for seed in sorted(shared)} for name in order}
 
 
-def over_problems(tables: dict[int, pd.DataFrame], metric: str, settings: EvaluateConfig) -> Estimate:
-    """A metric's mean over problems, each averaged over the seeds first."""
-    return estimate(_over_seeds(tables, metric), settings.bootstrap_resamples, settings.confidence)
+def estimate_metric(tables: dict[int, pd.DataFrame], metric: str, settings: EvaluateConfig) -> Estimate:
+    """Average a metric over seeds, then estimate its mean over problems."""
+    return estimate(_mean_over_seeds(tables, metric), settings.bootstrap_resamples, settings.confidence)
 
 
 def gain_over(tables: dict[int, pd.DataFrame], base: pd.DataFrame, settings: EvaluateConfig) -> Estimate:
-    """pass@1 over the base's, problem by problem."""
-    gain = _over_seeds(tables, "pass_at_1") - base["pass_at_1"]
+    """Estimate the gain in pass@1 over the base, paired by problem."""
+    gain = _mean_over_seeds(tables, "pass_at_1") - base["pass_at_1"]
     return estimate(gain, settings.bootstrap_resamples, settings.confidence)
 
 
-def from_reference(runs: Runs) -> dict[str, Difference]:
-    """Each variant's pass@1 less GRPO's, with intervals over seeds for two one-sided tests at level ALPHA."""
-    algorithms, prompts = _pass_by_seed(runs)
-    return _from_reference(algorithms) | _from_reference(prompts)
+def differences_from_reference(runs: Runs) -> dict[str, Difference]:
+    """Each variant's pass@1 minus GRPO's, with intervals over seeds for two one-sided tests at level ALPHA."""
+    algorithms, prompts = _pass_at_1_by_seed(runs)
+    return _differences_from_reference(algorithms) | _differences_from_reference(prompts)
 
 
-def judge(runs: Runs, base: pd.DataFrame, settings: AblationConfig, evaluate: EvaluateConfig) -> list[dict[str, Any]]:
-    """The claims, as in claims.json: id, claim, source, effect, low, high, n, over, bound, verdict.
+def judge_comparison(
+    runs: Runs, base: pd.DataFrame, settings: AblationConfig, evaluate: EvaluateConfig
+) -> list[dict[str, Any]]:
+    """Return the claims as in claims.json: id, claim, source, effect, low, high, n, over, bound, verdict.
 
     Args:
-        runs: as `comparable` gives them; variants of GRPO with another choice of prompts are named `grpo_<choice>`.
+        runs: as `comparable` returns them; GRPO with selected prompts is named `grpo_<selection>`.
         base: the base's per-problem table.
-        settings: the margin.
-        evaluate: intervals over problems.
+        settings: the equivalence margin.
+        evaluate: resamples and confidence of the intervals over problems.
     """
-    algorithms, prompts = _pass_by_seed(runs)
+    algorithms, prompts = _pass_at_1_by_seed(runs)
     pairs = differences(algorithms, confidence=1 - 2 * ALPHA)
     (first, second), widest = max(pairs.items(), key=lambda item: abs(item[1]["difference"]))
     seeds = len(runs[REFERENCE])
     claims = [
         {
             "id": "algorithm_choice_matters_little",
-            "claim": f"The choice of a simple RL algorithm matters little: all {len(algorithms)} end within "
+            "claim": f"The choice of RL algorithm matters little: all {len(algorithms)} end within "
             f"{settings.equivalence_margin:.0%} pass@1 of each other (widest pair: {second} over {first}).",
             "source": "arXiv 2502.02523",
             **_effect(widest, seeds, settings.equivalence_margin),
@@ -87,7 +90,7 @@ def judge(runs: Runs, base: pd.DataFrame, settings: AblationConfig, evaluate: Ev
         claims.append(
             {
                 "id": f"{name}_learns",
-                "claim": f"{name} raises pass@1 over the base's.",
+                "claim": f"{name} raises pass@1 above the base's.",
                 "source": "arXiv 2501.12948 section 2.2",
                 "effect": gain["mean"],
                 **{key: gain[key] for key in ("low", "high", "n")},
@@ -96,12 +99,12 @@ def judge(runs: Runs, base: pd.DataFrame, settings: AblationConfig, evaluate: Ev
                 "verdict": verdict(gain["low"], gain["high"], 0.0),
             }
         )
-    for name, difference in _from_reference(prompts).items():
+    for name, difference in _differences_from_reference(prompts).items():
         choice = name.removeprefix(f"{REFERENCE}_")
         claims.append(
             {
                 "id": f"{name}_helps",
-                "claim": f"RL on prompts chosen by the base's pass rate ({choice}) ends higher than on all.",
+                "claim": f"RL on prompts selected by the base's pass rate ({choice}) beats RL on all prompts (pass@1).",
                 "source": "arXiv 2501.12599 sections 2.1 and 2.3.4",
                 **_effect(difference, seeds, 0.0),
                 "verdict": verdict(difference["low"], difference["high"], 0.0),
@@ -110,18 +113,18 @@ def judge(runs: Runs, base: pd.DataFrame, settings: AblationConfig, evaluate: Ev
     return claims
 
 
-def _over_seeds(tables: dict[int, pd.DataFrame], metric: str) -> pd.Series:
+def _mean_over_seeds(tables: dict[int, pd.DataFrame], metric: str) -> pd.Series:
     return cast(pd.Series, sum(table[metric] for table in tables.values()) / len(tables))
 
 
-def _pass_by_seed(runs: Runs) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """pass@1 of each seed, of the algorithms and of GRPO's choices of prompts: each compared among themselves."""
+def _pass_at_1_by_seed(runs: Runs) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """pass@1 per seed, of the algorithms and of GRPO's prompt selections: the two groups are compared separately."""
     passed = {name: [float(table["pass_at_1"].mean()) for table in tables.values()] for name, tables in runs.items()}
     algorithms = {name: values for name, values in passed.items() if name in ALGORITHMS}
     return algorithms, {name: values for name, values in passed.items() if name == REFERENCE or name not in ALGORITHMS}
 
 
-def _from_reference(by_seed: dict[str, list[float]]) -> dict[str, Difference]:
+def _differences_from_reference(by_seed: dict[str, list[float]]) -> dict[str, Difference]:
     pairs = differences(by_seed, confidence=1 - 2 * ALPHA)
     return {second: pair for (first, second), pair in pairs.items() if first == REFERENCE}
 

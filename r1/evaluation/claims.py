@@ -1,11 +1,11 @@
 """The paper's claims that the miniature can test: effect, interval, verdict.
 
-Every claim has one form: an effect per problem, and the bound its mean must
-exceed. Both are fixed here and in the configuration before the run. A verdict
-is a one-sided reading of the two-sided bootstrap interval over problems:
-reproduced if the whole interval lies above the bound, not reproduced if none
-of it does, inconclusive otherwise. Models are compared on the same problems,
-problem by problem. No correction is made for testing several claims.
+Every claim has the same form: an effect per problem, and a bound that its mean
+must exceed. Both are fixed before the run, here and in the configuration. The
+verdict is a one-sided reading of the two-sided bootstrap interval over
+problems: reproduced if the entire interval lies above the bound, not reproduced
+if none of it does, inconclusive otherwise. Models are compared on the same
+problems, in pairs. No correction is made for multiple testing.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from r1.evaluation.statistics import estimate
 
 Verdict = Literal["reproduced", "not reproduced", "inconclusive"]
 Tables = dict[str, pd.DataFrame]
-"""Model name -> per-problem table, the same problems in the same order."""
+"""Model -> per-problem table; all tables have the same problems in the same order."""
 
 R1 = "arXiv 2501.12948"
 
@@ -29,9 +29,9 @@ class Claim:
     """One testable claim.
 
     Attributes:
-        effect: per-problem values, [problems], from the models' tables.
-        bound: what the mean effect must exceed.
-        fair: False if the comparison's own condition does not hold; the verdict
+        effect: computes per-problem values, [problems], from the models' tables.
+        bound: the mean effect must exceed it.
+        fair: False if the comparison's precondition does not hold; the verdict
             is then inconclusive.
     """
 
@@ -44,28 +44,28 @@ class Claim:
 
 
 def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim]:
-    """The claims, with the margins of the configuration.
+    """Return the claims, with margins from the configuration.
 
     Args:
         settings: margins.
-        flops: training compute by model; the students' RL must not have had less than their distillation.
+        flops: training compute by model; RL on a student must have had at least as much as its distillation.
     """
     return [
         Claim(
             "pure_rl_improves",
-            "Pure RL on a base, without any SFT, raises pass@1 (zero over base).",
+            "Pure RL from the base, without SFT, raises pass@1 (zero over base).",
             f"{R1} section 2.2.4: AIME 2024 15.6 % to 71.0 %",
             _gain("zero", "base", "pass_at_1"),
         ),
         Claim(
             "pure_rl_generalises_to_harder",
-            "Pure RL raises pass@1 on a harder level that it never trained on (zero over base).",
+            "Pure RL raises pass@1 on a harder level it was not trained on (zero over base).",
             f"{R1} section 2.2.4: AIME 2024 was not trained on",
             _gain("zero", "base", "pass_at_1", level="hard"),
         ),
         Claim(
             "majority_voting_adds",
-            "Majority voting adds to R1-Zero's pass@1 (maj@k over pass@1).",
+            "Majority voting improves on R1-Zero's pass@1 (maj@k over pass@1).",
             f"{R1} section 2.2.4: 71.0 % to 86.7 % with cons@64",
             _voting_gain("zero"),
         ),
@@ -77,32 +77,32 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
         ),
         Claim(
             "format_is_learned",
-            "Pure RL teaches the think/answer form (format rate, zero over base).",
+            "Pure RL teaches the think/answer format (format rate, zero over base).",
             f"{R1} section 2.2.2",
             _gain("zero", "base", "format_rate"),
         ),
         Claim(
             "languages_mix_in_zero",
-            "R1-Zero mixes languages (share of responses with words of another language than the question's).",
+            "R1-Zero mixes languages (share of responses with words in a language other than the question's).",
             f"{R1} section 2.2.4: drawback of R1-Zero",
             _level("zero", "language_mixing"),
             bound=settings.mixing_bound,
         ),
         Claim(
             "mixing_grows_in_zero",
-            "Pure RL makes the mixing worse than the base's own (language mixing, zero over base).",
+            "Pure RL increases language mixing (zero over base).",
             f"{R1} section 2.2.4: drawback of R1-Zero",
             _gain("zero", "base", "language_mixing"),
         ),
         Claim(
             "language_reward_mends_mixing",
-            "Cold start and RL with the language-consistency reward together mend the mixing (zero over reasoning_rl).",
+            "Cold start plus RL with the language-consistency reward reduces language mixing (zero over reasoning_rl).",
             f"{R1} section 2.3.2",
             _gain("zero", "reasoning_rl", "language_mixing"),
         ),
         Claim(
             "rl_keeps_mending_after_cold_start",
-            "Of that, RL with the language reward mends what cold start left (cold_start over reasoning_rl).",
+            "RL with the language-consistency reward reduces language mixing further (cold_start over reasoning_rl).",
             f"{R1} section 2.3.2",
             _gain("cold_start", "reasoning_rl", "language_mixing"),
         ),
@@ -116,7 +116,8 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
         *(
             Claim(
                 f"distillation_beats_rl_{student}",
-                f"Distilling R1 into the small {student.capitalize()} beats RL on it at no less compute (pass@1).",
+                f"Distilling R1 into the small {student.capitalize()} beats RL on it with at least as much compute "
+                "(pass@1).",
                 f"{R1} section 4.1: 72.6 % against 47.0 % on AIME 2024",
                 _gain(f"distill_{student}", f"student_rl_{student}", "pass_at_1"),
                 fair=flops[f"student_rl_{student}"] >= flops[f"distill_{student}"],
@@ -131,7 +132,7 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
         ),
         Claim(
             "skills_transfer",
-            "What RL teaches on one family helps on families it never trained on (pass@1, zero over base).",
+            "What RL learns on one task family transfers to families it was not trained on (pass@1, zero over base).",
             f"{R1} table 4: gains beyond mathematics",
             _gain("zero", "base", "pass_at_1", level="transfer"),
         ),
@@ -141,7 +142,7 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
 def judge_claims(
     tables: Tables, flops: Mapping[str, float], report: ReportConfig, evaluate: EvaluateConfig
 ) -> list[dict[str, Any]]:
-    """Every claim with effect, interval, number of problems and verdict."""
+    """Return every claim with its effect, interval, number of problems and verdict."""
     tested = []
     for claim in all_claims(report, flops):
         result = estimate(claim.effect(tables), evaluate.bootstrap_resamples, evaluate.confidence)
@@ -162,10 +163,10 @@ def judge_claims(
 
 
 def verdict(low: float, high: float, bound: float) -> Verdict:
-    """What an interval says of the claim that the effect exceeds the bound.
+    """Judge the claim that the effect exceeds the bound by the effect's interval.
 
-    An interval without width means that every problem had the same value: the
-    bootstrap then knows nothing of how sure we are.
+    An interval of zero width means that every problem had the same value: the
+    bootstrap then says nothing about the uncertainty.
     """
     if low == high:
         return "inconclusive"

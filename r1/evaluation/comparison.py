@@ -1,4 +1,4 @@
-"""One run of the comparison of RL algorithms: R1-Zero's RL from the base, then the problems of its level."""
+"""One run of the comparison of RL algorithms: R1-Zero's RL from the base, then evaluation on the training level."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,24 +30,24 @@ class Compared:
 
     @property
     def counts(self) -> dict[str, int]:
-        """For the manifest."""
+        """Counts for the manifest."""
         problems = self.samples["problem"].nunique()
         return {"rollouts": self.trained.metrics["rollouts"], "problems": problems, "samples": len(self.samples)}
 
     def save(self, directory: Path) -> None:
-        """Write values by problem, and some rollouts with rewards; not the model."""
+        """Write per-problem values, and some rollouts with their rewards, but not the model."""
         assert self.trained.samples is not None
         per_problem(self.samples).to_parquet(directory / PROBLEMS, index=False)
         self.trained.samples.to_parquet(directory / "samples.parquet", index=False)
 
 
 def variant(config: AblationConfig) -> str:
-    """Its name: the algorithm, with the choice of prompts if it is not `all`."""
+    """Name the variant: the algorithm, plus the prompt selection unless it is `all`."""
     return config.algorithm + ("" if config.difficulty == "all" else f"_{config.difficulty}")
 
 
 def variant_settings(config: AblationConfig, rl: RlConfig, zero: RlStageConfig) -> RlSettings:
-    """R1-Zero's settings, with algorithm and choice of prompts as conf/rl has them, at the comparison's budget."""
+    """R1-Zero's settings at the comparison's budget, with algorithm and prompt selection from conf/rl."""
     chosen = {
         key: OmegaConf.to_container(OmegaConf.load(CHOICES / key / f"{choice}.yaml"))
         for key, choice in (("algorithm", config.algorithm), ("difficulty", config.difficulty))
@@ -70,22 +70,22 @@ def compare(
     evaluate: EvaluateConfig,
     context: TrainingContext,
 ) -> Compared:
-    """Train the base and sample the result on the problems of level `train`.
+    """Train the base with RL and sample the result on the problems of level `train`.
 
     Args:
-        base: to start from.
-        rows: of the RL prompts.
-        problems: of the evaluation.
-        settings: of the variant.
-        evaluate: how to sample.
-        context: where it runs.
+        base: policy to start from.
+        rows: RL prompts.
+        problems: evaluation problems.
+        settings: RL settings of the variant.
+        evaluate: engine and sampling parameters.
+        context: seed, learning curve and checkpoints of the training.
 
     Raises:
-        NoRows: if no problem is of that level.
+        NoRows: if there is no problem of that level.
     """
     asked = [row for row in problems if row["level"] == "train"]
     if not asked:
-        raise NoRows("no evaluation problem is of level train, which is what this trains on")
+        raise NoRows("no evaluation problem has level train, the level that this run trains on")
     trained = train_on_rules(base, rows, settings, context)
     with TemporaryDirectory() as directory:
         trained.save(Path(directory))

@@ -1,4 +1,4 @@
-"""Do several ways of training end at the same place? Differences with intervals over seeds, and equivalence tests."""
+"""Are several training methods equally good? Differences with intervals over seeds, and equivalence tests."""
 
 from itertools import combinations
 from typing import TypedDict
@@ -10,7 +10,7 @@ from r1.evaluation.claims import Verdict
 
 
 class Difference(TypedDict):
-    """A difference of two means with its confidence interval; dof are the degrees of freedom of the seeds' spread."""
+    """A difference of two means with its confidence interval; dof: degrees of freedom of the pooled seed variance."""
 
     difference: float
     low: float
@@ -19,22 +19,22 @@ class Difference(TypedDict):
 
 
 def differences(by_seed: dict[str, list[float]], confidence: float) -> dict[tuple[str, str], Difference]:
-    """Of every pair's means over seeds, second less first, with t-intervals.
+    """Difference of the means over seeds for every pair, second minus first, with t-intervals.
 
-    The spread between seeds is pooled over all variants, as in an analysis of
-    variance, and so assumed to be the same in all: three seeds alone would say
-    too little of it.
+    The variance between seeds is pooled over all variants, as in an analysis of
+    variance, and thus assumed to be equal: three seeds alone would estimate it
+    too poorly.
 
     Args:
-        by_seed: variant -> one value a seed.
+        by_seed: variant -> one value per seed.
         confidence: level of the intervals.
 
     Raises:
-        ValueError: if there are fewer than two seeds, or not equally many.
+        ValueError: if there are fewer than two seeds, or variants differ in their number.
     """
     counts = {len(values) for values in by_seed.values()}
     if len(counts) != 1 or min(counts) < 2:
-        raise ValueError(f"every variant needs the same number of seeds, two at least: {sorted(counts)}")
+        raise ValueError(f"every variant needs the same number of seeds, at least two: {sorted(counts)}")
     seeds, dof = counts.pop(), sum(len(values) - 1 for values in by_seed.values())
     residuals = np.concatenate([np.asarray(values) - np.mean(values) for values in by_seed.values()])
     error = float(np.sqrt((residuals**2).sum() / dof) * np.sqrt(2 / seeds))
@@ -52,19 +52,19 @@ def differences(by_seed: dict[str, list[float]], confidence: float) -> dict[tupl
 
 
 def equivalent(by_seed: dict[str, list[float]], margin: float, alpha: float) -> Verdict:
-    """Are all variants within the margin of each other? Two one-sided tests for each pair (Schuirmann 1987).
+    """Test whether all variants lie within the margin of each other: two one-sided tests per pair (Schuirmann 1987).
 
-    That all pairs are equivalent needs each to pass at level alpha, with no
-    correction for their number (intersection-union). That some pair is not is
-    a finding of one among many, and so tested at alpha over their number.
+    To conclude that all pairs are equivalent, each must pass at level alpha,
+    uncorrected (intersection-union test). To conclude that some pair is not, each
+    is tested at alpha divided by the number of pairs (Bonferroni).
 
     Args:
-        by_seed: variant -> one value a seed.
-        margin: of the difference of two means.
+        by_seed: variant -> one value per seed.
+        margin: largest difference of two means that counts as equivalent.
         alpha: level of the tests.
 
     Returns:
-        "reproduced" if all are, "not reproduced" if some pair is not, "inconclusive" otherwise.
+        "reproduced" if all pairs are equivalent, "not reproduced" if some pair is not, "inconclusive" otherwise.
     """
     pairs = differences(by_seed, confidence=1 - 2 * alpha)
     if all(-margin < pair["low"] and pair["high"] < margin for pair in pairs.values()):

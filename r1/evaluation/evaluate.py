@@ -1,4 +1,4 @@
-"""Evaluation of one model: sample, read every completion, summarise by task and level."""
+"""Evaluation of one model: sample, parse and verify every completion, summarise by task and level."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from r1.sampling import Completion, Sampler, open_sampler
 
 SAMPLES, PROBLEMS, GENERAL = "samples.parquet", "problems.parquet", "general.parquet"
 Summary = dict[str, dict[str, dict[str, Estimate]]]
-"""task -> level -> metric -> estimate."""
+"""Task -> level -> metric -> estimate."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Of one model: every completion, values by problem, general prompts, and the summary."""
+    """Evaluation of one model: every completion, per-problem values, general prompts, and the summary."""
 
     samples: pd.DataFrame
     problems: pd.DataFrame
@@ -34,7 +34,7 @@ class Evaluation:
 
     @property
     def counts(self) -> dict[str, int]:
-        """For the manifest."""
+        """Counts for the manifest."""
         return {"problems": len(self.problems), "samples": len(self.samples), "general": len(self.general)}
 
     def save(self, directory: Path) -> None:
@@ -55,13 +55,13 @@ def evaluate(
     """Sample a model on all problems and general prompts, and summarise.
 
     Args:
-        policy: the model.
+        policy: model to evaluate.
         problems: rows of `prompt`, `task`, `level`, `answer`.
         general: rows of `prompt`, `kind`, `category`, `chosen`.
-        judges: reward model by kind.
-        config: how to sample; resamples and confidence of the intervals.
-        seed: of sampling.
-        checkpoints: where finished completions are kept.
+        judges: reward-model directory by kind.
+        config: engine and sampling parameters; resamples and confidence of the intervals.
+        seed: sampling seed.
+        checkpoints: folder that keeps finished completions, to resume from.
     """
     sampler = open_sampler(policy, config.engine, checkpoints)
     samples = sample_problems(sampler, problems, config, seed)
@@ -73,10 +73,10 @@ def evaluate(
 def sample_problems(
     sampler: Sampler, problems: list[dict[str, Any]], config: EvaluateConfig, seed: int
 ) -> pd.DataFrame:
-    """Sample every problem and read each completion.
+    """Sample every problem, and parse and verify each completion.
 
     Returns:
-        One row a completion: problem, prompt, task, level, answer, completion,
+        One row per completion: problem, prompt, task, level, answer, completion,
         predicted, correct, tokens, truncated, well_formed, mixed, reflections, unreadable.
     """
     drawn = sampler.sample([as_messages(problem["prompt"]) for problem in problems], config.sampling, seed)
@@ -118,7 +118,7 @@ def _read(completion: Completion, correct: bool) -> dict[str, Any]:
 
 
 def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
-    """One row a problem: what the metrics average over.
+    """Aggregate completions to one row per problem, the unit that metrics average over.
 
     Columns: task, level, pass_at_1, pass_at_<k>, maj_at_k, response_tokens,
     format_rate, language_mixing, reflection_rate, readability, truncation.
@@ -148,25 +148,25 @@ def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def _canonical(answer: str) -> str:
-    """Answers that differ in white space or a leading plus vote together."""
+    """Answers that differ only in whitespace or a leading plus count as the same vote."""
     return "".join(answer.split()).removeprefix("+")
 
 
 def sample_general(
     sampler: Sampler, prompts: list[dict[str, Any]], judges: Mapping[str, Path], config: EvaluateConfig, seed: int
 ) -> pd.DataFrame:
-    """One response a general prompt, judged against the preferred reference by the reward model of its kind.
+    """Sample one response per general prompt; the reward model of its kind compares it with the preferred reference.
 
     Closes the sampler.
 
     Returns:
-        One row a prompt: prompt, kind, category, completion, win (1, 0.5 for a
-        tie, 0), refused. The judge is the reward model that the final RL optimises, so
-        of r1 this says how well RL did its job, not how good it is.
+        One row per prompt: prompt, kind, category, completion, win (1, 0.5 for a
+        tie, 0), refused. The judge is the reward model that final RL optimises: for
+        r1, the win rate measures how well RL optimised that reward, not quality.
     """
     sampling = config.sampling.model_copy(update={"num_samples": 1, "max_new_tokens": config.general_max_new_tokens})
     drawn = sampler.sample([as_messages(prompt["prompt"]) for prompt in prompts], sampling, seed)
-    sampler.close()  # the judges need its room
+    sampler.close()  # frees its memory for the judges
     table = pd.DataFrame(prompts)[["prompt", "kind", "category", "chosen"]]
     table["completion"] = [completions[0].text for completions in drawn]
     table["refused"] = [refuses(final_summary(text)) for text in table["completion"]]
@@ -182,7 +182,7 @@ def sample_general(
 
 
 def summarise(problems: pd.DataFrame, general: pd.DataFrame, config: EvaluateConfig) -> Summary:
-    """Estimates by task and level; general prompts stand under task `general`, level `all`."""
+    """Estimate every metric by task and level; general prompts are under task `general`, level `all`."""
 
     def estimates(table: pd.DataFrame) -> dict[str, Estimate]:
         return {

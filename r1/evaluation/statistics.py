@@ -1,4 +1,4 @@
-"""Estimates with confidence intervals: bootstrap over problems."""
+"""Estimates with confidence intervals, by bootstrap over problems."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ class Estimate(TypedDict):
 
 
 def estimate(per_problem: ArrayLike, resamples: int, confidence: float) -> Estimate:
-    """Mean over problems, with a percentile bootstrap interval; seeded, so the same data give the same interval.
+    """Mean over problems with a percentile bootstrap interval; seeded, so the same data give the same interval.
 
     Args:
-        per_problem: [problems], one value each (already averaged over its samples:
-            samples of one problem are not independent).
-        resamples: bootstrap resamples.
+        per_problem: [problems], one value per problem, averaged over its samples,
+            which are not independent.
+        resamples: number of bootstrap resamples.
         confidence: level of the interval, in (0, 1).
 
     Raises:
@@ -36,7 +36,7 @@ def estimate(per_problem: ArrayLike, resamples: int, confidence: float) -> Estim
     mean = float(values.mean())
     if values.size == 1 or np.ptp(values) == 0:
         return {"mean": mean, "low": mean, "high": mean, "n": int(values.size)}
-    # scipy.stats.bootstrap gives the same interval, and half a second of import to every evaluation.
+    # scipy.stats.bootstrap gives the same interval, but importing it costs every evaluation half a second.
     drawn = np.random.default_rng(0).integers(values.size, size=(resamples, values.size))
     tail = (1 - confidence) / 2
     low, high = np.quantile(values[drawn].mean(axis=1), [tail, 1 - tail])
@@ -44,17 +44,17 @@ def estimate(per_problem: ArrayLike, resamples: int, confidence: float) -> Estim
 
 
 def pass_at_k(n: int, correct: int, k: int) -> float:
-    """Unbiased probability that at least one of k samples is right (arXiv 2107.03374, equation 1).
+    """Unbiased estimate of the probability that at least one of k samples is correct (arXiv 2107.03374, equation 1).
 
     Args:
-        n: samples drawn.
-        correct: right ones among them.
+        n: number of samples drawn.
+        correct: number of correct ones among them.
         k: at most n.
     """
     return 1.0 - comb(n - correct, k) / comb(n, k)
 
 
 def majority(answers: Sequence[str | None]) -> str | None:
-    """The most frequent answer (cons@k, maj@k); the first drawn of equally frequent ones; None if nobody answered."""
+    """Return the most frequent answer (cons@k, maj@k); on a tie the one drawn first; None if there is no answer."""
     counted = Counter(answer for answer in answers if answer is not None)
     return counted.most_common(1)[0][0] if counted else None

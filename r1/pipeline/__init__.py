@@ -1,1 +1,1 @@
-"""The runner, on top of the library: configuration in, artifact with manifest out. Nothing below imports it."""
+"""The pipeline runner: from a configuration to an artifact with a manifest. The library does not import it."""

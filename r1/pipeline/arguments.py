@@ -1,12 +1,12 @@
-"""Command lines: a mistake in one is one line, like any other mistake of a user."""
+"""Command-line parsing that reports a mistake in one line, like any other user error."""
 
 from argparse import ArgumentParser
 from typing import NoReturn
 
 
 class Parser(ArgumentParser):
-    """argparse's, which would print its usage above the mistake and exit with 2."""
+    """An ArgumentParser that does not print its usage above an error."""
 
     def error(self, message: str) -> NoReturn:
-        """End the program with one line and exit code 1."""
+        """Exit with one line and code 1."""
         raise SystemExit(f"error: {message}; see --help")

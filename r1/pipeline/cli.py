@@ -1,10 +1,10 @@
-"""Commands beside the stages.
+"""Commands other than the stages.
 
-python -m r1 launch stages/zero.py   start a stage as the launcher of params.yaml says (dvc.yaml calls this)
-python -m r1 compose profile=smoke   write params.yaml from conf/ (what `dvc exp run -S` does), run nothing
-python -m r1 inspect zero            what a stage made: its origin, metrics and samples
-python -m r1 plan profile=smoke      what it would cost: tokens, FLOPs, memory, hours, dollars; run nothing
-python -m r1 doctor                  what this machine has and lacks, with the commands that fix it
+python -m r1 launch stages/zero.py   run a stage with the launcher in params.yaml (dvc.yaml calls this)
+python -m r1 compose profile=smoke   write params.yaml from conf/, as `dvc exp run -S` does, without running anything
+python -m r1 inspect zero            show an artifact's origin, metrics and samples
+python -m r1 plan profile=smoke      estimate tokens, FLOPs, memory, hours and dollars without running anything
+python -m r1 doctor                  check this machine and print the commands that fix what is missing
 python -m r1 readme                  write the results in README and docs/ from the metrics in data/
 """
 
@@ -20,20 +20,20 @@ def main() -> None:
     """Parse the command line and run one command."""
     parser = Parser(prog="python -m r1", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    launching = commands.add_parser("launch", help="start a stage as the launcher says")
-    launching.add_argument("--dry-run", action="store_true", help="print the command, start nothing")
-    launching.add_argument("script", help="such as stages/zero.py")
+    launching = commands.add_parser("launch", help="run a stage with the configured launcher")
+    launching.add_argument("--dry-run", action="store_true", help="print the command without running it")
+    launching.add_argument("script", help="the stage's script, such as stages/zero.py")
     launching.add_argument("overrides", nargs="*", help="dotted overrides of params.yaml, such as zero.max_steps=5")
-    inspecting = commands.add_parser("inspect", help="print what a stage made")
+    inspecting = commands.add_parser("inspect", help="show an artifact's origin, metrics and samples")
     inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts, ppo/1)")
-    inspecting.add_argument("--samples", type=int, default=3, help="rows to show of each file (default 3)")
+    inspecting.add_argument("--samples", type=int, default=3, help="rows to show per file (default 3)")
     inspecting.add_argument("--params", action="store_true", help="show the stage's parameters too")
     composing = commands.add_parser("compose", help="write params.yaml from conf/")
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
-    planning = commands.add_parser("plan", help="print what the recipe would cost; exit 1 if it cannot fit")
-    if sys.argv[1:2] == ["plan"]:  # its choices need what set-up installs, and doctor runs before that too
+    planning = commands.add_parser("plan", help="estimate what the recipe would cost; exit 1 if it does not fit")
+    if sys.argv[1:2] == ["plan"]:  # its choices need installed packages, while doctor also runs before setup
         _add_plan(planning)
-    commands.add_parser("doctor", help="print what this machine has and lacks; exit 1 if the default cannot run")
+    commands.add_parser("doctor", help="check this machine; exit 1 if the default profile cannot run on it")
     commands.add_parser("readme", help="write the results in README and docs/ from the metrics")
     arguments = parser.parse_args()
     with reported():
@@ -66,12 +66,16 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     parser.add_argument("--device", choices=DEVICES, default="cpu", help="device to plan for (default cpu)")
-    parser.add_argument("--devices", type=_positive, help="how many of them (default: the launcher's)")
-    parser.add_argument("--sharding", choices=get_args(Sharding), help="of training (default: the launcher's)")
-    parser.add_argument("--fill", type=_share, default=FILL, help=f"mean response / its limit (default {FILL})")
-    parser.add_argument("--prompt-tokens", type=_positive, default=PROMPT_TOKENS, help=f"default {PROMPT_TOKENS}")
-    parser.add_argument("--force", action="store_true", help="plan even what cannot fit")
-    parser.add_argument("--checks", action="store_true", help="instead of a plan, the planner's own errors")
+    parser.add_argument("--devices", type=_positive, help="number of devices (default: the launcher's)")
+    parser.add_argument("--sharding", choices=get_args(Sharding), help="sharding of training (default: the launcher's)")
+    parser.add_argument("--fill", type=_share, default=FILL, help=f"mean response length / its limit (default {FILL})")
+    parser.add_argument(
+        "--prompt-tokens", type=_positive, default=PROMPT_TOKENS, help=f"mean length (default {PROMPT_TOKENS})"
+    )
+    parser.add_argument("--force", action="store_true", help="exit 0 even if a stage does not fit")
+    parser.add_argument(
+        "--checks", action="store_true", help="compare the planner with published and measured runs instead"
+    )
 
 
 def _positive(text: str) -> int:

@@ -1,6 +1,6 @@
-"""From conf/, params.yaml and overrides to the typed configuration; every mistake ends in one line that names it.
+"""From conf/, params.yaml and overrides to the typed configuration; every mistake is reported in one line.
 
-conf/ and its groups are composed into params.yaml, by `python -m r1 compose` or `dvc exp run -S`.
+`python -m r1 compose` and `dvc exp run -S` compose conf/ and its groups into params.yaml.
 A stage reads params.yaml plus dotted overrides, so that all ways of running it agree.
 """
 
@@ -25,11 +25,10 @@ CONF = Path("conf")
 
 
 def compose(overrides: Sequence[str], conf: Path = CONF) -> dict[str, Any]:
-    """conf/ with its groups and these overrides, as `dvc exp run -S` composes it; checked.
+    """Compose conf/ with its groups and these overrides, as `dvc exp run -S` does, and validate the result.
 
     Raises:
-        ConfigurationError: if an override is malformed, names no key or no choice of a group, or gives a value that
-            is not allowed.
+        ConfigurationError: if an override is malformed, names an unknown key or group choice, or sets an invalid value.
     """
     check_overrides(overrides, conf)
     chosen = [override if _group(override, conf) is not None else _forced(override) for override in overrides]
@@ -39,16 +38,16 @@ def compose(overrides: Sequence[str], conf: Path = CONF) -> dict[str, Any]:
 
 
 def write_params(values: dict[str, Any], target: Path = PARAMS) -> None:
-    """Write a composition as DVC's own would, whole or not at all."""
+    """Write a composition atomically, in DVC's format."""
     write_text(target, OmegaConf.to_yaml(OmegaConf.create(values)))
 
 
 def load(overrides: Sequence[str] = ()) -> Config:
-    """params.yaml with dotted overrides, checked.
+    """Load params.yaml with dotted overrides and validate it.
 
     Raises:
         UserError: if params.yaml is missing.
-        ConfigurationError: as `compose`; also for the choice of a group.
+        ConfigurationError: as in `compose`, and if an override chooses a group.
     """
     if not PARAMS.is_file():
         raise UserError(f"{PARAMS} is missing: `make params` writes it")
@@ -56,10 +55,10 @@ def load(overrides: Sequence[str] = ()) -> Config:
 
 
 def _compose(directory: Path, name: str, overrides: list[str]) -> dict[str, Any]:
-    """What Hydra makes of a file and overrides, interpolations resolved.
+    """Compose a file and overrides with Hydra, and resolve interpolations.
 
     Raises:
-        ConfigurationError: if it cannot.
+        ConfigurationError: if Hydra fails.
     """
     try:
         with hydra.initialize_config_dir(str(directory.resolve()), version_base="1.3"):
@@ -70,31 +69,31 @@ def _compose(directory: Path, name: str, overrides: list[str]) -> dict[str, Any]
 
 
 def stage_overrides(arguments: Sequence[str]) -> list[str]:
-    """A stage's overrides, for Hydra.
+    """Translate a stage's overrides for Hydra.
 
     Raises:
-        ConfigurationError: for a malformed override, and for the choice of a group.
+        ConfigurationError: if an override is malformed or chooses a group.
     """
     check_overrides(arguments)
     for argument in arguments:
         if (group := _group(argument)) is not None:
             raise ConfigurationError(
-                f"{argument}: {group} is a group of conf/, and a stage takes single keys; choose it by "
+                f"{argument}: {group} is a group of conf/, but a stage takes only single keys; choose it with "
                 f"`python -m r1 compose {argument}` or `dvc exp run -S {argument}`"
             )
     return [_forced(argument) for argument in arguments]
 
 
 def _forced(override: str) -> str:
-    """Lets any key through Hydra, to our schema: it knows which are allowed, those of mappings too."""
+    """Make Hydra accept any key: the schema decides which are allowed, including keys of mappings."""
     return override if override[:1] in "+~" else f"++{override}"
 
 
 def check_overrides(overrides: Sequence[str], conf: Path = CONF) -> None:
-    """Refuse what Hydra would not read, would sweep over, or would look for outside conf/.
+    """Reject overrides that Hydra cannot parse, would sweep over, or would look up outside conf/.
 
     Raises:
-        ConfigurationError: naming the override.
+        ConfigurationError: with the override.
     """
     parser = OverridesParser.create()
     for override in overrides:
@@ -104,16 +103,16 @@ def check_overrides(overrides: Sequence[str], conf: Path = CONF) -> None:
         except HydraException:
             named = False
         if not named:
-            raise ConfigurationError(f"{override!r} is no override: write key=value, such as zero.max_steps=5")
+            raise ConfigurationError(f"{override!r} is not an override: write key=value, such as zero.max_steps=5")
         if parsed.key_or_group.partition(".")[0].partition("/")[0] == "hydra":
-            raise ConfigurationError(f"{override}: Hydra's own settings are not the recipe's to change")
+            raise ConfigurationError(f"{override}: Hydra's own settings cannot be changed")
         if parsed.is_sweep_override():
             raise ConfigurationError(
-                f"{override}: several values; a run takes one, `dvc exp run --queue -S {override}` queues one run each"
+                f"{override}: a run takes one value; `dvc exp run --queue -S {override}` queues a run for each"
             )
         group = _group(override, conf)
         if group is None and "/" in parsed.key_or_group:
-            raise ConfigurationError(f"{override}: {parsed.key_or_group} is no group of conf/, and a key has dots")
+            raise ConfigurationError(f"{override}: {parsed.key_or_group} is not a group of conf/, and keys use dots")
         if group is not None and not parsed.is_delete():
             choices = sorted(path.stem for path in (conf / group).glob("*.yaml"))
             if str(parsed.value()) not in choices:
@@ -123,17 +122,17 @@ def check_overrides(overrides: Sequence[str], conf: Path = CONF) -> None:
 
 
 def _group(override: str, conf: Path = CONF) -> str | None:
-    """The group of conf/ that an override chooses, if it does."""
+    """The group of conf/ that an override chooses, or None."""
     key = override.lstrip("+~").partition("=")[0].partition("@")[0]
     known = {path.parent.relative_to(conf).as_posix() for path in conf.glob("*/**/*.yaml")}
     return key if key in known else None
 
 
 def validate(values: Any) -> Config:
-    """The typed configuration.
+    """Validate values against the schema.
 
     Raises:
-        ConfigurationError: with a line per mistake that names the key, the value and what is allowed.
+        ConfigurationError: with one line per mistake: the key, the value and what is allowed.
     """
     try:
         return Config.model_validate(values)
@@ -144,13 +143,13 @@ def validate(values: Any) -> Config:
 def _explain(detail: Any, values: Any) -> str:
     key = ".".join(_settable(detail["loc"], values, missing=detail["type"] == "missing"))
     message = detail["msg"].removeprefix("Value error, ")
-    if not key:  # a check of the whole configuration, which names its key itself
+    if not key:  # a check of the full configuration, whose message names its keys
         return str(message)
     return f"{key}: {message}" if isinstance(detail["input"], dict) else f"{key} = {detail['input']!r}: {message}"
 
 
 def _settable(location: tuple[Any, ...], values: Any, missing: bool) -> Iterator[str]:
-    """The parts of a key that a user can set: pydantic also names the choice of a union and `[key]`."""
+    """The parts of a key as the user writes it: pydantic's location also includes union members and `[key]`."""
     for number, part in enumerate(location):
         known = isinstance(values, dict) and part in values
         if known or isinstance(part, int) or (missing and number == len(location) - 1):

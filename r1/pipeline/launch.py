@@ -1,6 +1,6 @@
-"""`python -m r1 launch stages/zero.py`: start a stage as the launcher of the configuration says.
+"""`python -m r1 launch stages/zero.py`: run a stage with the configured launcher.
 
-dvc.yaml calls it, so that no command names a launcher and another one marks no finished stage as changed.
+dvc.yaml calls it, so that the launcher is not part of a stage's command: changing it does not re-run finished stages.
 """
 
 import os
@@ -17,29 +17,29 @@ from r1.support.code import ROOT
 from r1.support.errors import UserError
 
 _JOB = ("sbatch", "--wait", "--job-name=r1", "--dependency=singleton", "--output=slurm-%j.log")
-"""One job at a time, awaited."""
+"""Submit one job at a time and wait for it."""
 
 
 def launch(script: str, overrides: Sequence[str], dry_run: bool) -> None:
-    """Replace this process by the stage, or print the command that would.
+    """Replace this process with the stage, or print the command that would run it.
 
     Args:
-        script: such as stages/zero.py.
-        overrides: dotted, handed on to the stage; those of `launcher` decide here.
-        dry_run: print the command only.
+        script: the stage's script, such as stages/zero.py.
+        overrides: dotted overrides, passed to the stage; those of `launcher` also apply here.
+        dry_run: only print the command.
 
     Raises:
         UserError: if there is no such stage, or the launcher's program is not installed.
-        ConfigurationError: if the configuration is wrong; nothing is started.
+        ConfigurationError: if the configuration is invalid; nothing is started.
     """
     stages = sorted(Path("stages").glob("*.py"))
     if Path(script).resolve() not in [path.resolve() for path in stages]:
-        raise UserError(f"{script}: no such stage; there are {', '.join(map(str, stages))}")
+        raise UserError(f"{script}: no such stage; available: {', '.join(map(str, stages))}")
     command = [*prefix(load(overrides).launcher, script), script, *overrides]
     if dry_run:
         print(shlex.join(command))
         return
-    # The project that is run comes first, not the one that happens to be installed: DVC runs experiments in copies.
+    # This project precedes an installed one: DVC runs experiments in copies of the project.
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     try:
         os.execvpe(command[0], command, {**os.environ, "PYTHONPATH": path})
@@ -48,7 +48,7 @@ def launch(script: str, overrides: Sequence[str], dry_run: bool) -> None:
 
 
 def prefix(launcher: LauncherConfig, script: str) -> list[str]:
-    """What stands before the script: Python, accelerate with its processes, or a Slurm job around either."""
+    """Command prefix for a script: Python, accelerate with its processes, or a Slurm job that runs either."""
     main = runpy.run_path(script)["main"]
     trains = issubclass(main.reads, TrainingSections)
     if isinstance(launcher, LocalConfig) or not (trains or main.samples):

@@ -1,4 +1,4 @@
-"""One run of a stage: what it may read, where it writes, how it resumes."""
+"""One run of a stage: its configuration sections, artifacts, metrics and checkpoints."""
 
 import hashlib
 import json
@@ -19,19 +19,19 @@ from r1.training.context import STOPPED, Trained, TrainingContext
 
 CHECKPOINTS = Path("data/.checkpoints")
 _TIMED = ("seconds", "tokens_per_second", "phases")
-"""Metrics that the clock decides."""
+"""Metrics that depend on the clock."""
 _HARMLESS = (
     *("max_kl", "min_entropy", "patience", "checkpoint_steps"),
     *("api_key_env", "max_concurrency", "timeout", "retries", "address", "replicas", "group_port"),
 )
-"""Keys that decide no weight and no completion: with other values it is still the same run."""
+"""Keys that affect no weight and no completion: a run with other values can resume from the same checkpoints."""
 
 
 @dataclass(frozen=True)
 class Sections:
-    """The sections of the configuration that a stage reads; it declares them as fields of a subclass.
+    """Configuration sections that a stage reads, declared as fields of a subclass.
 
-    A field `made` stands for the section of the model that the stage makes.
+    A field `made` stands for the section of the model that the stage trains.
     """
 
     seed: int
@@ -39,7 +39,7 @@ class Sections:
 
 @dataclass(frozen=True)
 class TrainingSections(Sections):
-    """Of a stage that trains."""
+    """Sections of a stage that trains."""
 
     training: TrainingConfig
 
@@ -48,15 +48,15 @@ S = TypeVar("S", bound=Sections, covariant=True)
 
 
 class PartDone(Exception):
-    """Ends a stage in a process whose part was to train along: what is left is the main one's."""
+    """Ends a stage in a non-main process after training: only the main process writes the artifact."""
 
 
 @dataclass(frozen=True)
 class Run(Generic[S]):
-    """One run of a stage, in one process or in several that train together, of which the main one writes.
+    """One run of a stage, in one process or distributed; only the main process writes.
 
     Attributes:
-        name: what is made, such as `zero` or `distill_qwen`.
+        name: name of the result, such as `zero` or `distill_qwen`.
         config: the sections that the stage declared.
         params: the same as plain values by section, for the manifest.
         script: the stage's script.
@@ -68,12 +68,12 @@ class Run(Generic[S]):
     script: Path
 
     def inputs(self, *paths: str) -> dict[str, str]:
-        """What an artifact is made from: paths of artifacts, or of files in them, and the hash of each.
+        """Verify the inputs, artifacts or files in them, and return the hash of each path.
 
-        To be called before anything is read.
+        Call it before reading any of them.
 
         Raises:
-            BrokenArtifact: if one is missing, cut short, or was changed after it was written.
+            BrokenArtifact: if one is missing, truncated, or was changed after it was written.
         """
         for artifact in sorted({os.path.dirname(path) if Path(path).suffix else path for path in paths}):
             check_whole(Path(artifact))
@@ -83,15 +83,15 @@ class Run(Generic[S]):
     def artifact(
         self, target: str, inputs: Mapping[str, str], counts: dict[str, Any], metrics: str | None = None
     ) -> Iterator[Path]:
-        """A directory that becomes the artifact `target`, with a manifest, when the block ends well.
+        """Yield a directory that becomes the artifact `target`, with a manifest, if the block succeeds.
 
-        In processes beside the main one the stage ends here, with success.
+        Processes other than the main one end the stage here, successfully.
 
         Args:
-            target: path from the project's root.
-            inputs: what it is made from, with hashes, as `inputs` gives them.
-            counts: what it holds; may be filled within the block.
-            metrics: where its metrics are, if not in data/metrics/<name>.json.
+            target: path from the project root.
+            inputs: paths and hashes, as `inputs` returns them.
+            counts: counts of its contents; may be filled within the block.
+            metrics: path of its metrics if not data/metrics/<name>.json.
         """
         if not is_main():
             raise PartDone
@@ -112,45 +112,45 @@ class Run(Generic[S]):
             )
 
     def write_model(self, target: str, trained: Trained, inputs: Mapping[str, str]) -> None:
-        """Write a trained model as the artifact `target`, and its metrics."""
+        """Write a trained model as artifact `target`, and its metrics."""
         with self.artifact(target, inputs, dict(trained.counts)) as directory:
             trained.save(directory)
         self.metrics(trained.metrics)
 
     @contextmanager
     def checkpoints(self, inputs: Mapping[str, str]) -> Iterator[Path]:
-        """A folder for the checkpoints of this very run, same seed, params, code and inputs, until the block ends well.
+        """Yield a folder for checkpoints of this run (same seed, params, code, inputs); deleted if the block succeeds.
 
-        A killed run finds its own there; those of other runs of this name are
-        deleted, except those of runs that a guard stopped: these are the user's to delete.
+        A killed run resumes from it. Checkpoints of other runs with this name are
+        deleted, except those of runs that a guard stopped, which are left to the user.
 
         Raises:
-            UserError: if a guard stopped this very run before, since it would end the same way.
+            UserError: if a guard stopped this same run before, since it would end the same way.
         """
         decides = [self.config.seed, _without(self.params, _HARMLESS), dict(inputs), code_hash(self.script)]
         if (sharded := sharded_by()) is not None:
-            decides.append(sharded)  # no other way of launching reads its checkpoints
+            decides.append(sharded)  # sharded checkpoints can be read only under the same sharding
         identity = json.dumps(decides, sort_keys=True)
         folder = CHECKPOINTS / self.name / hashlib.sha256(identity.encode()).hexdigest()[:16]
         for other in folder.parent.glob("*") if is_main() else ():
             if other != folder and not (other / STOPPED).exists():
                 shutil.rmtree(other)
         if (folder / STOPPED).exists():
-            raise UserError(f"{self.name} is not run again as it was: it {(folder / STOPPED).read_text()}")
+            raise UserError(f"{self.name} is not run again with the same settings: it {(folder / STOPPED).read_text()}")
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         shutil.rmtree(folder)
 
     @contextmanager
     def training(self: "Run[TrainingSections]", inputs: Mapping[str, str]) -> Iterator[TrainingContext]:
-        """Where a training runs, with this run's checkpoints until the block ends well."""
+        """Yield a training context with this run's checkpoints, which are deleted if the block succeeds."""
         with self.checkpoints(inputs) as folder:
             yield TrainingContext(self.config.seed, self.curve, folder, self.config.training)
 
     def metrics(self, values: dict[str, Any]) -> None:
-        """Write data/metrics/<name>.json, and what the clock decides in throughput/ beside it.
+        """Write data/metrics/<name>.json, with clock-dependent metrics in throughput/ beside it.
 
-        So equal runs write equal files.
+        Equal runs therefore write equal metrics.
         """
         timed = {key: value for key, value in values.items() if key in _TIMED}
         if timed:
@@ -161,7 +161,7 @@ class Run(Generic[S]):
 
     @property
     def curve(self) -> Path:
-        """Where this run's learning curve goes."""
+        """Path of this run's learning curve."""
         return Path(f"data/plots/{self.name}.csv")
 
 

@@ -1,4 +1,4 @@
-"""From a stage script's command line to its function: params.yaml plus dotted overrides, checked, then run."""
+"""Entry point of stage scripts: load params.yaml with dotted overrides, validate, run."""
 
 import os
 import signal
@@ -28,12 +28,12 @@ S = TypeVar("S", bound=Sections)
 def stage(
     reads: type[S], makes: tuple[str, ...] = (), samples: bool = False
 ) -> Callable[[Callable[[Run[S]], None]], Callable[[], None]]:
-    """Make a function a stage script's entry point.
+    """Turn a function into a stage script's entry point.
 
     Args:
-        reads: the sections of the configuration that it reads.
-        makes: for a stage that makes one of several, the names `model=` may have.
-        samples: it does nothing but sample, so that one node is enough for it.
+        reads: configuration sections that the stage reads.
+        makes: allowed values of `model=`, for a stage that makes one of several models.
+        samples: True if the stage only samples, so that one node suffices.
     """
 
     def decorate(function: Callable[[Run[S]], None]) -> Callable[[], None]:
@@ -48,7 +48,7 @@ def stage(
             with reported():
                 arguments = _parser(script, function.__globals__["__doc__"]).parse_args()
                 if arguments.multirun:
-                    raise ConfigurationError("--multirun: a run is one; `dvc exp run --queue -S …` queues several")
+                    raise ConfigurationError("--multirun is not supported; `dvc exp run --queue -S …` queues runs")
                 config = load(arguments.overrides)
                 if arguments.cfg:
                     print(OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json"))))
@@ -57,7 +57,7 @@ def stage(
                 _prepare_environment(config)
                 with suppress(PartDone):
                     function(_run(name, config, reads, script))
-                signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written: let libraries shut down in peace
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # everything is written: let libraries shut down
 
         main.reads, main.makes, main.samples = reads, makes, samples  # type: ignore[attr-defined]
         return main
@@ -66,7 +66,7 @@ def stage(
 
 
 def _run(name: str, config: Config, reads: type[S], script: Path) -> Run[S]:
-    """The run, with nothing of the configuration but the sections that the stage reads."""
+    """Build the run with only those configuration sections that the stage reads."""
     sections = {field.name: name if field.name == "made" else field.name for field in fields(reads)}
     chosen = {field: getattr(config, section) for field, section in sections.items()}
     params = {section: _plain(chosen[field]) for field, section in sections.items()}
@@ -80,14 +80,14 @@ def _parser(script: Path, description: str) -> Parser:
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--cfg", choices=["job"], help="print the configuration, run nothing")
-    parser.add_argument("-m", "--multirun", action="store_true", help=SUPPRESS)  # Hydra's, answered with ours
+    parser.add_argument("--cfg", choices=["job"], help="print the configuration without running anything")
+    parser.add_argument("-m", "--multirun", action="store_true", help=SUPPRESS)  # Hydra's option, rejected with a hint
     parser.add_argument("overrides", nargs="*", help="dotted overrides of params.yaml, such as seed=3")
     return parser
 
 
 def _terminate(*_: Any) -> NoReturn:
-    """SIGTERM unwinds like Ctrl-C: what was being written aside is removed."""
+    """Unwind on SIGTERM as on Ctrl-C, so that partial writes are removed."""
     raise KeyboardInterrupt
 
 
@@ -104,11 +104,11 @@ def _plain(value: Any) -> Any:
 
 
 def _prepare_environment(config: Config) -> None:
-    """No telemetry, no network call in an offline profile, and the policy for model-written code.
+    """Disable telemetry, disable network access in offline profiles, and set the sandbox policy for model-written code.
 
-    Libraries read the variables when they are imported. HF_HUB_DISABLE_TELEMETRY is the hub's, transformers' and
-    TRL's; vLLM has two of its own and turns off Ray's; trackers (W&B, …) are off by `report_to`, DVC's analytics
-    and update check by .dvc/config.
+    Libraries read the variables on import. HF_HUB_DISABLE_TELEMETRY covers the hub, transformers and TRL; vLLM has two
+    of its own and disables Ray's. Trackers (W&B, …) are off through `report_to`, DVC's analytics and update check
+    through .dvc/config.
     """
     for name in ("HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK", "TRL_EXPERIMENTAL_SILENCE"):
         os.environ.setdefault(name, "1")
@@ -117,4 +117,4 @@ def _prepare_environment(config: Config) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
     use(config.sandbox)
     if config.prepare.has_code:
-        require()  # better now than after an hour, at the first completion
+        require()  # fail now, not an hour later at the first completion

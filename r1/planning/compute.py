@@ -1,4 +1,4 @@
-"""FLOPs of tokens, and seconds of decoding a batch of responses."""
+"""FLOPs per token, and seconds to decode a batch of responses."""
 
 import math
 from dataclasses import dataclass
@@ -7,42 +7,45 @@ from r1.planning.hardware import MBU, MFU, PER_NODE, Device
 from r1.planning.shapes import Shape
 
 _SEGMENTS = 64
-"""Into how many stretches of equally many steps a decoding is cut for the sum."""
+"""Number of equal intervals in which decoding time is summed."""
 
 
 def flops(parameters: float, forward: float, trained: float, per_trained: int = 6) -> float:
-    """2 per parameter and token forward, 6 forward and backward (arXiv 2001.08361), as r1/training/common.py counts."""
+    """2 per parameter and token forward, 6 forward and backward (arXiv 2001.08361), as training metrics count them."""
     return parameters * (2 * forward + per_trained * trained)
 
 
 def compute_seconds(operations: float, device: Device, devices: int) -> float:
-    """Of training and of scoring, which are bound by arithmetic."""
+    """Seconds of training or scoring, which are compute-bound."""
     return operations / (device.flops * MFU * devices)
 
 
 def gather_seconds(
     parameters: float, micro_batches: float, number: int, scorings: float, device: Device, devices: int
 ) -> float:
-    """What ZeRO-3 and FSDP2 send (arXiv 1910.02054, section 7.2): weights twice a micro-batch, gradients once.
+    """Communication time of ZeRO-3 and FSDP2 (arXiv 1910.02054, section 7.2).
+
+    Each micro-batch gathers the weights twice and reduces the gradients once. It overlaps with arithmetic, so that the
+    longer of the two counts.
 
     Args:
-        parameters: cut over the devices.
-        micro_batches: of one device.
-        number: bytes that a gathered weight has; a gradient has 4.
-        scorings: forward passes without a backward one, for each that has one.
-        device, devices: overlapped with arithmetic, so that the longer of both counts.
+        parameters: number of weights, sharded over the devices.
+        micro_batches: micro-batches per device.
+        number: bytes per gathered weight; a gradient has 4.
+        scorings: forward-only passes per pass that has a backward.
+        device, devices: device type, and number of devices.
     """
     sent = parameters * micro_batches * ((2 + scorings) * number + 4)
     return sent / (device.link if devices <= PER_NODE else device.network)
 
 
 @dataclass(frozen=True)
-class Replica:
-    """One copy of the weights for decoding, over some devices.
+class DecodingReplica:
+    """One copy of the weights for decoding, spread over some devices.
 
     Attributes:
-        devices: they share weights and sequences evenly, by tensor or expert sharding; talk between them is free.
-        weight_bytes, cache_bytes: per number.
+        devices: they share weights and sequences evenly, by tensor or expert parallelism; communication is free.
+        weight_bytes, cache_bytes: bytes per number.
     """
 
     shape: Shape
@@ -52,10 +55,10 @@ class Replica:
     cache_bytes: float
 
     def step_seconds(self, sequences: float, context: float) -> float:
-        """One token for each of so many sequences of a mean context (tokens).
+        """Seconds to decode one token of each sequence, at a mean context length in tokens.
 
-        The longer of reading (touched weights once, each sequence's cache) and of arithmetic.
-        Leaves out launches and communication, so it is too fast for small models and for few sequences.
+        The longer of memory reads (active weights once, each sequence's KV cache) and arithmetic.
+        Leaves out kernel launches and communication, so it is too fast for small models and for few sequences.
         """
         read = self.shape.touched_parameters(sequences) * self.weight_bytes
         read += sequences * context * self.shape.cached_values * self.cache_bytes
@@ -63,17 +66,17 @@ class Replica:
         return max(read / (self.device.bandwidth * MBU * self.devices), arithmetic)
 
     def decode_seconds(self, sequences: float, prompt: float, mean: float, limit: float, of: float = 0) -> float:
-        """Until the longest response of a round is done.
+        """Seconds until the longest response of a round is done.
 
-        Lengths are taken as exponential with that mean, cut at the limit: a few long responses then keep the
-        devices waiting, as they do in RL.
+        Assumes exponentially distributed lengths with that mean, truncated at the limit: a few long responses keep
+        the devices waiting, as they do in RL.
 
         Args:
-            sequences: on this replica, all started together.
-            prompt: tokens before each.
-            mean: tokens of a response.
-            limit: tokens that a response may have.
-            of: sequences of the whole round, over all replicas, which waits for its longest; 0 for these alone.
+            sequences: sequences on this replica, all started together.
+            prompt: prompt tokens of each.
+            mean: mean response length in tokens.
+            limit: maximum response length in tokens.
+            of: sequences of the round over all replicas, which wait for the longest; 0 if this is the only one.
         """
         longest = longest_response(max(of, sequences), mean, limit)
         steps = longest / _SEGMENTS
@@ -82,5 +85,5 @@ class Replica:
 
 
 def longest_response(responses: float, mean: float, limit: float) -> float:
-    """Expected longest of exponential lengths (the mean times the harmonic number), cut at the limit."""
+    """Expected maximum of exponentially distributed lengths (mean times harmonic number), at most the limit."""
     return min(limit, mean * (math.log(max(1.0, responses)) + 0.5772))

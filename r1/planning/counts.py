@@ -1,4 +1,4 @@
-"""How many rows a split asks for, before anything is fetched."""
+"""Row counts of splits, before anything is downloaded."""
 
 import json
 from collections.abc import Mapping
@@ -17,11 +17,15 @@ _HUB_ROWS = {
     ("openai/openai_humaneval", "openai_humaneval/test-*.parquet"): 164,
     ("google-research-datasets/mbpp", "full/test-*.parquet"): 500,
 }
-"""Rows of the data sets on the hub of which conf/data asks for all, as published."""
+"""Published row counts of the hub data sets that conf/data takes in full."""
 
 
 def count_rows(key: str, data: PublishedConfig, splits: Mapping[Any, int | Literal["all"]], split: str) -> int:
-    """Rows that a split asks for; splits of a data set that all ask for `all` get an even share of its files' rows."""
+    """Rows that a split gets; splits of one data set that are set to `all` share its rows evenly.
+
+    Raises:
+        ConfigurationError: if a split is `all` and the rows of its data set cannot be counted here.
+    """
     wanted = splits.get(split, 0)
     return wanted if wanted != "all" else _all_rows(key, data, split) // list(splits.values()).count("all")
 
@@ -31,7 +35,7 @@ def _all_rows(key: str, data: PublishedConfig, split: str) -> int:
     if len(files) and (data.path, files[0]) in _HUB_ROWS:
         return _HUB_ROWS[data.path, files[0]]
     if not Path(data.path).expanduser().exists():
-        raise ConfigurationError(f"{key}.splits.{split} = 'all': {data.path} is not there to be counted")
+        raise ConfigurationError(f"{key}.splits.{split} = 'all': cannot count the rows of {data.path}: no such path")
     from r1.data.sources import locate
 
     return sum(_rows(path) for path in locate(key, data).values())

@@ -1,4 +1,4 @@
-"""Devices and how well they are used."""
+"""Devices, and the share of their peak that training and decoding reach."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,12 +11,12 @@ class Device:
     """One accelerator, or this machine.
 
     Attributes:
-        flops: dense peak, FLOP/s; bfloat16 on a GPU, float32 on the CPU.
+        flops: dense peak in FLOP/s; bfloat16 on a GPU, float32 on the CPU.
         memory: bytes.
-        bandwidth: bytes per second between memory and compute.
-        link, network: bytes per second and device, one way, within a node and between nodes.
-        dollars: per hour.
-        source: where these figures come from.
+        bandwidth: memory bandwidth in bytes/s.
+        link, network: bytes/s per device, one way, within a node and between nodes.
+        dollars: price per hour.
+        source: source of these figures.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Device:
 
     @property
     def is_cpu(self) -> bool:
-        """True for this machine: vLLM then takes a cache of a given size, not a share of the memory."""
+        """True for this machine, where vLLM takes a KV cache of a given size instead of a share of the memory."""
         return self is DEVICES["cpu"]
 
 
@@ -47,7 +47,7 @@ DEVICES: dict[DeviceName, Device] = {
         *("A100 SXM 80GB", 312e12, 80e9, 2.039e12, 300e9, 25e9, 2.50),
         "NVIDIA data sheets (A100, DGX A100); price: Modal, May 2026 (techbytes.app)",
     ),
-    # 8 floats, 2 units, multiply and add, about 3 GHz; 70e9 of it measured with matrices of the miniature's size.
+    # Per core: 8 floats, 2 units, multiply and add, about 3 GHz. Matrices of the miniature's size measured 70e9 in all.
     "cpu": Device(
         *("2 AMD AVX2 cores", 2 * 32 * 3e9, 24 * 2**30, 20e9, 10e9, 1e9, 0.0),
         "AVX2 peak at 3 GHz; bandwidths are assumptions",
@@ -55,11 +55,11 @@ DEVICES: dict[DeviceName, Device] = {
 }
 
 PER_NODE = 8
-"""Devices that are linked; further ones talk over the network."""
+"""Devices per node; between nodes, traffic goes over the network."""
 
 MFU = 0.38
-"""Share of the peak that training reaches: Llama 3's lowest published, 38 to 43 % (arXiv 2407.21783, table 4)."""
+"""Share of peak FLOP/s in training: the lowest published for Llama 3, 38 to 43 % (arXiv 2407.21783, table 4)."""
 
 MBU = 0.6
-"""Share of the bandwidth that decoding reaches: about 60 % measured for batch 1 on GPUs (Databricks, LLM Inference
+"""Share of memory bandwidth in decoding: about 60 % measured at batch size 1 on GPUs (Databricks, LLM Inference
 Performance Engineering, 2023). An assumption for larger batches and for the CPU."""

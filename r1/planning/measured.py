@@ -1,4 +1,4 @@
-"""The planner's seconds checked against a miniature run's, all at one rate of the machine."""
+"""Planned seconds checked against a miniature run's, at one compute rate for the machine."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 from r1.recipe import runs
 
 RATE = 70e9
-"""FLOP/s of two cores in matrix products of the miniature's size."""
+"""FLOP/s of two cores, for matrix products of the miniature's size."""
 RATE_SOURCE = "measured with matrix products of the miniature's size on its two cores"
 
 _TRAINED = runs("pretrain", "sft")
@@ -16,7 +16,7 @@ _TRAINED = runs("pretrain", "sft")
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of a stage or of one of its phases, as the clock and as the FLOPs at that rate have them."""
+    """Seconds of a stage or one of its phases: measured, and planned from its FLOPs at `RATE`."""
 
     stage: str
     phase: str
@@ -25,14 +25,14 @@ class Timing:
 
     @property
     def ratio(self) -> float:
-        """Planned over measured."""
+        """Planned divided by measured."""
         return self.planned / self.measured
 
 
 def timings(root: Path) -> Iterator[Timing]:
-    """Of each training, and of RL by phase: tokens and FLOPs are those that the run counted, only the rate is planned.
+    """Timings of each training, for RL also by phase; tokens and FLOPs are the run's own, only the rate is assumed.
 
-    RL here is strictly on-policy, so that a token is sampled (2 FLOPs a parameter), scored by the reference (2) and
+    RL here is strictly on-policy, so each token is sampled (2 FLOPs per parameter), scored by the reference (2) and
     trained on (6).
     """
     for name in (*_TRAINED, *runs("rl")):

@@ -1,4 +1,4 @@
-"""Bytes on each device at the peak of a stage."""
+"""Peak memory of a stage, in bytes per device."""
 
 from dataclasses import dataclass, replace
 
@@ -6,30 +6,30 @@ from r1.config.training import LoraConfig, TrainingConfig
 from r1.planning.shapes import Shape
 
 FREE = 0.1
-"""Share of the memory that is left to the driver's context and to fragmentation; an assumption."""
+"""Share of memory left for the driver's context and fragmentation; an assumption."""
 
 FLOAT32, BFLOAT16 = 4, 2
 
 
 TILE = 4096, 32_768
-"""Tokens and vocabulary of the logits that a fused head has at once (TRL 1.16, trl/kernels/chunked_logprob.py)."""
+"""Tokens and vocabulary entries that a fused head computes at a time (TRL 1.16, trl/kernels/chunked_logprob.py)."""
 TILES_WITHOUT_TRITON = 7
-"""Of float32 beside it on a CPU: logits, scaled, log-probabilities, probabilities, one-hot, product, gradient."""
+"""Further float32 tiles on a CPU: logits, scaled, log-probabilities, probabilities, one-hot, product, gradient."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes by what needs them, on one device.
+    """Bytes per device, by purpose.
 
-    Training and sampling take turns: of training's part and the trainer's own cache, the larger counts.
+    Training and the trainer's own sampling alternate, so only the larger of the two counts.
 
     Attributes:
-        frozen: weights that do not learn: reference policy, reward models.
-        copies: weights in the type that is computed in, or gathered from other devices.
-        working: what the layer at work needs beside: all of it where it is computed anew, and gradients.
-        logits: what the head at work needs, and the gradient of its weights.
-        engine: what a colocated vLLM reserves for its own weights and cache.
-        accumulates: gradients wait while the next micro-batch is computed.
+        frozen: frozen weights: reference policy, reward models.
+        copies: weights in the compute dtype, or gathered from other devices.
+        working: scratch space of the current layer: its gradients, and under checkpointing its recomputed activations.
+        logits: scratch space of the output head, and the gradient of its weights.
+        engine: reserved by a colocated vLLM for its weights and KV cache.
+        accumulates: whether gradients stay allocated while the next micro-batch is computed.
     """
 
     weights: float = 0.0
@@ -46,7 +46,7 @@ class Memory:
 
     @property
     def total(self) -> float:
-        """At the peak: as the backward pass starts, or as it ends, when gradients have taken activations' place."""
+        """Peak: at the start of the backward pass, or at its end, when gradients have replaced activations."""
         kept = self.weights + self.optimizer + self.frozen + self.engine
         start = self.copies + self.activations + max(self.working, self.logits)
         start += self.gradients if self.accumulates else 0.0
@@ -54,7 +54,7 @@ class Memory:
 
 
 def compute_bytes(options: TrainingConfig) -> int:
-    """Per number that matrices are multiplied in."""
+    """Bytes per number in matrix products."""
     return BFLOAT16 if options.mixed_precision == "bf16" else FLOAT32
 
 
@@ -71,18 +71,18 @@ def training_memory(
     critics: int = 0,
     references: int = 0,
 ) -> Memory:
-    """Of one training step, by torch's automatic mixed precision: weights, gradients and both moments in float32.
+    """Memory of one training step: weights, gradients and both moments in float32 (torch's automatic mixed precision).
 
     Args:
-        shape: of the policy.
-        options: of its training.
-        shards: devices over which ZeRO-3 or FSDP2 cut weights, gradients and moments; 1 under DDP.
-        sequences, length: of a micro-batch on one device.
-        accumulates: a step has several micro-batches.
-        on_cpu: without Triton.
-        fused_head: the logits never stand in memory as a whole (TRL 1.16's add_fused_lm_head).
-        critics: further models of the same size that learn.
-        references: further models of the same size that do not; under adapters the policy without them is one.
+        shape: shape of the policy.
+        options: training options.
+        shards: devices over which ZeRO-3 or FSDP2 shards weights, gradients and moments; 1 under DDP.
+        sequences, length: size of a micro-batch on one device.
+        accumulates: True if an optimizer step has several micro-batches.
+        on_cpu: True without Triton.
+        fused_head: True if the full logits are never materialized (TRL 1.16's add_fused_lm_head).
+        critics: number of further trained models of the same size.
+        references: number of frozen ones; with LoRA the policy without its adapters serves as reference.
     """
     number, lora = compute_bytes(options), options.lora
     learning = shape.parameters * (1 + critics) if lora is None else adapter_parameters(shape, lora)
@@ -102,14 +102,14 @@ def training_memory(
 
 
 def adapter_parameters(shape: Shape, lora: LoraConfig) -> int:
-    """Two matrices of rank r beside each linear layer but the head; named modules are taken for all of them."""
+    """Two rank-r matrices for each linear layer but the head; `target_modules` is taken to name all of them."""
     query, key = _widths(shape)
     sides = 2 * (shape.hidden + query) + 2 * (shape.hidden + key) + 3 * (shape.hidden + shape.active_intermediate)
     return shape.layers * lora.r * sides
 
 
 def _head_bytes(shape: Shape, options: TrainingConfig, tokens: int, fused: bool, on_cpu: bool) -> float:
-    """Logits, their log-softmax and its gradient in float32 as a whole, or in tiles."""
+    """Logits, their log-softmax and its gradient in float32, either all at once or in tiles."""
     number = compute_bytes(options)
     gradient = 0 if options.lora else shape.vocabulary * shape.hidden * FLOAT32
     if not fused:
@@ -119,10 +119,9 @@ def _head_bytes(shape: Shape, options: TrainingConfig, tokens: int, fused: bool,
 
 
 def _copies(shape: Shape, options: TrainingConfig, shards: int, models: int) -> float:
-    """Autocast keeps its bfloat16 copy of each float32 weight until the forward pass ends; frozen ones need none.
+    """Autocast keeps a bfloat16 copy of each float32 weight until the forward pass ends; frozen weights need none.
 
-    Over several devices what is computed with is gathered, layer by layer with the next one fetched ahead, beside the
-    embedding.
+    Sharded weights are gathered layer by layer, with the next layer prefetched; the embedding stays gathered.
     """
     number = compute_bytes(options)
     if shards > 1:
@@ -133,18 +132,18 @@ def _copies(shape: Shape, options: TrainingConfig, shards: int, models: int) -> 
 
 
 def activation_bytes(shape: Shape, options: TrainingConfig, tokens: float) -> tuple[float, float]:
-    """Kept between forward and backward pass, counted in the spirit of arXiv 2205.05198 on transformers' modules.
+    """Activations kept between forward and backward pass, counted as in arXiv 2205.05198, for transformers' modules.
 
-    Per layer and token, b bytes a number in matrices and 4 elsewhere: each of two norms keeps its input and the
-    normalised input (float32, as the residual stream is) and gives a matrix its own (b); attention keeps rotated
-    queries and keys, values, its output and a transposed copy of it; norms on heads, where there are some, keep what
-    they read and normalise; the gated feed-forward part keeps gate, activation, other half and product. Scores are
-    recomputed by fused attention. Checkpointed layers keep their input alone. Liger's kernels would keep less, which
-    is not counted.
+    Per layer and token, with b bytes per number in matrix products and 4 elsewhere: each of the two norms keeps its
+    input and the normalised input (float32, like the residual stream) and a copy for the next matrix product (b);
+    attention keeps rotated queries and keys, values, its output and a transposed copy of it; head norms, if any, keep
+    their input and the normalised input; the gated feed-forward block keeps gate, activation, up-projection and
+    product. Fused attention recomputes the scores. A checkpointed layer keeps only its input. Liger's kernels keep
+    less, which is ignored here.
 
     Returns:
-        What is kept, and what the layer at work needs: gradients of its feed-forward part, and all of its own where it
-        is computed anew.
+        Bytes kept, and scratch bytes of the current layer: gradients of its feed-forward block, and under checkpointing
+        all of its recomputed activations.
     """
     number = compute_bytes(options)
     query, key = _widths(shape)
@@ -158,7 +157,7 @@ def activation_bytes(shape: Shape, options: TrainingConfig, tokens: float) -> tu
 
 
 def _widths(shape: Shape) -> tuple[int, int]:
-    """Of all queries and of all keys of a token."""
+    """Width of all queries and of all keys of a token."""
     if shape.latent is not None:
         width = shape.heads * (shape.latent.plain_head + shape.latent.rotary_head)
         return width, width
@@ -166,10 +165,10 @@ def _widths(shape: Shape) -> tuple[int, int]:
 
 
 def cache_bytes(shape: Shape, number: int, sequences: float, length: float) -> float:
-    """The KV cache of so many sequences of that length (tokens), at so many bytes a number."""
+    """Bytes of the KV cache of `sequences` sequences of `length` tokens, with `number` bytes per value."""
     return sequences * length * shape.cached_values * number
 
 
 def with_judges(memory: Memory, parameters: float, number: int) -> Memory:
-    """Reward models of so many weights in all stand whole on each device."""
+    """Add reward models with this many weights in total, unsharded on each device."""
     return replace(memory, frozen=memory.frozen + parameters * number)

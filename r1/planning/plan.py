@@ -1,4 +1,4 @@
-"""A plan: each stage's tokens, FLOPs, memory on each device, hours and dollars."""
+"""A plan: tokens, FLOPs, memory per device, hours and dollars of each stage."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from r1.config.launcher import Sharding
 from r1.config.sampling import RayEngineConfig
 from r1.config.training import TrainingConfig
-from r1.planning.compute import Replica, compute_seconds, flops, gather_seconds
+from r1.planning.compute import DecodingReplica, compute_seconds, flops, gather_seconds
 from r1.planning.hardware import Device
 from r1.planning.memory import (
     BFLOAT16,
@@ -23,7 +23,7 @@ from r1.planning.recipe import Decoding, Stage
 
 @dataclass(frozen=True)
 class Cluster:
-    """What it is to run on."""
+    """The hardware to plan for: device type, number of devices, sharding strategy."""
 
     device: Device
     devices: int
@@ -31,29 +31,29 @@ class Cluster:
 
     @property
     def sampling_bytes(self) -> int:
-        """Per number of weights that only answer, as r1/models/loading.py's sampling_dtype."""
+        """Bytes per weight of a model that only samples, as r1/models/loading.py's sampling_dtype."""
         return FLOAT32 if self.device.is_cpu else BFLOAT16
 
     @property
     def shards(self) -> int:
-        """Devices that share one copy of what training keeps."""
+        """Number of devices over which the training state is sharded."""
         return 1 if self.sharding == "ddp" else self.devices
 
     @property
     def usable(self) -> float:
-        """Bytes on one device."""
+        """Usable bytes per device."""
         return self.device.memory * (1 - FREE)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one stage.
+    """Cost of one stage.
 
     Attributes:
-        generated, trained: tokens; generated without prompts.
-        flops: as the stage's metrics count them, but of a mixture of experts only the active parameters.
-        hours: of one device, times their number.
-        lacks: why it cannot run; empty where it can.
+        generated, trained: tokens; generated ones exclude prompts.
+        flops: as the stage's metrics count them, but only the active parameters of a mixture of experts.
+        hours: device-hours.
+        problem: why the stage cannot run; empty if it can.
     """
 
     name: str
@@ -63,11 +63,11 @@ class Cost:
     memory: Memory
     hours: float
     dollars: float
-    lacks: str = ""
+    problem: str = ""
 
 
 def plan(stages: Iterable[Stage], cluster: Cluster) -> list[Cost]:
-    """The cost of each stage."""
+    """Compute the cost of each stage."""
     return [_cost(stage, cluster) for stage in stages]
 
 
@@ -75,7 +75,7 @@ def _cost(stage: Stage, cluster: Cluster) -> Cost:
     memory = _memory(stage, cluster)
     active, options = stage.shape.active_parameters, stage.training.options if stage.training else None
     per_trained = 6 if options is None or options.lora is None else 4
-    # Computing activations anew is another forward pass, which is no use and so no part of what metrics count.
+    # Recomputing activations takes another forward pass, which the metrics do not count.
     again = stage.trained if options is not None and options.gradient_checkpointing else 0.0
     operations = flops(active, stage.scored + again, stage.trained, per_trained)
     seconds = max(compute_seconds(operations, cluster.device, cluster.devices), _gather_seconds(stage, cluster))
@@ -89,7 +89,7 @@ def _cost(stage: Stage, cluster: Cluster) -> Cost:
         memory=memory,
         hours=hours,
         dollars=hours * cluster.device.dollars,
-        lacks=_lacks(stage, memory, cluster),
+        problem=_problem(stage, memory, cluster),
     )
 
 
@@ -135,14 +135,14 @@ def _memory(stage: Stage, cluster: Cluster) -> Memory:
 
 
 def _numbers(stage: Stage, decoding: Decoding, cluster: Cluster) -> int:
-    """Bytes of a weight, and of a number in the cache, while it samples."""
-    if decoding.engine is not None:  # `auto` takes the artifact's own type, which is float32
+    """Bytes per weight and per cached number in sampling."""
+    if decoding.engine is not None:  # `auto` takes the artifact's dtype, which is float32
         return FLOAT32 if decoding.engine.dtype in ("float32", "auto") else BFLOAT16
     return cluster.sampling_bytes if stage.training is None else compute_bytes(stage.training.options)
 
 
 def _engine_bytes(stage: Stage, decoding: Decoding, cluster: Cluster) -> float:
-    """What vLLM reserves: its share of a GPU, or weights and the cache that it is told to make on a CPU."""
+    """Bytes that vLLM reserves: its share of a GPU; on a CPU, its weights and a KV cache of the configured size."""
     assert decoding.engine is not None
     if cluster.device.is_cpu:
         return _engine_weights(stage, decoding, cluster) + decoding.engine.cpu_kvcache_gib * 2**30
@@ -155,16 +155,16 @@ def _engine_weights(stage: Stage, decoding: Decoding, cluster: Cluster) -> float
 
 
 def _cache_room(stage: Stage, decoding: Decoding, cluster: Cluster) -> float:
-    """Bytes for the KV cache of one replica of vLLM, over its devices."""
+    """Bytes for the KV cache of one vLLM replica, over all its devices."""
     assert decoding.engine is not None
     room = _engine_bytes(stage, decoding, cluster) - _engine_weights(stage, decoding, cluster)
     return room * decoding.engine.tensor_parallel_size
 
 
 def _replicas(stage: Stage, decoding: Decoding, cluster: Cluster) -> int:
-    """Engines side by side: one on each process that trains, or as many as a sampling stage starts.
+    """Number of engines: one per `tensor_parallel_size` devices in RL, or as many as a sampling stage starts.
 
-    The other devices wait for it, and are paid for.
+    Idle devices are paid for too.
     """
     parallel = decoding.engine.tensor_parallel_size if decoding.engine else 1
     most = max(1, cluster.devices // parallel)
@@ -173,11 +173,11 @@ def _replicas(stage: Stage, decoding: Decoding, cluster: Cluster) -> int:
 
 
 def _decode_seconds(stage: Stage, decoding: Decoding, cluster: Cluster) -> float:
-    """Replicas side by side; where vLLM's cache is too small for all sequences they come in turns."""
+    """Seconds with all replicas in parallel; sequences that exceed vLLM's KV cache run in further rounds."""
     per_replica = decoding.engine.tensor_parallel_size if decoding.engine else 1
     replicas = _replicas(stage, decoding, cluster)
     number = _numbers(stage, decoding, cluster)
-    replica = Replica(stage.shape, cluster.device, per_replica, number, number)
+    replica = DecodingReplica(stage.shape, cluster.device, per_replica, number, number)
     sequences, turns = decoding.sequences / replicas, decoding.rounds
     if decoding.engine is not None:
         each = cache_bytes(stage.shape, number, 1, decoding.prompt + decoding.mean)
@@ -190,28 +190,28 @@ def _decode_seconds(stage: Stage, decoding: Decoding, cluster: Cluster) -> float
     return turns * seconds
 
 
-def _lacks(stage: Stage, memory: Memory, cluster: Cluster) -> str:
-    """Why a stage cannot run, in words that say what to change."""
-    needs = f"needs {memory.total / 1e9:,.1f} GB per device and can use {cluster.usable / 1e9:.1f} GB"
+def _problem(stage: Stage, memory: Memory, cluster: Cluster) -> str:
+    """Why a stage cannot run, and what to change; empty if it can."""
+    needs = f"needs {memory.total / 1e9:,.1f} GB per device, {cluster.usable / 1e9:.1f} GB are usable"
     if memory.total > cluster.usable:
         return f"{needs}; the largest part is {_largest(memory)}; {_remedy(stage, memory, cluster)}"
     for decoding in stage.decodings:
         if decoding.engine is None:
             continue
         if decoding.engine.tensor_parallel_size > cluster.devices:
-            return f"tensor_parallel_size = {decoding.engine.tensor_parallel_size} needs as many devices"
+            return f"tensor_parallel_size = {decoding.engine.tensor_parallel_size} exceeds the number of devices"
         longest = cache_bytes(stage.shape, _numbers(stage, decoding, cluster), 1, decoding.prompt + decoding.limit)
         room = _cache_room(stage, decoding, cluster)
         if room < longest:
             return (
-                f"vLLM has {max(0.0, room) / 1e9:.1f} GB for a KV cache, and one response of full length needs "
-                f"{longest / 1e9:.1f} GB; raise gpu_memory_utilization or tensor_parallel_size"
+                f"vLLM has {max(0.0, room) / 1e9:.1f} GB left for its KV cache, but a single response of maximum "
+                f"length needs {longest / 1e9:.1f} GB; raise gpu_memory_utilization or tensor_parallel_size"
             )
     return ""
 
 
 def _remedy(stage: Stage, memory: Memory, cluster: Cluster) -> str:
-    """The first of the usual ways out that suffices: settings, then twice as many devices until it fits."""
+    """The first remedy that suffices: checkpointing, a micro-batch of one, then doubling the devices."""
     if stage.training is None:
         return "raise tensor_parallel_size, or use devices with more memory"
     work = stage.training
@@ -231,7 +231,7 @@ def _remedy(stage: Stage, memory: Memory, cluster: Cluster) -> str:
         if _memory(changed, on).total <= on.usable:
             return f"it fits with {way}"
     return (
-        "gradient checkpointing, micro_batch_size=1 and more devices are not enough: use a smaller model, or lower "
+        "gradient checkpointing, micro_batch_size=1 and more devices do not suffice: use a smaller model, or lower "
         "gpu_memory_utilization"
     )
 

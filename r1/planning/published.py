@@ -1,8 +1,8 @@
-"""The planner checked against published figures, each with its relative error; nothing is fitted to them."""
+"""The planner checked against published figures, with relative errors; nothing is fitted to them."""
 
 from dataclasses import dataclass
 
-from r1.planning.compute import Replica, compute_seconds, flops, gather_seconds
+from r1.planning.compute import DecodingReplica, compute_seconds, flops, gather_seconds
 from r1.planning.hardware import DEVICES, Device
 from r1.planning.memory import FREE
 from r1.planning.shapes import KNOWN, KnownName, Shape
@@ -14,68 +14,68 @@ DOLLARS = H800.dollars
 PRETRAINING_TOKENS = 14.8e12
 """arXiv 2412.19437, section 4.1."""
 EXTENSION_TOKENS = 1000 * 1920 * 32_768 + 1000 * 480 * 131_072
-"""Two phases of long-context extension: steps, batch, length (arXiv 2412.19437, section 4.3)."""
+"""Two phases of context extension, each steps times batch size times length (arXiv 2412.19437, section 4.3)."""
 
 GPUS = 512
 """64 nodes of 8 H800 (arXiv 2501.12948v2, appendix on training cost)."""
 STEPS, ROLLOUTS_PER_STEP, ROLLOUTS_PER_ROUND = 10_400, 32 * 16, 8_192
 LONGER_FROM, LIMIT, LONGER_LIMIT = 8_200, 32_768, 65_536
-"""R1-Zero's settings (arXiv 2501.12948v2, section 2): the limit on a response doubles after step 8.2k."""
+"""R1-Zero's settings (arXiv 2501.12948v2, section 2): the maximum response length doubles after step 8.2k."""
 FINAL_STEPS = 1_700
-"""Of R1's second RL (arXiv 2501.12948v2, section 3)."""
+"""Steps of R1's second RL stage (arXiv 2501.12948v2, section 3)."""
 SFT_EXAMPLES, SFT_TOKENS, SFT_EPOCHS = 804_745, 5_355, 2.5
-"""The fine-tuning set with its mean length (Nature supplement), and 2 to 3 epochs."""
+"""The SFT set and its mean length in tokens (Nature supplement); the mean of 2 to 3 epochs."""
 KEPT_REASONING = 600_000
 
 FIRST_LENGTH, LENGTH_AT_LIMIT, LAST_LENGTH = 500.0, 10_000.0, 12_000.0
-"""Mean response at the start, at step 8.2k and at the end, read off a figure (arXiv 2501.12948, figure 3) and taken as
-linear in between."""
+"""Mean response length at the start, at step 8.2k and at the end, read off a figure (arXiv 2501.12948, figure 3) and
+interpolated linearly."""
 PROMPT = 200.0
-"""Tokens of a question; assumed."""
+"""Prompt length in tokens; assumed."""
 WEIGHT_BYTES = CACHE_BYTES = 2.0
-"""Rollouts in bfloat16; their precision is not published."""
+"""Rollouts in bfloat16; their actual precision is not published."""
 
 SIMPLE_SOURCE = "hkust-nlp/simpleRL-reason, README"
 SIMPLE_ROUNDS, SIMPLE_ROLLOUTS, SIMPLE_LIMIT = 100, 1024 * 8, 8_192
-"""About 100 steps of 1,024 prompts with 8 responses each: for 7B 15 hours on 16 H100, for 32B 1.5 days on 64."""
+"""About 100 steps of 1,024 prompts with 8 responses each: 15 hours on 16 H100 for 7B, 1.5 days on 64 for 32B."""
 SIMPLE_MICRO = 2
-"""Sequences of a GPU's micro-batch: its train_grpo_math_tune_ray.sh."""
+"""Micro-batch size per GPU, from its train_grpo_math_tune_ray.sh."""
 SIMPLE_LENGTH = 800.0
-"""Its mean response; assumed."""
+"""Mean response length in tokens; assumed."""
 
 REASONING_STEPS = 1_700
-"""Of R1's first RL; not published, assumed to be those of the second."""
+"""Steps of R1's first RL stage; not published, assumed to equal the second's."""
 SAMPLES_PER_KEPT = 4
-"""Sampled for one that is kept; not published, assumed."""
+"""Samples drawn per sample kept; not published, assumed."""
 
 
 MISSES = {
     "R1's SFT data": (
-        "how many samples were drawn for each one kept is not published; at the planned speed the published hours "
-        f"pay for about 24, and {SAMPLES_PER_KEPT} are assumed"
+        "the number of samples drawn per sample kept is not published; at the planned speed the published hours "
+        f"would pay for about 24, while {SAMPLES_PER_KEPT} are assumed"
     ),
     "V3 decoding, 144 GPUs": (
-        "the plan is bound by memory bandwidth or arithmetic alone; in production every layer also waits for the "
+        "the plan counts only memory bandwidth and arithmetic; in production every layer also waits for the "
         "all-to-all between experts on 18 nodes"
     ),
     "SimpleRL-Zoo": (
-        "the mean response length is assumed; for 32B the number of rounds is assumed too, and tensor-parallel "
-        "communication over 8 GPUs is not planned"
+        "the mean response length is assumed; for 32B, so is the number of rounds, and tensor-parallel "
+        "communication over 8 GPUs is left out"
     ),
     "R1-Zero and R1": (
-        "weight updates of the engines, rewards (compilers, test cases), checkpoints and failures are not planned; "
-        "decoding is planned too fast, as above; the number of steps of R1's first RL is not published"
+        "weight syncs to the engines, rewards (compilers, test cases), checkpoints and failures are left out; "
+        "decoding is planned too fast, as above; the number of steps of R1's first RL stage is not published"
     ),
 }
-"""Why the errors are what they are; nothing is fitted to them."""
+"""Reasons for the errors."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A published figure beside ours.
+    """A published figure and the planned one.
 
     Attributes:
-        assumed: what we had to assume of settings that are not published; empty where they are.
+        assumed: our assumptions about unpublished settings; empty if all are published.
     """
 
     name: str
@@ -87,12 +87,12 @@ class Check:
 
     @property
     def error(self) -> float:
-        """Relative: 0.1 is 10 % too much."""
+        """Relative error: 0.1 is 10 % too much."""
         return self.planned / self.published - 1
 
 
 def checks() -> list[Check]:
-    """All of them."""
+    """Return all checks."""
     pretraining = _hours(compute_seconds(flops(V3.active_parameters, 0, PRETRAINING_TOKENS), H800, 1))
     extension = _hours(compute_seconds(flops(V3.active_parameters, 0, EXTENSION_TOKENS), H800, 1))
     zero, r1, data = zero_hours(), r1_hours(), sft_data_hours()
@@ -123,7 +123,7 @@ def checks() -> list[Check]:
 
 
 def zero_hours() -> float:
-    """Of R1-Zero: rounds of 8,192 rollouts decoded to the longest, scored by two models, and trained on."""
+    """GPU-hours of R1-Zero: rounds of 8,192 rollouts, each decoded to its longest, scored by two models, trained on."""
     rounds = STEPS * ROLLOUTS_PER_STEP // ROLLOUTS_PER_ROUND
     steps_per_round = ROLLOUTS_PER_ROUND // ROLLOUTS_PER_STEP
     total = 0.0
@@ -134,7 +134,7 @@ def zero_hours() -> float:
 
 
 def r1_hours() -> float:
-    """Of R1: two RL runs at the length where R1-Zero's first limit ended, and the fine-tuning between them."""
+    """GPU-hours of R1: two RL stages at R1-Zero's response length at step 8.2k, and the SFT between them."""
     rounds = (REASONING_STEPS + FINAL_STEPS) * ROLLOUTS_PER_STEP / ROLLOUTS_PER_ROUND
     trained = SFT_EXAMPLES * SFT_TOKENS * SFT_EPOCHS
     sft = _hours(compute_seconds(flops(V3.active_parameters, 0, trained), H800, 1))
@@ -142,9 +142,15 @@ def r1_hours() -> float:
 
 
 def simple_hours(name: KnownName, gpus: int, parallel: int) -> float:
-    """Of SimpleRL-Zoo: rounds decoded to the longest, scored by two models, trained on with checkpointing."""
+    """GPU-hours of SimpleRL-Zoo: rounds decoded to their longest, scored by two models, trained on with checkpointing.
+
+    Args:
+        name: the base model.
+        gpus: number of GPUs.
+        parallel: tensor-parallel size of a decoding replica.
+    """
     shape, device = KNOWN[name], DEVICES["h100"]
-    replica = Replica(shape, device, parallel, WEIGHT_BYTES, CACHE_BYTES)
+    replica = DecodingReplica(shape, device, parallel, WEIGHT_BYTES, CACHE_BYTES)
     share = SIMPLE_ROLLOUTS * parallel / gpus
     decoding = replica.decode_seconds(share, PROMPT, SIMPLE_LENGTH, SIMPLE_LIMIT, of=SIMPLE_ROLLOUTS)
     tokens = SIMPLE_ROLLOUTS * (PROMPT + SIMPLE_LENGTH)
@@ -157,7 +163,7 @@ def simple_hours(name: KnownName, gpus: int, parallel: int) -> float:
 
 
 def sft_data_hours() -> float:
-    """Of rejection sampling, with always as many sequences as fit."""
+    """GPU-hours of rejection sampling, with as many concurrent sequences as fit."""
     replica = _replica(V3, H800)
     context = PROMPT + SFT_TOKENS / 2
     room = replica.devices * H800.memory * (1 - FREE) - V3.parameters * WEIGHT_BYTES
@@ -167,21 +173,21 @@ def sft_data_hours() -> float:
 
 
 def serving_speed() -> float:
-    """Decoded tokens per second and GPU, as DeepSeek serves: 21 tokens/s each user, 4,989 tokens of context, FP8."""
+    """Decoded tokens per second and GPU in DeepSeek's serving: 21 tokens/s per user, 4,989 tokens of context, FP8."""
     sequences = 144 * 14_800 / 8 / 21
-    replica = Replica(V3, H800, 144, weight_bytes=1, cache_bytes=2)
+    replica = DecodingReplica(V3, H800, 144, weight_bytes=1, cache_bytes=2)
     return sequences / replica.step_seconds(sequences, 4_989) / 144
 
 
 def mean_length(step: int) -> float:
-    """Tokens of R1-Zero's mean response at a step."""
+    """R1-Zero's mean response length at a step, in tokens."""
     if step < LONGER_FROM:
         return FIRST_LENGTH + (LENGTH_AT_LIMIT - FIRST_LENGTH) * step / LONGER_FROM
     return LENGTH_AT_LIMIT + (LAST_LENGTH - LENGTH_AT_LIMIT) * (step - LONGER_FROM) / (STEPS - LONGER_FROM)
 
 
 def _round_hours(mean: float, limit: float) -> float:
-    """GPU-hours of a round: decoding until the longest response, two scorings (policy, reference), training."""
+    """GPU-hours of a round: decode until the longest response is done, score twice (policy, reference), train."""
     replica = _replica(V3, H800)
     share = ROLLOUTS_PER_ROUND * replica.devices / GPUS
     decoding = replica.decode_seconds(share, PROMPT, mean, limit, of=ROLLOUTS_PER_ROUND) * GPUS
@@ -189,12 +195,12 @@ def _round_hours(mean: float, limit: float) -> float:
     return _hours(decoding + compute_seconds(flops(V3.active_parameters, 2 * tokens, tokens), H800, 1))
 
 
-def _replica(shape: Shape, device: Device) -> Replica:
-    """The fewest devices, doubling, whose memory the weights fill by at most 60 %: the rest is for the cache."""
+def _replica(shape: Shape, device: Device) -> DecodingReplica:
+    """A replica on the smallest power of two of devices whose memory the weights fill by at most 60 %."""
     devices = 1
     while shape.parameters * WEIGHT_BYTES > 0.6 * device.memory * devices:
         devices *= 2
-    return Replica(shape, device, devices, WEIGHT_BYTES, CACHE_BYTES)
+    return DecodingReplica(shape, device, devices, WEIGHT_BYTES, CACHE_BYTES)
 
 
 def _hours(seconds: float) -> float:

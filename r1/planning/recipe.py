@@ -1,4 +1,4 @@
-"""The recipe's stages as work: what each samples, scores and trains, from the configuration alone."""
+"""Workload of each stage of the recipe: what it samples, scores and trains on, derived from the configuration."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -23,24 +23,24 @@ from r1.recipe import BASES, MODELS, base_of
 from r1.support.errors import ConfigurationError
 
 FILL = 0.5
-"""Mean length of a response or example as a share of its limit, where nobody says otherwise; an assumption."""
+"""Default mean length of a response or example, as a share of its limit; an assumption."""
 PROMPT_TOKENS = 128
-"""Mean length of a prompt, at most an eighth of the model's context; an assumption."""
+"""Default mean length of a prompt in tokens; an assumption."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """Tokens that go through a loss, and what stands in memory meanwhile.
+    """Workload of a training, and what decides its memory.
 
     Attributes:
-        tokens: trained, of one model.
-        sequences, length: of a micro-batch.
-        batch: sequences of an optimizer step, over all devices.
-        examples: sequences of the whole run.
-        options: how it computes.
-        fused_head: as TRL's trainers have it, and transformers' plain one does not.
-        critics, references: further models of the same size that learn, or do not.
-        judges: weights of reward models, all together.
+        tokens: tokens trained on, per trained model.
+        sequences, length: size of a micro-batch.
+        batch: sequences per optimizer step, over all devices.
+        examples: sequences of the full run.
+        options: precision, checkpointing and adapters.
+        fused_head: True for TRL's trainers, False for transformers' plain one.
+        critics, references: number of further models of the same size, trained or frozen.
+        judges: total weights of the reward models.
     """
 
     tokens: float
@@ -57,12 +57,12 @@ class Training:
 
 @dataclass(frozen=True)
 class Decoding:
-    """Rounds of responses, each round waited for to its longest.
+    """Rounds of sampling; each round lasts until its longest response is done.
 
     Attributes:
-        rounds, sequences: how many, and responses in each.
-        prompt, mean, limit: tokens of a prompt, of a mean response, and at most.
-        engine: None is transformers' generate in the trainer.
+        rounds, sequences: number of rounds, and of responses per round.
+        prompt, mean, limit: mean prompt length, mean and maximum response length, in tokens.
+        engine: None for transformers' generate.
     """
 
     rounds: float
@@ -74,22 +74,22 @@ class Decoding:
 
     @property
     def tokens(self) -> float:
-        """Sampled, without prompts."""
+        """Sampled tokens, without prompts."""
         return self.rounds * self.sequences * self.mean
 
     @property
     def tokens_with_prompts(self) -> float:
-        """As the metrics count rollouts."""
+        """Sampled tokens plus prompts, as the metrics count rollouts."""
         return self.rounds * self.sequences * (self.mean + self.prompt)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage's work.
+    """Workload of one stage.
 
     Attributes:
-        forward: tokens that go forward only, in sampling (with prompts) and in scoring, as the metrics count them.
-        scored: of these, those that are scored and not sampled.
+        forward: forward-only tokens, sampled (with prompts) or scored, as the metrics count them.
+        scored: the scored ones among them.
     """
 
     name: str
@@ -101,25 +101,34 @@ class Stage:
 
     @property
     def trained(self) -> float:
-        """Tokens through the losses of all models that learn."""
+        """Tokens trained on, summed over all trained models."""
         return self.training.tokens * (1 + self.training.critics) if self.training else 0.0
 
 
 class Recipe:
-    """Reads the stages out of a configuration."""
+    """Derives the stages' workloads from a configuration."""
 
     def __init__(self, config: Config, fill: float = FILL, prompt_tokens: int = PROMPT_TOKENS) -> None:
-        """Args: the configuration; mean response as a share of its limit; mean tokens of a prompt."""
+        """Derive the bases' shapes.
+
+        Args:
+            config: the full configuration.
+            fill: mean length of a response as a share of its limit.
+            prompt_tokens: mean length of a prompt; models pretrained here get at most an eighth of their context.
+
+        Raises:
+            ConfigurationError: if rollouts come from a server, or a checkpoint's size is unknown.
+        """
         self.config, self.fill, self.prompt_tokens = config, fill, prompt_tokens
         if isinstance(config.rl.rollout, VllmServerRolloutConfig):
             raise ConfigurationError(
-                "rl.rollout = 'vllm_server': its GPUs are none of the launcher's, and its share of the work is not "
-                "modelled; plan with rollout=vllm"
+                "rl.rollout = 'vllm_server': the server's GPUs are not the launcher's, so the planner does not model "
+                "them; plan with rollout=vllm"
             )
         self.shapes: dict[str, Shape] = {name: base_shape(name, getattr(config, name)) for name in BASES}
 
     def stages(self) -> list[Stage]:
-        """In R1's order."""
+        """Return the stages in R1's order."""
         config, examples = self.config, self._sft_examples()
         rejection = config.rejection_sampling
         cold = config.cold_start_data
@@ -131,7 +140,7 @@ class Recipe:
         return [
             *(self._base(name) for name in BASES if getattr(config, name).checkpoint is None),
             self._rl("zero", "base", config.zero),
-            # R1-Zero and the base with worked examples both answer.
+            # Sampled from two models: R1-Zero and the few-shot base.
             self._sampling("cold_start_data", "base", cold.engine, cold.sampling, 2 * self.problems("cold_start")),
             self._sft("cold_start", "base", config.cold_start, cold_examples, cold.sampling.max_new_tokens),
             self._rl("reasoning_rl", "base", config.reasoning_rl),
@@ -149,7 +158,7 @@ class Recipe:
         ]
 
     def problems(self, split: PromptSplit) -> int:
-        """How many a split has, of families and data sets."""
+        """Count the problems of a split, over families and data sets."""
         prepare = self.config.prepare
         families: int = sum(getattr(family, split) for family in prepare.families.values())
         return families + sum(
@@ -158,7 +167,7 @@ class Recipe:
         )
 
     def _general(self, split: GeneralSplit) -> int:
-        """How many general prompts a split has, of this world and of data sets."""
+        """Count the general prompts of a split, generated ones and those from data sets."""
         prepare = self.config.prepare
         own: int = getattr(prepare.general, split)
         return own + sum(
@@ -167,7 +176,7 @@ class Recipe:
         )
 
     def _sft_examples(self) -> int:
-        """One kept per prompt, and general ones at their ratio; what filters will keep is not known before."""
+        """Assume one kept completion per prompt, as acceptance is unknown beforehand, plus general examples."""
         reasoning = self.problems("rejection")
         general = int(reasoning * self.config.rejection_sampling.general_ratio)
         return reasoning + min(general, self._general("sft"))
@@ -193,7 +202,7 @@ class Recipe:
         return Stage(name, self.shapes[name], training)
 
     def _sft(self, name: str, base: str, settings: SftConfig, examples: int, response: int) -> Stage:
-        """An example is a prompt and a response of the sampling that made it, cut at the stage's length."""
+        """An example is a prompt and a sampled response of up to `response` tokens, truncated at `max_length`."""
         tokens = min(settings.max_length, self._prompt(base) + self.fill * response)
         trained = settings.epochs * examples * tokens
         sizes = settings.micro_batch_size, settings.max_length, settings.batch_size
@@ -201,7 +210,7 @@ class Recipe:
         return Stage(name, self.shapes[base], training)
 
     def _reward_models(self) -> Stage:
-        """Both models; a pair is two conversations of a prompt and a reply as long."""
+        """Both models; a pair is two conversations, each a prompt and a reply of equal length."""
         settings = self.config.reward_model
         tokens = min(settings.max_length, 2 * self._prompt(settings.base))
         trained = settings.epochs * self._general("preference") * 2 * tokens
@@ -214,7 +223,7 @@ class Recipe:
         return Stage(name, self.shapes[base], decodings=(decoding,), forward=decoding.tokens_with_prompts)
 
     def _evaluations(self) -> list[Stage]:
-        """Of all models that share a size; 9 tenths and more are the problems, so general prompts are left out."""
+        """One stage per base, for all models built on it; general prompts, less than a tenth, are left out."""
         settings, problems = self.config.evaluate, self.problems("evaluate")
         counts = Counter(base_of(model) for model in MODELS)
         return [
@@ -223,7 +232,7 @@ class Recipe:
         ]
 
     def _decoding(self, base: str, engine: EngineConfig | RolloutConfig, sequences: int, limit: int) -> Decoding:
-        """vLLM takes all at once and fills up as it goes; transformers' generate waits for each batch."""
+        """vLLM batches continuously, in one round; transformers' generate waits for each batch."""
         mean = max(1.0, self.fill * limit)
         if isinstance(engine, VllmEngineConfig):
             return Decoding(1, sequences, self._prompt(base), mean, limit, engine)
@@ -231,7 +240,7 @@ class Recipe:
         return Decoding(sequences / max(1, batch), batch, self._prompt(base), mean, limit, None)
 
     def _rl(self, name: str, base: str, stage: RlStageConfig, judges: float = 0) -> Stage:
-        """As r1/rl/train.py: whole generation rounds, each scored by the reference or the start, and trained on."""
+        """As in r1/rl/train.py: full generation rounds, each scored by the reference policy and trained on."""
         algorithm, difficulty, prompt = self.config.rl.algorithm, self.config.rl.difficulty, self._prompt(base)
         rounds = -(-stage.max_steps // (algorithm.num_mini_batches * algorithm.num_iterations))
         sequences = algorithm.num_mini_batches * stage.batch_size
@@ -240,7 +249,7 @@ class Recipe:
         decoding = Decoding(rounds, sequences, prompt, mean, stage.max_completion_length, engine)
         sampled = decoding.tokens_with_prompts
         critics = int(isinstance(algorithm, PpoConfig))
-        # The policy's own log-probabilities at sampling are needed once a round has several steps.
+        # With several optimizer steps per round, the ratio needs the policy's log-probabilities at sampling time.
         rescored = algorithm.num_mini_batches * algorithm.num_iterations > 1 or not isinstance(
             algorithm, GroupRelativeConfig
         )
@@ -253,22 +262,22 @@ class Recipe:
             examples=rounds * sequences * algorithm.num_iterations,
             options=self.config.training,
             critics=critics,
-            references=1,  # or the start that the KL is measured to
+            references=1,  # or, without KL in the loss, the initial policy that the logged KL refers to
             judges=judges,
         )
         chosen: tuple[Decoding, ...] = ()
         if isinstance(difficulty, PassRateConfig):
             drawn = self.problems("rl") * difficulty.num_samples
             chosen = (self._decoding(base, difficulty.engine, drawn, stage.max_completion_length),)
-        # The metrics count the run, not the choice of its prompts.
+        # The metrics count the run itself, not the sampling that selects its prompts.
         return Stage(name, self.shapes[base], training, (decoding, *chosen), forward=sampled + scored, scored=scored)
 
 
 def base_shape(name: str, base: BaseConfig) -> Shape:
-    """The shape of a base.
+    """Return the shape of a base.
 
     Raises:
-        ConfigurationError: if it is a checkpoint that is neither known nor has a config.json we can read.
+        ConfigurationError: if its checkpoint is neither a known model nor a directory with a readable config.json.
     """
     if base.checkpoint is None:
         assert base.architecture is not None and base.pretraining is not None
@@ -276,7 +285,7 @@ def base_shape(name: str, base: BaseConfig) -> Shape:
     shape = find_shape(base.checkpoint)
     if shape is None:
         raise ConfigurationError(
-            f"{name}.checkpoint = {base.checkpoint!r}: its size is not known; known: {', '.join(KNOWN)}, "
-            "and directories with the config.json of a qwen2, qwen3, llama or deepseek_v3"
+            f"{name}.checkpoint = {base.checkpoint!r}: unknown size; known: {', '.join(KNOWN)}, "
+            "and directories with a config.json of model type qwen2, qwen3, llama or deepseek_v3"
         )
     return shape

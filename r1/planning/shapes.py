@@ -1,6 +1,6 @@
-"""A decoder's shape: its parameters, those active per token, and its KV cache, counted from its sizes.
+"""A decoder's shape: total and active parameters and KV cache, computed from its dimensions.
 
-Counts are those of transformers' classes; tests/planning compares them with models that are published or built.
+Counts match transformers' classes; tests/planning compares them with published models and instantiated ones.
 """
 
 import json
@@ -17,7 +17,7 @@ _TYPES = ("qwen2", "qwen3", "llama", "deepseek_v3")
 
 @dataclass(frozen=True)
 class Latent:
-    """Sizes of multi-head latent attention (arXiv 2412.19437, section 2.1.1)."""
+    """Dimensions of multi-head latent attention (arXiv 2412.19437, section 2.1.1)."""
 
     query_rank: int
     key_value_rank: int
@@ -28,7 +28,7 @@ class Latent:
 
 @dataclass(frozen=True)
 class Experts:
-    """A mixture of experts with shared ones (arXiv 2412.19437, section 2.1.2)."""
+    """A mixture of routed and shared experts (arXiv 2412.19437, section 2.1.2)."""
 
     intermediate: int
     routed: int
@@ -39,13 +39,13 @@ class Experts:
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a decoder; attention is grouped-query, or latent where `latent` is set.
+    """Dimensions of a decoder; attention is grouped-query, or latent if `latent` is set.
 
     Attributes:
-        heads, key_value_heads, head: numbers and width of the heads.
-        norms: with a norm on the queries' and keys' heads (qwen3).
-        biases: with biases on queries, keys and values (qwen2).
-        tied: input and output embedding are one.
+        heads, key_value_heads, head: numbers of heads, and their width.
+        norms: whether query and key heads are normalised (qwen3).
+        biases: whether queries, keys and values have biases (qwen2).
+        tied: whether input and output embeddings are tied.
     """
 
     hidden: int
@@ -94,21 +94,21 @@ class Shape:
 
     @property
     def cached_values(self) -> int:
-        """Numbers that the KV cache keeps per token, over all layers."""
+        """Numbers in the KV cache per token, over all layers."""
         if self.latent is not None:
             return self.layers * (self.latent.key_value_rank + self.latent.rotary_head)
         return self.layers * 2 * self.key_value_heads * self.head
 
     @property
     def active_intermediate(self) -> int:
-        """Width of the feed-forward part that one token meets in the widest kind of layer."""
+        """Feed-forward width per token, in the widest kind of layer."""
         if self.experts is None:
             return self.intermediate
         sparse = (self.experts.per_token + self.experts.shared) * self.experts.intermediate
         return max(sparse, self.intermediate if self.experts.dense_layers else 0)
 
     def touched_parameters(self, tokens: float) -> float:
-        """Weights that a forward pass over so many independent tokens reads, each routed uniformly."""
+        """Expected number of weights read in a forward pass over independent, uniformly routed tokens."""
         if self.experts is None:
             return float(self.parameters)
         missed: float = (1 - self.experts.per_token / self.experts.routed) ** tokens
@@ -131,15 +131,15 @@ class Shape:
 
 
 def shape_of(architecture: ArchitectureConfig, vocabulary: int) -> Shape:
-    """The shape of a base that is made from scratch."""
+    """Return the shape of a base that is pretrained from scratch."""
     return read_shape({**architecture.model_dump(), "vocab_size": vocabulary})
 
 
 def read_shape(sizes: Mapping[str, Any]) -> Shape:
-    """The shape that a transformers configuration describes.
+    """Return the shape that a transformers configuration describes.
 
     Raises:
-        KeyError: if it is of a model type whose parameters we cannot count, or a size is missing.
+        KeyError: if the model type is not supported, or a size is missing.
     """
     kind: str = sizes["model_type"]
     if kind not in _TYPES:
@@ -211,11 +211,11 @@ KNOWN: dict[KnownName, Shape] = {
 }
 """Published models, from the config.json of Qwen/Qwen2.5-*, meta-llama/Llama-3.*, HuggingFaceTB/SmolLM2-135M and
 deepseek-ai/DeepSeek-V3-Base on the hub (DeepSeek-V3 also in arXiv 2412.19437, section 4.2). V3's multi-token prediction
-module is left out, as its own count of 671B does."""
+module is left out, as in its official count of 671B."""
 
 
 def find_shape(checkpoint: str) -> Shape | None:
-    """The shape of a checkpoint: a directory's config.json, or a known model's by name; None where it is neither."""
+    """Return the shape of a checkpoint, from a directory's config.json or a known model's name; None if neither."""
     config = Path(checkpoint).expanduser() / "config.json"
     if config.is_file():
         try:

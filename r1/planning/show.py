@@ -1,4 +1,4 @@
-"""`python -m r1 plan`: the plan on the terminal, and its refusal of what cannot fit."""
+"""`python -m r1 plan`: print the plan, and fail if a stage does not fit."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,12 +23,12 @@ _STATE = {
     **{"weights": "weights", "gradients": "gradients", "optimizer": "optimizer", "frozen": "frozen"},
     **{"engine": "vLLM", "total": "peak"},
 }
-"""What a stage keeps in memory, and the peak: attributes of Memory, and their columns."""
+"""Persistent memory and the peak: attributes of Memory, and their columns."""
 _TRANSIENT = {
     **{"copies": "copies", "activations": "activations", "working": "one layer", "logits": "logits"},
     **{"cache": "KV cache"},
 }
-"""What is temporary within a step: attributes of Memory, and their columns."""
+"""Memory that is temporary within a step: attributes of Memory, and their columns."""
 _COST_LEGEND = """\
 tokens generated: without prompts
 FLOPs: as the metrics count them, without recomputation
@@ -39,7 +39,7 @@ evaluate_<base>: every model built on that base
 _MEMORY_LEGEND = """\
 frozen: reference policy and reward models
 vLLM: what the engine reserves for its weights and its KV cache
-peak: less than the sum of all columns, which are not needed at the same time
+peak: less than the sum of all columns, as they are not all needed at the same time
 copies: weights in the compute dtype, or gathered from other devices
 one layer: scratch space of the layer being computed
 KV cache: for generation without vLLM
@@ -47,7 +47,7 @@ KV cache: for generation without vLLM
 
 
 class DoesNotFit(UserError):
-    """Stages that the devices' memory cannot hold."""
+    """A stage does not fit into the devices' memory."""
 
 
 def show_plan(
@@ -62,15 +62,15 @@ def show_plan(
     """Print what the recipe would cost.
 
     Args:
-        config: the whole.
-        device: the device to plan for.
-        devices, sharding: how many, and how training is spread over them; None takes the launcher's.
+        config: the full configuration.
+        device: device to plan for.
+        devices, sharding: number of devices and sharding strategy; None takes the launcher's.
         fill: mean length of a response as a share of its limit, above 0 and at most 1.
         prompt_tokens: mean length of a prompt in tokens.
         force: do not raise if a stage does not fit.
 
     Raises:
-        DoesNotFit: naming each stage, what it needs and what there is.
+        DoesNotFit: with each such stage, what it needs and what is available.
     """
     chosen, launcher = DEVICES[device], config.launcher
     cluster = Cluster(chosen, devices or launcher.total_processes, sharding or launcher.sharding)
@@ -90,13 +90,13 @@ def show_plan(
         f"{FREE:.0%} of memory stays free. Expect hours to be off by a factor of two; `python -m r1 plan --checks` "
         "compares the planner with published runs."
     )
-    refused = [f"{cost.name}: {cost.lacks}" for cost in costs if cost.lacks]
+    refused = [f"{cost.name}: {cost.problem}" for cost in costs if cost.problem]
     if refused and not force:
         raise DoesNotFit("\n  ".join((f"does not fit on {chosen.name} (--force skips this check)", *refused)))
 
 
 def show_checks() -> None:
-    """Print the planner's errors against published figures, and against the clock of the run in data/metrics."""
+    """Print the planner's errors against published figures and against measured times of the run in data/metrics."""
     console, compared = SafeConsole(), checks()
     console.print(_check_table(compared))
     sources: dict[str, list[str]] = {}
@@ -106,7 +106,7 @@ def show_checks() -> None:
     assumed = {check.name: check.assumed for check in compared if check.assumed}
     for title, entries in (
         ("Sources", {source: "; ".join(names) for source, names in sources.items()}),
-        ("Assumed, since it is not published", assumed),
+        ("Assumptions about what is not published", assumed),
         ("Why the planner is off", MISSES),
     ):
         console.print(title, style="bold")
@@ -129,7 +129,7 @@ def _check_table(compared: Sequence[Check]) -> Table:
 
 def _timing_table() -> Table:
     numbers = ("measured [s]", "planned [s]", "ratio")
-    table = empty_table(("stage", "phase"), numbers, "The planner against the clock of the run in data/metrics")
+    table = empty_table(("stage", "phase"), numbers, "The planner against measured times of the run in data/metrics")
     for timing in timings(Path.cwd()):
         style = "" if 0.5 < timing.ratio < 2 else "red"
         seconds = f"{timing.measured:.1f}", f"{timing.planned:.1f}", f"{timing.ratio:.2f}"
@@ -154,7 +154,7 @@ def _cost_table(costs: Sequence[Cost]) -> Table:
 
 
 def _memory_tables(costs: Sequence[Cost], cluster: Cluster, options: TrainingConfig) -> Iterator[Table]:
-    """Memory on each device: what a stage keeps, with the peak, then what is temporary. Red does not fit."""
+    """Memory per device: persistent memory and the peak, then temporary memory. Stages that do not fit are red."""
     setting = [cluster.sharding, "float32" if options.mixed_precision == "none" else "bf16 on float32 weights"]
     setting += ["gradient checkpointing"] * options.gradient_checkpointing + ["LoRA"] * (options.lora is not None)
     unit, size = ("GB", 1e9) if max(cost.memory.total for cost in costs) >= 1e10 else ("MB", 1e6)
@@ -166,12 +166,12 @@ def _memory_tables(costs: Sequence[Cost], cluster: Cluster, options: TrainingCon
         table = empty_table(("stage",), list(parts.values()), title)
         for cost in costs:
             sizes = [_size(getattr(cost.memory, part) / size) for part in parts]
-            table.add_row(cost.name, *sizes, style="red" if cost.lacks else "")
+            table.add_row(cost.name, *sizes, style="red" if cost.problem else "")
         yield table
 
 
 def _size(number: float) -> str:
-    """- for none; a decimal where there is room for one."""
+    """Format a size: one decimal below 100, none above; "-" for zero."""
     if not number:
         return "-"
     return f"{number:,.1f}" if number < 100 else f"{number:,.0f}"
@@ -184,7 +184,7 @@ def _hours(hours: float) -> str:
 
 
 def _tokens(number: float) -> str:
-    """1,234 as 1.2k, and so on; - for none."""
+    """Format a number of tokens with a unit, 1,234 as 1.2k; "-" for zero."""
     for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if number >= size:
             return f"{number / size:.1f}{unit}"
@@ -192,6 +192,6 @@ def _tokens(number: float) -> str:
 
 
 def _four_digits(number: float) -> str:
-    """The number rounded to four digits, without an exponent."""
+    """Format a number with four significant digits, without an exponent."""
     rounded = float(f"{number:.4g}")
     return f"{rounded:,.0f}" if rounded >= 1000 else f"{rounded:g}"

@@ -1,1 +1,1 @@
-"""Figures, the report, and `inspect`."""
+"""Report, figures, generated sections of the documentation, and `inspect`."""

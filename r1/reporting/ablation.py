@@ -1,4 +1,4 @@
-"""The comparison of RL algorithms as Markdown and as one self-contained HTML page."""
+"""Report on the comparison of RL algorithms, as Markdown and as one self-contained HTML page."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,15 @@ from typing import Any
 import pandas as pd
 
 from r1.config.evaluation import AblationConfig, EvaluateConfig
-from r1.evaluation.ablation import ALPHA, REFERENCE, Runs, comparable, from_reference, judge, over_problems
+from r1.evaluation.ablation import (
+    ALPHA,
+    REFERENCE,
+    Runs,
+    comparable,
+    differences_from_reference,
+    estimate_metric,
+    judge_comparison,
+)
 from r1.evaluation.equivalence import Difference
 from r1.reporting.figures import Panel, bands
 from r1.reporting.report import fill, show_estimate
@@ -23,29 +31,29 @@ PANELS = (
 )
 HEADER = (
     "algorithm", "pass@1 %", "lowest and highest seed %", f"over {REFERENCE}, points", "response tokens",
-    "language mixing %", "optimizer steps", "rollouts", "prompts to choose from",
+    "language mixing %", "optimizer steps", "rollouts", "prompts",
 )  # fmt: skip
 PHASES = ("generate", "score", "train")
 TIME_HEADER = ("algorithm", *(f"{phase} s/step" for phase in PHASES), "s/step", f"times {REFERENCE}'s")
 NOTE = (
-    "pass@1, tokens and mixing, and what is gained over the base: {confidence:.0%} bootstrap intervals over problems, "
-    "seeds averaged; they leave out the spread between seeds. Differences: {seeds:.0%} t-intervals over seeds, whose "
-    "spread is taken to be the same in all algorithms; if all lie within the margin, the algorithms are equivalent at "
-    "the {alpha:.0%} level. Choosing prompts by pass rate takes rollouts of its own, which the budget does not count. "
-    "One of the algorithms may need other settings than these to do its best: all ran with one learning rate."
+    "pass@1, tokens, mixing and gains over the base: {confidence:.0%} bootstrap intervals over problems, averaged over "
+    "seeds; they exclude the variance between seeds. Differences: {seeds:.0%} t-intervals over seeds, assuming equal "
+    "variance for all algorithms; if all lie within the margin, the algorithms are equivalent at the "
+    "{alpha:.0%} level. Selecting prompts by pass rate takes further rollouts, which the budget does not count. All "
+    "algorithms ran with the same learning rate; some may do better with other settings."
 )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the runs of the comparison gave.
+    """Results of the comparison.
 
     Attributes:
         runs: per-problem tables by variant and seed.
         base: the base's per-problem table.
-        curves: learning curves by variant, one a seed.
-        metrics: the runs' metrics by variant, one a seed.
-        claims: as judged.
+        curves: learning curves by variant, one per seed.
+        metrics: the runs' metrics by variant, one per seed.
+        claims: claims with their verdicts.
     """
 
     runs: Runs
@@ -56,10 +64,10 @@ class Comparison:
 
 
 def read_comparison(root: Path, config: AblationConfig, evaluate: EvaluateConfig) -> Comparison:
-    """Read every run there is, and judge the claims.
+    """Read all runs and judge the claims.
 
     Raises:
-        CannotCompare: if the runs do not make a comparison.
+        CannotCompare: if the runs are not enough for a comparison.
     """
     folder = root / "data/ablation"
     base = pd.read_parquet(root / "data/evaluations/base/problems.parquet")
@@ -74,7 +82,7 @@ def read_comparison(root: Path, config: AblationConfig, evaluate: EvaluateConfig
         base,
         curves={name: [pd.read_csv(folder / f"curves/{cell}.csv") for cell in of] for name, of in cells.items()},
         metrics={name: [read_json(folder / f"metrics/{cell}.json") for cell in of] for name, of in cells.items()},
-        claims=judge(runs, base, config, evaluate),
+        claims=judge_comparison(runs, base, config, evaluate),
     )
 
 
@@ -82,13 +90,13 @@ def render_ablation(comparison: Comparison, config: AblationConfig, evaluate: Ev
     """Write index.html and report.md.
 
     Args:
-        comparison: what to show.
-        config: mini-batches of a generation round.
+        comparison: results to show.
+        config: gives the number of mini-batches per generation round.
         evaluate: resamples and confidence of the intervals.
-        directory: to write into.
+        directory: directory to write into.
     """
     runs, base, metrics = comparison.runs, comparison.base, comparison.metrics
-    apart = from_reference(runs)
+    apart = differences_from_reference(runs)
     pass_at_1, *behaviour = _estimates({0: base}, evaluate)
     rows = [["base", pass_at_1, "", "", *behaviour, "", "", ""]]
     for name, tables in runs.items():
@@ -132,7 +140,7 @@ def _show_difference(apart: Difference) -> str:
 
 def _estimates(tables: dict[int, pd.DataFrame], settings: EvaluateConfig) -> list[str]:
     return [
-        show_estimate(over_problems(tables, metric, settings), metric)
+        show_estimate(estimate_metric(tables, metric, settings), metric)
         for metric in ("pass_at_1", "response_tokens", "language_mixing")
     ]
 
@@ -142,7 +150,7 @@ def _mean(metrics: list[dict[str, Any]], key: str) -> str:
 
 
 def _times(metrics: dict[str, list[dict[str, Any]]]) -> list[list[str]]:
-    """Seconds per optimizer step by phase, over all seeds."""
+    """Seconds per optimizer step by phase, averaged over seeds."""
     spent = {
         name: [sum(run["phases"][phase]["seconds_per_step"] for run in runs) / len(runs) for phase in PHASES]
         for name, runs in metrics.items()

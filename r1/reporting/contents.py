@@ -1,4 +1,4 @@
-"""What the report shows, read from the artifacts, curves and metrics of all stages."""
+"""Contents of the report, read from the artifacts, curves and metrics of all stages."""
 
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,15 @@ from r1.support.artifacts import read_json
 from r1.support.tables import as_rows
 
 SAMPLES = 3
-"""Completions shown of each model, of as many problems."""
+"""Completions shown per model, each of a different problem."""
 
 
 def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: EvaluateConfig) -> Contents:
-    """Judge the claims and draw the figures.
+    """Read the results, judge the claims and draw the figures.
 
     Args:
-        root: the project's.
-        profile: that ran.
+        root: the project root.
+        profile: the profile that ran.
         report: margins of the claims.
         evaluate: resamples and confidence of the intervals.
 
@@ -51,10 +51,10 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
 
 
 def draw_figures(summaries: dict[str, Any], logs: dict[str, pd.DataFrame]) -> dict[str, str]:
-    """The report's figures, title -> SVG: accuracy of every model, then the learning curves.
+    """Draw the report's figures, title -> SVG: accuracy of every model, then the learning curves.
 
     Args:
-        summaries: model -> task -> level -> metric -> estimate; the first task and level of the base is drawn.
+        summaries: model -> task -> level -> metric -> estimate; the base's first task and level are drawn.
         logs: run -> learning curve.
     """
     task, level = next((task, level) for task, levels in summaries["base"].items() for level in levels)

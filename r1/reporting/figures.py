@@ -1,4 +1,4 @@
-"""Learning curves as SVG text, to stand inside one HTML page."""
+"""Learning curves as SVG text, for embedding in an HTML page."""
 
 import io
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-# The same bytes for the same data; text as paths, so no font is needed to read it; a "$" in a name is no formula.
+# The same data give the same bytes; text becomes paths, so no font is needed; a "$" in a name starts no formula.
 plt.rcParams.update(
     {
         "svg.hashsalt": "r1",
@@ -28,7 +28,7 @@ plt.rcParams.update(
 
 @dataclass(frozen=True)
 class Panel:
-    """One plot: a logged column and what to call it."""
+    """One plot: a logged column and its title."""
 
     column: str
     title: str
@@ -46,12 +46,12 @@ LOSS_PANELS = (Panel("loss", "loss (nats per token)"),)
 
 
 def curves(runs: dict[str, pd.DataFrame], panels: tuple[Panel, ...], smooth: int = 1) -> str:
-    """Learning curves of several runs, a panel a column, as SVG.
+    """Draw learning curves of several runs, one panel per logged column, as SVG.
 
     Args:
         runs: run name -> log with a `step` column.
-        panels: what to draw; a run without the column is left out of its panel.
-        smooth: steps of the centred moving average drawn over the faint raw curve.
+        panels: columns to draw; runs without a panel's column are left out of it.
+        smooth: window in steps of the centred moving average, drawn over the faint raw curve.
     """
     figure, axes = _grid(panels, "step")
     for axis, panel in zip(axes, panels, strict=True):
@@ -66,13 +66,13 @@ def curves(runs: dict[str, pd.DataFrame], panels: tuple[Panel, ...], smooth: int
 
 
 def bands(runs: dict[str, list[pd.DataFrame]], panels: tuple[Panel, ...], x: str, smooth: int = 1) -> str:
-    """Learning curves of runs with several seeds, a panel a column: the mean, and a band from lowest to highest.
+    """Draw learning curves of runs with several seeds, one panel per logged column: mean, and band from min to max.
 
     Args:
-        runs: run name -> one log a seed.
-        panels: what to draw; a run without the column is left out of its panel.
-        x: the column to draw over; seeds need not have the same values of it.
-        smooth: rows of the centred moving average.
+        runs: run name -> one log per seed.
+        panels: columns to draw; runs without a panel's column are left out of it.
+        x: column of the x-axis; its values may differ between seeds.
+        smooth: window in rows of the centred moving average.
     """
     figure, axes = _grid(panels, x)
     for axis, panel in zip(axes, panels, strict=True):
@@ -114,7 +114,7 @@ def _finish(figure: Figure, names: list[str]) -> str:
 
 
 def bars(values: dict[str, tuple[float, float, float]], title: str) -> str:
-    """One horizontal bar a model, with its interval (mean, low, high), as SVG."""
+    """Draw one horizontal bar per model with its interval (mean, low, high), as SVG."""
     figure, axis = plt.subplots(figsize=(7.2, 0.32 * len(values) + 0.8))
     names = list(values)[::-1]
     means = [values[name][0] for name in names]

@@ -1,4 +1,4 @@
-"""What a stage made, on the terminal: what it is, its metrics, its samples; parameters on request."""
+"""Show an artifact on the terminal: its origin, metrics and samples; parameters on request."""
 
 import ast
 import json
@@ -19,33 +19,33 @@ from r1.support.code import code_hash
 from r1.support.errors import UserError
 
 _SHOWN_FIRST = ("samples.parquet", "candidates.parquet")
-"""Files whose rows say why: samples with rewards, candidates with reasons."""
+"""Files to show first: samples with rewards, candidates with reasons."""
 _OWN_LINE = ("prompt", "text", "completion", "chosen", "rejected", "answer", "predicted", "correct", "reason")
-"""Columns of a sample that get a line each; its rewards share one, and all else another."""
+"""Columns of a sample that get a line each; rewards share one line, all other columns another."""
 _RATES = {"pass_at_1": "pass@1\n[%]", "maj_at_k": "maj@k\n[%]"}
 _MEANS = {"format_rate": ("format\n[%]", 100), "response_tokens": ("tokens", 1)}
-"""Metrics of an evaluation that its table shows with an interval, and as a mean alone, with its scale."""
+"""Metrics in an evaluation's table: those with an interval, and those as a mean only, with its scale."""
 _MANY = 12
-"""Inputs that are listed one by one; more are counted."""
+"""Up to this number, inputs are listed one by one; more are counted."""
 
 
 def inspect(name: str, samples: int, params: bool) -> None:
-    """Print what every artifact of that name or stage is, its metrics and some samples.
+    """Print origin, metrics and some samples of every artifact with that name or from that stage.
 
     Args:
-        name: of a stage, or of an artifact, such as `zero` or `ppo/1`.
-        samples: rows to print of each file.
-        params: print the stage's parameters too.
+        name: name of a stage or an artifact, such as `zero` or `ppo/1`.
+        samples: number of rows to print per file.
+        params: whether to print the stage's parameters too.
 
     Raises:
-        UserError: if there is none; the message lists those there are.
+        UserError: if there is none; the message lists the available names.
     """
     console = SafeConsole()
     found = [path for path in _artifacts() if f"/{path}".endswith(f"/{name}") or name == read_manifest(path)["stage"]]
     if not found:
         known = sorted({path.name for path in _artifacts()} | {read_manifest(path)["stage"] for path in _artifacts()})
         raise UserError(
-            f"no artifact or stage is called {name!r}; run its stage first, or inspect one of: {', '.join(known)}"
+            f"no artifact or stage is named {name!r}; run its stage first, or inspect one of: {', '.join(known)}"
         )
     shown: set[Path] = set()
     for artifact in sorted(found, key=lambda path: path.parent.name == "evaluations"):  # a model before its evaluation
@@ -67,7 +67,7 @@ def _artifacts() -> Iterator[Path]:
 
 
 def _identity(artifact: Path, manifest: Mapping[str, Any]) -> Table:
-    """What it is, what it was made from, and whether any of that has changed since."""
+    """What the artifact is, its stage and inputs, and whether any of them has changed since."""
     grid = empty_pairs()
     script = next((path for path in Path("stages").glob("*.py") if path.stem == manifest["stage"]), None)
     if script and (description := ast.get_docstring(ast.parse(script.read_text()))):
@@ -106,10 +106,10 @@ def _with_state(text: str, state: str) -> Text:
 
 
 def _show_metrics(console: Console, manifest: Mapping[str, Any], shown: set[Path]) -> None:
-    """Counts and metrics; a file that several artifacts share is shown with the first of them."""
+    """Show counts and metrics; a metrics file shared by several artifacts is shown only with the first."""
     values: dict[str, Any] = dict(manifest["counts"])
     metrics = Path(manifest["metrics"])
-    # An artifact may be another's: what its manifest points to is shown only if it is one of ours.
+    # A manifest may come from someone else: read only metrics files inside this project's data/.
     files = [
         path
         for path in (metrics, metrics.parent / "throughput" / metrics.name)
@@ -136,7 +136,7 @@ def _show_metrics(console: Console, manifest: Mapping[str, Any], shown: set[Path
 
 
 def _headlines(values: Mapping[str, Any], depth: int = 2) -> Iterator[tuple[str, str]]:
-    """Plain values at most two keys deep; deeper ones are details."""
+    """Plain values at most two keys deep; deeper ones are left out."""
     for key, value in values.items():
         if isinstance(value, dict):
             if depth > 1:
@@ -161,7 +161,7 @@ def _groups(values: Mapping[str, Any]) -> dict[tuple[str, str], Group]:
 
 
 def _evaluation(groups: Mapping[tuple[str, str], Group]) -> Table:
-    """Each task and level, pass rates with their confidence intervals."""
+    """One row per task and level: pass rates with confidence intervals, and means."""
     means = [column for column, _ in _MEANS.values()]
     evaluation = empty_table(("task", "level"), (*_RATES.values(), *means))
     for (task, level), group in groups.items():
@@ -174,7 +174,7 @@ def _evaluation(groups: Mapping[tuple[str, str], Group]) -> Table:
 
 
 def _others(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Estimates where nothing is solved, so that no pass@1 heads them: those of general prompts."""
+    """Estimates of groups without pass@1, that is of general prompts."""
     for (task, _), group in _groups(values).items():
         if "pass_at_1" not in group:
             yield from ((f"{task}.{metric} [%]", _percent(estimate)) for metric, estimate in group.items())
@@ -185,7 +185,7 @@ def _percent(share: Mapping[str, float]) -> str:
 
 
 def _claims(claims: list[dict[str, Any]]) -> Table:
-    """One row per claim: its effect with the confidence interval, and the verdict."""
+    """One row per claim: verdict, effect and confidence interval."""
     listed = empty_table(("claim", "verdict"), ("effect", "interval"))
     for claim in claims:
         interval = f"[{claim['low']:+.3g}, {claim['high']:+.3g}]"
@@ -196,7 +196,7 @@ def _claims(claims: list[dict[str, Any]]) -> Table:
 def _show_samples(console: Console, path: Path, count: int) -> None:
     frame = pd.read_parquet(path)
     which = ""
-    if not set(_OWN_LINE) & set(frame):  # numbers alone, which the metrics summarise
+    if not set(_OWN_LINE) & set(frame):  # only numbers, which the metrics summarise
         rows = frame.head(0)
     elif "reason" in frame:
         rows, which = frame.drop_duplicates("reason"), ", one for each reason"
@@ -212,7 +212,7 @@ def _show_samples(console: Console, path: Path, count: int) -> None:
 
 
 def _sample(row: Mapping[str, Any]) -> Table:
-    """What was asked and said, its rewards, and all else."""
+    """Prompt and completion, rewards, and all other columns."""
     grid = empty_pairs()
     present = {key: value for key, value in row.items() if not _is_missing(value)}
     for key in _OWN_LINE:
@@ -231,7 +231,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _value(value: Any) -> str:
-    """A number with thousands set apart and at most four digits where it is not whole."""
+    """Format a number with thousands separators, and with four significant digits if it is fractional and small."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int) or 1000 <= abs(value) < 1e9:

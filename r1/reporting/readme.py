@@ -1,4 +1,4 @@
-"""`python -m r1 readme`: the tables and the figure of README and docs/, from the metrics and curves in git."""
+"""`python -m r1 readme`: write the tables and the figure of README and docs/ from the metrics and curves in git."""
 
 import hashlib
 from collections.abc import Callable
@@ -19,7 +19,7 @@ HEADLINES = {
     "distillation_beats_rl_qwen": "Distilling R1 into a small Qwen beats RL on it, at no more compute (pass@1)",
     "reflection_grows": "Reflection ('wait', 'check') becomes more frequent under RL alone",
 }
-"""The README's rows: id of a claim -> what it says, in few words."""
+"""The README's rows: claim id -> short wording."""
 
 FIGURE = Path("docs/images/zero.svg")
 _CURVE = Path("data/plots/zero.csv")
@@ -30,9 +30,9 @@ class Section:
     """A generated part of a document.
 
     Attributes:
-        document: its path from the project's root.
-        name: the section stands between `<!-- name -->` and `<!-- /name -->`.
-        write: its text, from a project's root.
+        document: path of the document from the project root.
+        name: the section is between `<!-- name -->` and `<!-- /name -->`.
+        write: generates its text, given the project root.
     """
 
     document: str
@@ -40,12 +40,12 @@ class Section:
     write: Callable[[Path], str]
 
     def read(self, text: str) -> str:
-        """The section as it stands in the document's text."""
+        """Extract the section from the document's text."""
         start, end = self._marks
         return text.partition(start)[2].partition(end)[0].strip()
 
     def replace(self, text: str, section: str) -> str:
-        """The document's text with another section."""
+        """Replace the section in the document's text."""
         start, end = self._marks
         before, _, rest = text.partition(start)
         return f"{before}{start}\n{section.strip()}\n{end}{rest.partition(end)[2]}"
@@ -56,7 +56,7 @@ class Section:
 
 
 def write_documents(root: Path) -> None:
-    """Write every section, and the README's figure, under a project's root.
+    """Write every section and the README's figure below a project root.
 
     Raises:
         BrokenArtifact: if a metric is missing.
@@ -68,13 +68,13 @@ def write_documents(root: Path) -> None:
 
 
 def curve_source(root: Path) -> str:
-    """The figure's first line: what it was drawn from, with the hash of the data."""
+    """The figure's first line: the path and hash of its data."""
     digest = hashlib.sha256((root / _CURVE).read_bytes()).hexdigest()
     return f"<!-- Drawn by `make readme` from {_CURVE}, sha256 {digest} -->"
 
 
 def draw_curve(root: Path) -> str:
-    """R1-Zero's training curves as SVG: accuracy, length and language mixing by step."""
+    """Draw R1-Zero's learning curves as SVG: accuracy, length and language mixing by step."""
     import matplotlib
     import pandas as pd
 
@@ -86,13 +86,13 @@ def draw_curve(root: Path) -> str:
         Panel("language_mixing", "language mixing (share of rollouts)"),
     )
     log = pd.read_csv(root / _CURVE)
-    # Text as text: half the size of paths, and a page that shows the figure has fonts.
+    # Text stays text, half the size of paths: any page that shows the figure has fonts.
     with matplotlib.rc_context({"svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans", "sans-serif"]}):
         return f"{curve_source(root)}\n{curves({'R1-Zero': log}, panels, smooth=5)}"
 
 
 def headline_results(root: Path) -> str:
-    """The README's five results.
+    """Render the README's five results.
 
     Raises:
         BrokenArtifact: if a metric is missing.
@@ -108,7 +108,7 @@ def headline_results(root: Path) -> str:
 
 
 def all_results(root: Path) -> str:
-    """Every claim and every model of the committed run.
+    """Render every claim and every model of the committed run.
 
     Raises:
         BrokenArtifact: if a metric is missing.
@@ -128,7 +128,7 @@ def all_results(root: Path) -> str:
 
 
 def smollm2_results(root: Path) -> str:
-    """Every claim and every model of the run of SmolLM2, from experiments/smollm2.
+    """Render every claim and every model of the SmolLM2 run, from experiments/smollm2.
 
     Raises:
         BrokenArtifact: if a metric is missing.
@@ -157,4 +157,4 @@ SECTIONS = (
     Section("docs/results.md", "results", all_results),
     Section("docs/smollm2.md", "smollm2", smollm2_results),
 )
-"""What `python -m r1 readme` writes."""
+"""All generated sections."""

@@ -1,1 +1,1 @@
-"""What every room stands on: errors, artifacts on disk, tables, progress, processes. Nothing here decides a result."""
+"""Shared utilities: errors, artifacts on disk, tables, progress, processes. Nothing here affects results."""

@@ -1,4 +1,4 @@
-"""Artifacts: written aside and moved into place, each with a manifest of where it comes from."""
+"""Artifacts: written to a temporary directory and moved into place, each with a manifest of its origin."""
 
 import hashlib
 import json
@@ -15,14 +15,14 @@ MANIFEST = "manifest.json"
 
 
 class BrokenArtifact(UserError):
-    """An artifact is missing, half there, or not what its manifest says."""
+    """An artifact is missing, incomplete, or differs from its manifest."""
 
 
 @contextmanager
 def write_aside(target: Path) -> Iterator[Path]:
-    """A directory to write into; it becomes `target` only if the block ends well.
+    """Yield a temporary directory to write into; it becomes `target` if the block succeeds.
 
-    A killed or failing writer leaves the old target, or none, never half of one.
+    A killed or failing writer leaves the old target or none, never a partial one.
     """
     aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     for leftover in target.parent.glob(f".{target.name}.*.tmp"):
@@ -34,7 +34,7 @@ def write_aside(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
-    if target.exists():  # moved away whole first: a kill in between leaves none, never half of one
+    if target.exists():  # moved away first: a kill in between leaves no target, never a partial one
         old = target.with_name(f".{target.name}.old.tmp")
         target.rename(old)
         aside.rename(target)
@@ -44,12 +44,12 @@ def write_aside(target: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, keys in the order given."""
+    """Write JSON atomically, keeping the order of keys."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, its folder too."""
+    """Write a text file atomically, creating its directory if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -61,28 +61,28 @@ def write_text(path: Path, text: str) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON.
+    """Read a JSON file.
 
     Raises:
-        BrokenArtifact: if the file is missing or no JSON.
+        BrokenArtifact: if the file is missing or not valid JSON.
     """
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise BrokenArtifact(f"{path} cannot be read ({error}): run `dvc repro` to make it") from error
+        raise BrokenArtifact(f"{path} cannot be read ({error}): run `dvc repro` to create it") from error
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file, or of a directory's names and contents without its manifest.
+    """SHA-256 of a file, or of a directory's file names and contents without its manifest.
 
     Raises:
-        BrokenArtifact: if there is nothing at the path.
+        BrokenArtifact: if the path does not exist.
     """
     if path.is_file():
         with path.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     if not path.is_dir():
-        raise BrokenArtifact(f"{path} is missing: run `dvc repro` to make it")
+        raise BrokenArtifact(f"{path} is missing: run `dvc repro` to create it")
     digest = hashlib.sha256()
     for file in sorted(file for file in path.rglob("*") if file.is_file() and file.name != MANIFEST):
         digest.update(f"{file.relative_to(path)}\0{content_hash(file)}\n".encode())
@@ -90,7 +90,7 @@ def content_hash(path: Path) -> str:
 
 
 def write_manifest(directory: Path, values: dict[str, Any]) -> None:
-    """Write a manifest of a directory's contents as they are now, and a seal on the manifest itself."""
+    """Write a manifest with the hash of a directory's current contents, sealed with a hash of the manifest itself."""
     manifest = {**values, "content": content_hash(directory)}
     write_json(directory / MANIFEST, {**manifest, "seal": _seal(manifest)})
 
@@ -100,21 +100,19 @@ def _seal(manifest: dict[str, Any]) -> str:
 
 
 def check_whole(artifact: Path) -> None:
-    """Compare an artifact with its manifest, and the manifest with its seal.
+    """Check an artifact against its manifest, and the manifest against its seal.
 
     Raises:
-        BrokenArtifact: if it is missing, or not what was written.
+        BrokenArtifact: if it is missing, incomplete, or was changed after it was written.
     """
     manifest = read_manifest(artifact)
     seal = manifest.pop("seal", None)
     if seal != _seal(manifest) or manifest["content"] != content_hash(artifact):
-        raise BrokenArtifact(
-            f"{artifact} is not what was written: it was cut short or changed by hand; `dvc repro` restores it"
-        )
+        raise BrokenArtifact(f"{artifact} is truncated or was changed after it was written; `dvc repro` restores it")
 
 
 def read_manifest(artifact: Path) -> dict[str, Any]:
-    """The manifest of an artifact directory.
+    """Read the manifest of an artifact directory.
 
     Raises:
         BrokenArtifact: if the artifact or its manifest is missing or unreadable.
@@ -122,5 +120,5 @@ def read_manifest(artifact: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = read_json(artifact / MANIFEST)
     except BrokenArtifact as error:
-        raise BrokenArtifact(f"{artifact} is not a whole artifact ({error})") from error
+        raise BrokenArtifact(f"{artifact} is not a complete artifact ({error})") from error
     return manifest

@@ -1,4 +1,4 @@
-"""Which of our code decides what a stage makes, and its hash."""
+"""The code that a stage's result depends on, and its hash."""
 
 import ast
 import hashlib
@@ -7,14 +7,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 UNHASHED = ("r1/config/", "r1/pipeline/", "r1/support/", "r1/recipe.py")
-"""Paths that decide how a stage is called and shown, not what it makes: values reach it as params."""
+"""Paths that affect how a stage is called and reported, not its result: configuration values are tracked as params."""
 
 
 def source_closure(script: Path) -> list[str]:
-    """Modules of r1 that a script imports, directly or through others, lazy imports included, UNHASHED left out.
+    """List the modules of r1 that a script imports, directly or indirectly, including lazy imports, except UNHASHED.
 
     Returns:
-        Paths from the project's root, such as "r1/rl/train.py", sorted.
+        Sorted paths from the project root, such as "r1/rl/train.py".
     """
     found: set[str] = set()
     waiting = [script]
@@ -30,7 +30,7 @@ def source_closure(script: Path) -> list[str]:
 
 
 def code_hash(script: Path) -> str:
-    """SHA-256 of a script and of every module of r1 that it uses: the code's revision, as far as it matters."""
+    """SHA-256 of a script and every module of r1 that it uses."""
     digest = hashlib.sha256(script.read_bytes())
     for name in source_closure(script):
         digest.update(f"{name}\0".encode() + (ROOT / name).read_bytes())
@@ -47,7 +47,7 @@ def _imports(path: Path) -> Iterable[str]:
 
 
 def _has_code(path: Path) -> bool:
-    """False for a package's docstring alone."""
+    """False if the module contains only a docstring."""
     return any(not isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
 
 

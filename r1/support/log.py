@@ -1,7 +1,7 @@
-"""Messages of a run: one line an event, through `logging`.
+"""Log messages of a run, one line per event, through `logging`.
 
-A module says `log = logging.getLogger(__name__)`; whoever starts a run calls `configure`. Other libraries keep quiet
-unless something is wrong: their own variables, such as VLLM_LOGGING_LEVEL, bring their messages back.
+Modules use `log = logging.getLogger(__name__)`; the entry point calls `configure`. Other libraries log only errors,
+unless their own environment variables, such as VLLM_LOGGING_LEVEL, say otherwise.
 """
 
 import logging
@@ -21,17 +21,17 @@ _QUIET = {
 
 
 class _Lines(logging.Handler):
-    """Writes to standard output, above a bar that may stand there."""
+    """Writes to standard output, above a progress bar if there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if sys.stderr.isatty():
             tqdm.write(self.format(record), file=sys.stdout)
-        else:  # tqdm would redraw the bars, which are lines of the log here
+        else:  # tqdm would redraw its bars, which are log lines here
             print(self.format(record), flush=True)
 
 
 class _Format(logging.Formatter):
-    """The message, behind `warning:` or `error:`; in a file, behind the time of day too."""
+    """Prefixes messages with `warning:` or `error:`, and with the time of day unless on a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
@@ -40,9 +40,9 @@ class _Format(logging.Formatter):
 
 
 def configure() -> None:
-    """Send r1's messages to standard output and quieten the libraries.
+    """Send r1's messages to standard output and silence the libraries.
 
-    To be called before they are imported, which is when they read their variables.
+    Call it before importing them: they read their environment variables on import.
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)

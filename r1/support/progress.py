@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line now and then in a log."""
+"""Progress of long operations: a bar on a terminal, periodic lines in a log."""
 
 import logging
 import sys
@@ -10,19 +10,19 @@ from tqdm import tqdm
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 _EVERY = 15
-"""Seconds between two lines of a log."""
+"""Seconds between two log lines."""
 
 
 class _Logged(tqdm):
-    """A bar whose states are lines of the log."""
+    """A progress bar that logs its states as lines."""
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """One line; the empty state before anything is done says nothing."""
+        """Log one line, but not the initial state."""
         if self.n:
             log.info(msg or str(self))
 
     def close(self) -> None:
-        """As tqdm, without the end of the bar's line."""
+        """Close as tqdm does, but without ending the bar's line."""
         self.leave = False
         done, self.disable = self.disable, True
         if not done and self.n:
@@ -30,7 +30,7 @@ class _Logged(tqdm):
 
 
 def bar(*arguments: Any, **options: Any) -> "tqdm[Any]":
-    """A tqdm bar: of a terminal if there is one, of the log otherwise. Arguments are tqdm's."""
+    """A tqdm bar on a terminal, log lines otherwise. Arguments are tqdm's."""
     if sys.stderr.isatty():
         return tqdm(*arguments, **{"mininterval": 0.2, **options})
     shown = "{desc}: {n_fmt}/{total_fmt}, {rate_fmt}, {remaining} left{postfix}"
@@ -38,5 +38,5 @@ def bar(*arguments: Any, **options: Any) -> "tqdm[Any]":
 
 
 def track(items: Iterable[Item], description: str, unit: str) -> Iterator[Item]:
-    """Iterate with count, throughput and remaining time."""
+    """Iterate, showing count, throughput and remaining time."""
     yield from bar(items, desc=description, unit=unit)

@@ -1,13 +1,13 @@
-"""Text of others on a terminal."""
+"""Safe display of untrusted text on a terminal."""
 
 import re
 
-# Of the control characters only tab and newline; and those that reorder what stands beside them.
+# Control characters other than tab and newline, line separators, bidirectional controls, and surrogates.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
-    """The text with control characters spelled out, so that a terminal shows them instead of obeying them.
+    """Escape control characters, so that a terminal shows them instead of obeying them.
 
     >>> print(printable("\\x1b[2Jgone"))
     \\x1b[2Jgone

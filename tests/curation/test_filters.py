@@ -12,7 +12,7 @@ from r1.curation.filters import (
     acceptance,
     as_table,
     check_kept,
-    judge,
+    drop_reasons,
     rewrite,
     select,
 )
@@ -47,8 +47,8 @@ JUDGED: dict[Reason, Candidate] = {
 
 
 @pytest.mark.parametrize("reason", JUDGED)
-def test_judge_gives_exactly_that_reason(reason: Reason) -> None:
-    assert judge([JUDGED[reason]], WORDS) == [reason]
+def test_drop_reasons_gives_exactly_that_reason(reason: Reason) -> None:
+    assert drop_reasons([JUDGED[reason]], WORDS) == [reason]
     assert select([JUDGED[reason]], WORDS, max_kept_per_prompt=1, max_kept=1) == [reason]
 
 
@@ -62,8 +62,8 @@ def test_judge_gives_exactly_that_reason(reason: Reason) -> None:
         pytest.param("First 1 + 3 = 4.\nThe answer is 4.", "kept", id="untagged"),
     ],
 )
-def test_judge_at_the_edges(text: str, reason: Reason) -> None:
-    assert judge([candidate(text)], WORDS) == [reason]
+def test_drop_reasons_of_edge_cases(text: str, reason: Reason) -> None:
+    assert drop_reasons([candidate(text)], WORDS) == [reason]
 
 
 def test_every_reason_can_be_had_and_the_counts_add_up() -> None:
@@ -115,7 +115,7 @@ def test_nothing_sampled_is_no_error() -> None:
 
 def test_an_empty_set_is_refused_where_it_is_known_why() -> None:
     check_kept(["wrong", "kept"])
-    with pytest.raises(NothingKept, match="nothing passed the filters, of 3 completions: wrong 2, truncated 1; "):
+    with pytest.raises(NothingKept, match="none of 3 completions passed the filters: wrong 2, truncated 1; "):
         check_kept(["wrong", "truncated", "wrong"])
     assert acceptance([]) == {"candidates": 0, "acceptance_rate": 0.0, "reasons": {}}
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from r1.evaluation.ablation import CannotCompare, Runs, comparable, from_reference, judge
+from r1.evaluation.ablation import CannotCompare, Runs, comparable, differences_from_reference, judge_comparison
 from r1.reporting.ablation import PANELS, Comparison, render_ablation
 from tests.conftest import compose
 
@@ -36,7 +36,7 @@ def runs(**accuracy: float) -> Runs:
 
 
 def claims(**accuracy: float) -> dict[str, dict[str, Any]]:
-    found = judge(runs(**accuracy), table(0.2, 99), SMOKE.ablation, SMOKE.evaluate)
+    found = judge_comparison(runs(**accuracy), table(0.2, 99), SMOKE.ablation, SMOKE.evaluate)
     return {claim["id"]: claim for claim in found}
 
 
@@ -72,14 +72,14 @@ def test_what_cannot_be_compared_is_refused_by_name() -> None:
     assert list(comparable(more, base)["ppo"]) == [1, 2, 3]
     with pytest.raises(CannotCompare, match="grpo and another algorithm are needed"):
         comparable(runs(grpo=0.5, grpo_filtered=0.5), base)
-    with pytest.raises(CannotCompare, match=r"shares 1 seeds, 2 are needed: .*'ppo': \[2\]"):
+    with pytest.raises(CannotCompare, match=r"share 1 seeds, 2 are needed: .*'ppo': \[2\]"):
         comparable({**whole, "ppo": {2: table(0.5, 1)}}, base)
     with pytest.raises(CannotCompare, match="runs/ppo/2 has 5 problems, the base 40"):
         comparable({**whole, "ppo": {1: table(0.5, 1), 2: table(0.5, 1).head(5)}}, base)
 
 
 def test_differences_are_taken_from_grpo() -> None:
-    apart = from_reference(runs(grpo=0.5, ppo=0.9))
+    apart = differences_from_reference(runs(grpo=0.5, ppo=0.9))
     assert set(apart) == {"ppo"} and apart["ppo"]["difference"] == pytest.approx(0.4, abs=0.05)
 
 
@@ -98,11 +98,11 @@ def test_the_report_shows_every_variant_and_is_the_same_for_the_same_data(tmp_pa
     }
     for directory in (tmp_path / "one", tmp_path / "two"):
         directory.mkdir()
-        judged = judge(found, base, SMOKE.ablation, SMOKE.evaluate)
+        judged = judge_comparison(found, base, SMOKE.ablation, SMOKE.evaluate)
         render_ablation(Comparison(found, base, curves, metrics, judged), SMOKE.ablation, SMOKE.evaluate, directory)
     page, text = ((tmp_path / "one" / name).read_text() for name in ("index.html", "report.md"))
     assert page == (tmp_path / "two" / "index.html").read_text()
     assert "<svg" in page and 'src="http' not in page and 'href="http' not in page
     assert "| ppo | 2.00 | 1.00 | 4.00 | 7.00 | 2.00 |" in text
     assert "all 2 end within 10% pass@1 of each other" in text
-    assert "3 seeds an algorithm, 40 problems" in text
+    assert "3 seeds per algorithm, 40 problems" in text

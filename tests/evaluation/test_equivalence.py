@@ -34,7 +34,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
 
 @pytest.mark.parametrize("seeds", [{"a": [1.0], "b": [2.0]}, {"a": [1.0, 2.0], "b": [2.0]}])
 def test_too_few_or_unequal_seeds_are_refused(seeds: dict[str, list[float]]) -> None:
-    with pytest.raises(ValueError, match="same number of seeds, two at least"):
+    with pytest.raises(ValueError, match="same number of seeds, at least two"):
         differences(seeds, confidence=0.9)
 
 

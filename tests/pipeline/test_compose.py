@@ -35,10 +35,10 @@ MISTAKES: dict[str, tuple[list[str], str, dict[str, str]]] = {
     "wrong-type": (["zero.max_steps=many"], "zero.max_steps = 'many': Input should be a valid integer", {}),
     "no-value": (["seed="], "seed = '': Input should be a valid integer", {}),
     "section-without-value": (["zero=null"], "zero = None: Input should be a valid dictionary", {}),
-    "sweep": (["seed=1,2"], "seed=1,2: several values; a run takes one, `dvc exp run --queue -S seed=1,2`", {}),
-    "sweep-by-range": (["seed=range(1,3)"], "seed=range(1,3): several values; a run takes one", {}),
-    "sweep-over-a-group": (["rl/algorithm=grpo,ppo"], "rl/algorithm=grpo,ppo: several values; a run takes one", {}),
-    "missing-group": (["rl/algorithms=ppo"], "rl/algorithms=ppo: rl/algorithms is no group of conf/", {}),
+    "sweep": (["seed=1,2"], "seed=1,2: a run takes one value; `dvc exp run --queue -S seed=1,2`", {}),
+    "sweep-by-range": (["seed=range(1,3)"], "seed=range(1,3): a run takes one value; ", {}),
+    "sweep-over-a-group": (["rl/algorithm=grpo,ppo"], "rl/algorithm=grpo,ppo: a run takes one value; ", {}),
+    "missing-group": (["rl/algorithms=ppo"], "rl/algorithms=ppo: rl/algorithms is not a group of conf/", {}),
     "missing-choice": (["rl/algorithm=trpo"], "rl/algorithm = 'trpo': allowed: dapo, dr_grpo, grpo, gspo, ppo", {}),
     "no-choice": (["rl/algorithm="], "rl/algorithm = '': allowed: dapo, dr_grpo", {}),
     "choice-by-path": (["profile=../../../tmp/x"], "profile = '../../../tmp/x': allowed: cluster, gpu", {}),
@@ -58,18 +58,18 @@ MISTAKES: dict[str, tuple[list[str], str, dict[str, str]]] = {
         "`python -m r1 compose rl/algorithm=ppo` or `dvc exp run -S rl/algorithm=ppo`",
         dict.fromkeys(("compose", "plan"), ""),
     ),
-    "stray-equals": (["="], "'=' is no override: write key=value, such as zero.max_steps=5", {}),
-    "two-equals": (["zero.max_steps=1=2"], "'zero.max_steps=1=2' is no override: write key=value", {}),
-    "no-key": (["=3"], "'=3' is no override: write key=value", {}),
-    "no-equals": (["zero"], "'zero' is no override: write key=value", {}),
-    "empty": ([""], "'' is no override: write key=value", {}),
-    "open-bracket": (["zero.rewards={accuracy_reward: 1"], "'zero.rewards={accuracy_reward: 1' is no override", {}),
-    "two-words": (["seed 3"], "'seed 3' is no override: write key=value", {}),
+    "stray-equals": (["="], "'=' is not an override: write key=value, such as zero.max_steps=5", {}),
+    "two-equals": (["zero.max_steps=1=2"], "'zero.max_steps=1=2' is not an override: write key=value", {}),
+    "no-key": (["=3"], "'=3' is not an override: write key=value", {}),
+    "no-equals": (["zero"], "'zero' is not an override: write key=value", {}),
+    "empty": ([""], "'' is not an override: write key=value", {}),
+    "open-bracket": (["zero.rewards={accuracy_reward: 1"], "'zero.rewards={accuracy_reward: 1' is not an override", {}),
+    "two-words": (["seed 3"], "'seed 3' is not an override: write key=value", {}),
     "added-what-is-there": (["+seed=3"], "Could not append to config. An item is already at 'seed'.", {}),
     "deleted-what-is-not": (["~seeds"], "Could not delete from config. 'seeds' does not exist.", {}),
     "deleted-what-is-needed": (["~seed"], "seed: Field required", {}),
     "package-at-a-key": (["seed@x=3"], "config group 'seed' does not exist", {}),
-    "hydra-itself": (["hydra.run.dir=x"], "hydra.run.dir=x: Hydra's own settings are not the recipe's to change", {}),
+    "hydra-itself": (["hydra.run.dir=x"], "hydra.run.dir=x: Hydra's own settings cannot be changed", {}),
     "hydra-group": (["hydra/launcher=joblib"], "hydra/launcher=joblib: Hydra's own settings", {}),
     "interpolation": (["seed=${nowhere}"], "Interpolation key 'nowhere' not found", {}),
     "environment": (["seed=${oc.env:R1_NOWHERE}"], "Environment variable 'R1_NOWHERE' not found", {}),
@@ -77,7 +77,7 @@ MISTAKES: dict[str, tuple[list[str], str, dict[str, str]]] = {
     "multirun": (
         ["--multirun", "seed=3"],
         "unrecognized arguments: --multirun",
-        {"stage": "--multirun: a run is one; `dvc exp run --queue -S …` queues several"},
+        {"stage": "--multirun is not supported; `dvc exp run --queue -S …` queues runs"},
     ),
     "unknown-flag": (["--max-steps", "3"], "unrecognized arguments: --max-steps", {}),
     "short-flag": (["-x"], "unrecognized arguments: -x", {}),
@@ -288,7 +288,7 @@ def test_a_wrong_choice_is_refused_by_those_that_there_are(choice: str, message:
 def test_a_group_is_refused_by_load(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     for choice, *_ in GROUPS:
-        with pytest.raises(ConfigurationError, match="is a group of conf/, and a stage takes single keys"):
+        with pytest.raises(ConfigurationError, match="is a group of conf/, but a stage takes only single keys"):
             load([choice])
 
 

@@ -123,7 +123,7 @@ def test_the_stage_takes_the_launcher_s_place(project: Path, monkeypatch: pytest
 @pytest.mark.parametrize("script", ["stages/nothing.py", "zero", "conf/config.yaml", "stages", "../stages/zero.py"])
 def test_an_unknown_script_is_refused_by_those_that_there_are(script: str, project: Path) -> None:
     with pytest.raises(
-        UserError, match=rf"^{script}: no such stage; there are stages/ablation\.py, .*stages/zero\.py$"
+        UserError, match=rf"^{script}: no such stage; available: stages/ablation\.py, .*stages/zero\.py$"
     ):
         launch(script, [], dry_run=True)
 

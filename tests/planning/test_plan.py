@@ -200,12 +200,12 @@ def test_what_cannot_fit_is_refused_by_stage_and_reason() -> None:
 
 
 def test_one_gpu_holds_a_small_model() -> None:
-    assert not any(cost.lacks for cost in costs(*QWEN.split(), device="h100").values())
+    assert not any(cost.problem for cost in costs(*QWEN.split(), device="h100").values())
 
 
 def test_a_colocated_engine_needs_room_for_one_response() -> None:
     small = ("rollout=vllm", "rl.rollout.gpu_memory_utilization=0.03")
-    assert "raise gpu_memory_utilization" in costs(*QWEN.split(), *small, device="h100")["zero"].lacks
+    assert "raise gpu_memory_utilization" in costs(*QWEN.split(), *small, device="h100")["zero"].problem
 
 
 @pytest.mark.parametrize(
@@ -242,14 +242,14 @@ def test_every_profile_composes_validates_and_fits_what_it_is_for(profile: str, 
     devices, sharding = config.launcher.total_processes, config.launcher.sharding
     assert devices == {"node": 8, "node_math": 8, "cluster": 32}.get(profile, 1)
     planned = costs(*overrides, device="cpu" if profile in ON_CPU else "h100", devices=devices, sharding=sharding)
-    assert {cost.name: cost.lacks for cost in planned.values() if cost.lacks} == {}
+    assert {cost.name: cost.problem for cost in planned.values() if cost.problem} == {}
     assert all(cost.hours > 0 for cost in planned.values())
     for base in get_args(BaseName):
         assert (base in planned) == (getattr(config, base).checkpoint is None), "checkpoints cost nothing"
 
 
 def test_the_gpu_profile_fits_an_older_gpu_too() -> None:
-    assert not any(cost.lacks for cost in costs("profile=gpu", device="a100").values())
+    assert not any(cost.problem for cost in costs("profile=gpu", device="a100").values())
 
 
 def test_problems_on_the_hub_are_known_by_their_cards() -> None:
@@ -258,7 +258,7 @@ def test_problems_on_the_hub_are_known_by_their_cards() -> None:
     known: Any = SimpleNamespace(path="EleutherAI/hendrycks_math", data_files=["*/train-*.parquet"])
     assert count_rows(key, known, splits, "rl") == 9_255 // 2
     unknown: Any = SimpleNamespace(path="a/b", data_files=None)
-    with pytest.raises(ConfigurationError, match=r"data_sets\.math\.splits\.rl = 'all': a/b is not there"):
+    with pytest.raises(ConfigurationError, match=r"data_sets\.math\.splits\.rl = 'all': cannot count the rows of a/b"):
         count_rows(key, unknown, splits, "rl")
 
 
@@ -269,7 +269,7 @@ def test_sharding_over_nodes_waits_for_the_network() -> None:
 
 
 def test_a_refusal_says_what_would_fit() -> None:
-    small = costs("profile=node", device="h100")["zero"].lacks
+    small = costs("profile=node", device="h100")["zero"].problem
     assert "it fits with 8 devices under fsdp2" in small
-    wide = costs("profile=gpu", "zero.micro_batch_size=512", device="h100")["zero"].lacks
+    wide = costs("profile=gpu", "zero.micro_batch_size=512", device="h100")["zero"].problem
     assert "it fits with micro_batch_size=1" in wide

@@ -208,7 +208,7 @@ def test_inspect_finds_nothing_outside_data(name: str, tmp_path: Path, monkeypat
     artifact(outside, "secret")
     (tmp_path / "project" / "deep").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "project" / "deep")
-    with pytest.raises(UserError, match="no artifact or stage is called"):
+    with pytest.raises(UserError, match="no artifact or stage is named"):
         inspecting.inspect(name, 3, params=True)
 
 

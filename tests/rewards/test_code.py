@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from r1.curation.filters import Candidate, judge
+from r1.curation.filters import Candidate, drop_reasons
 from r1.rewards import build_rewards
 from r1.rewards.accuracy import accuracy_reward, is_correct
 from r1.rewards.code import get_code_reward
@@ -107,7 +107,7 @@ def test_a_missing_sandbox_is_refused_up_front_and_never_called_wrong(
     with pytest.raises(SandboxUnavailable, match=r"(?s)apt install bubblewrap.*sandbox=none"):
         build_rewards({"code_reward": 1.0}, OPTIONS, 20)
     candidate = Candidate({"task": "code", "answer": GOLD}, Completion(tagged(ADD), 5, False), "zero")
-    for verify in (lambda: is_correct(tagged(ADD), "code", GOLD), lambda: judge([candidate], 40)):
+    for verify in (lambda: is_correct(tagged(ADD), "code", GOLD), lambda: drop_reasons([candidate], 40)):
         with pytest.raises(SandboxUnavailable, match="apt install bubblewrap"):
             verify()
 
@@ -115,4 +115,4 @@ def test_a_missing_sandbox_is_refused_up_front_and_never_called_wrong(
 def test_rejection_sampling_keeps_right_code() -> None:
     problem = {"task": "code", "answer": GOLD}
     right, wrong = (Candidate(problem, Completion(tagged(code), 5, False), "zero") for code in (ADD, SUBTRACT))
-    assert judge([right, wrong], 40) == ["kept", "wrong"]
+    assert drop_reasons([right, wrong], 40) == ["kept", "wrong"]

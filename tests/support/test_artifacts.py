@@ -114,13 +114,13 @@ def test_read_manifest_reads_what_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("garbage", [b"", b"{", b"not json", b"\xff\xfe\x00"], ids=["empty", "cut", "text", "binary"])
 def test_an_unreadable_manifest_says_what_to_do(tmp_path: Path, garbage: bytes) -> None:
     (tmp_path / MANIFEST).write_bytes(garbage)
-    with pytest.raises(BrokenArtifact, match=r"is not a whole artifact .*run `dvc repro`"):
+    with pytest.raises(BrokenArtifact, match=r"is not a complete artifact .*run `dvc repro`"):
         read_manifest(tmp_path)
 
 
 @pytest.mark.parametrize("missing", ["", "zero"], ids=["manifest", "artifact"])
 def test_a_missing_manifest_says_what_to_do(tmp_path: Path, missing: str) -> None:
-    with pytest.raises(BrokenArtifact, match=r"is not a whole artifact .*run `dvc repro`"):
+    with pytest.raises(BrokenArtifact, match=r"is not a complete artifact .*run `dvc repro`"):
         read_manifest(tmp_path / missing)
 
 

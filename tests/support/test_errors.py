@@ -19,7 +19,7 @@ from r1.support.errors import DiskFull, UserError, reported, room_on
         (OSError(errno.ENOSPC, "No space left on device", "data/sft"), "no space left for data/sft: nothing half-writ"),
         (OSError(errno.EDQUOT, "Disk quota exceeded", "data/sft"), "no space left for data/sft"),
         (OSError(errno.EROFS, "Read-only file system", "data/sft"), "data/sft cannot be used (Read-only file sys"),
-        (PermissionError(errno.EACCES, "Permission denied", "data/sft"), "mend that, then run `dvc repro`"),
+        (PermissionError(errno.EACCES, "Permission denied", "data/sft"), "fix that, then run `dvc repro`"),
         (KeyboardInterrupt(), "interrupted: nothing half-written is left"),
     ],
 )
