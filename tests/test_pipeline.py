@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from r1.config.base import Section
 from r1.config.evaluation import AblationConfig
 from r1.config.finetuning import SftConfig
 from r1.config.models import BaseConfig
@@ -81,7 +82,7 @@ def instances(name: str) -> list[Instance]:
 
         def fill(entry: Any, values: dict[str, Any] = values) -> str:
             text = next(iter(entry)) if isinstance(entry, dict) else str(entry)
-            return re.sub(r"\$\{([\w.]+)\}", lambda hole: str(reduce(getitem, hole[1].split("."), values)), text)  # type: ignore[arg-type]
+            return re.sub(r"\$\{([\w.]+)\}", lambda hole: str(reduce(getitem, hole[1].split("."), values)), text)
 
         lists = {key: {fill(entry) for entry in declared.get(key, [])} for key in ("deps", "params", "outs", "metrics")}
         found.append(
@@ -113,7 +114,7 @@ def test_params_are_the_sections_that_the_stage_reads(name: str) -> None:
 
 
 # What a comparison's stages read of a section without declaring it: `cmd` sets it, or conf/rl does, which is a dep.
-SET_ELSEWHERE = {
+SET_ELSEWHERE: dict[str, tuple[type[Section], set[str]]] = {
     "rl": (RlConfig, {"algorithm", "difficulty"}),
     "ablation": (AblationConfig, {"algorithm", "difficulty", "equivalence_margin"}),  # the margin is the report's
 }

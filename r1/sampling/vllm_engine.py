@@ -23,13 +23,11 @@ def set_environment(engine: VllmEngineConfig) -> None:
 
 
 def _attention(policy: Policy, engine: VllmEngineConfig) -> dict[str, str]:
-    """The attention kernel, where vLLM picks one that fails: for latent attention on CPUs with AMX, one without float32."""
+    """The attention kernel where vLLM 0.31 picks one that fails: latent attention on a CPU with AMX has no float32."""
     from vllm.platforms import current_platform
 
-    latent = policy.model_type == "deepseek_v3"
-    return (
-        {"attention_backend": "CPU_MLA"} if latent and current_platform.is_cpu() and engine.dtype == "float32" else {}
-    )
+    latent = policy.model_type == "deepseek_v3" and engine.dtype == "float32"
+    return {"attention_backend": "CPU_MLA"} if latent and current_platform.is_cpu() else {}
 
 
 class VllmSampler(Sampler):

@@ -24,6 +24,8 @@ from r1.data.data_sets import draw_data_sets
 from r1.data.decontamination import EvaluationNgrams
 from r1.data.files import MAX_LINE_BYTES
 from r1.data.splits import PROBLEM_BUCKETS, TooFewProblems
+from r1.pipeline.compose import compose as compose_values
+from r1.pipeline.compose import write_params
 from r1.support.artifacts import MANIFEST, content_hash, write_manifest
 from r1.support.errors import UserError
 from r1.tasks import TASKS, Problem, bucket, normalise
@@ -488,14 +490,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("project")
     for name in ("r1", "stages", "conf"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "params.yaml", copy)
+    write_params(compose_values(["profile=smoke"], ROOT / "conf"), copy / "params.yaml")
     (copy / "data/external").mkdir(parents=True)
     return copy
 
 
 def stage(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *arguments, "profile=smoke"],
+        [sys.executable, *arguments],
         cwd=project, env={**os.environ, "PYTHONPATH": str(project)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -512,7 +514,8 @@ def test_a_good_file_flows_into_the_prompts(project: Path) -> None:
     result = prepare(project, "{rl: all, evaluate: 5}")
     assert result.returncode == 0, result.stderr
     said = "prepare.data_sets.mine: data/external/mine.jsonl: 100 of 101 rows can be used (broken_json 1)"
-    assert result.stdout.strip() == said
+    *bars, message = result.stdout.splitlines()  # each behind the time of day
+    assert message.split(" ", 1)[1] == said and all("data_sets.mine (mine.jsonl): " in bar for bar in bars)
     metrics = json.loads((project / "data/metrics/prepare.json").read_text())
     rows = {split: pd.read_parquet(project / f"data/prompts/{split}.parquet") for split in ("rl", "evaluate")}
     used = {split: int((table["family"] == "mine").sum()) for split, table in rows.items()}

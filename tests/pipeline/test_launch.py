@@ -20,19 +20,9 @@ from r1.pipeline.launch import launch, prefix
 from r1.support.errors import ConfigurationError, UserError
 from tests.conftest import PROFILES, ROOT, chosen, compose
 
-TRAINING = tuple(
-    [
-        "base",
-        "zero",
-        "cold_start",
-        "reasoning_rl",
-        "sft",
-        "reward_model",
-        "final_rl",
-        "distill",
-        "student_rl",
-        "ablation",
-    ]
+TRAINING = (
+    *("base", "zero", "cold_start", "reasoning_rl", "sft", "reward_model", "final_rl", "distill", "student_rl"),
+    "ablation",
 )
 SAMPLING = ("cold_start_data", "rejection_sampling", "evaluate")
 PLAIN = ("prepare", "report", "ablation_report")

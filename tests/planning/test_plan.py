@@ -227,7 +227,7 @@ def test_wrong_wishes_are_refused_in_words(arguments: str, message: str) -> None
 def test_planning_needs_no_torch() -> None:
     run_alone(
         "import sys; import r1.planning.show as show; show.show_checks();"
-        "show.show_plan([], 'cpu', None, None, 0.5, 128, False);"
+        "from r1.pipeline.compose import load; show.show_plan(load(), 'cpu', None, None, 0.5, 128, False);"
         "assert not {'torch', 'transformers', 'trl'} & set(sys.modules)"
     )
 

@@ -75,7 +75,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(
     capsys.readouterr()
     assert outcome(training, tiny_model, tmp_path) == undisturbed(training)
     last = (step - 1) // EVERY * EVERY
-    assert (f"going on from {tmp_path}/checkpoints/checkpoint-{last}" in capsys.readouterr().out) == (last > 0)
+    assert (f"resuming from {tmp_path}/checkpoints/checkpoint-{last}" in capsys.readouterr().out) == (last > 0)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_damaged_checkpoint_is_noticed(
     assert outcome(finetuned, tiny_model, tmp_path) == undisturbed(finetuned)
     said = capsys.readouterr().out
     assert said.count("was cut short or damaged") == damaged
-    assert ("going on from" in said) == (damaged == 1)
+    assert ("resuming from" in said) == (damaged == 1)
 
 
 def test_a_disk_that_is_full_is_named_and_no_half_checkpoint_stays(
