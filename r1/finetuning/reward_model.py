@@ -16,7 +16,7 @@ from r1.support.errors import UserError
 from r1.support.tables import NoRows, read_rows
 from r1.training.arguments import supervised_arguments
 from r1.training.checkpoints import Checkpointed, train
-from r1.training.compute import adapters, check_compute, merged
+from r1.training.compute import check_compute, lora_config, merged
 from r1.training.context import Trained, TrainingContext
 from r1.training.recorder import Recorder
 
@@ -67,7 +67,7 @@ def train_reward_model(
         args=RewardArguments(num_train_epochs=config.epochs, max_length=config.max_length, **arguments),
         train_dataset=dataset,
         processing_class=tokenizer,
-        peft_config=_with_score(adapters(context.training)),
+        peft_config=_with_score(lora_config(context.training)),
         record=record,
     )
     kept = len(trainer.train_dataset)

@@ -14,7 +14,7 @@ from r1.models.policy import Policy
 from r1.support.errors import UserError
 from r1.training.arguments import flops, supervised_arguments
 from r1.training.checkpoints import Checkpointed, train
-from r1.training.compute import adapters, check_compute, merged, weights_dtype
+from r1.training.compute import check_compute, lora_config, merged, weights_dtype
 from r1.training.context import Trained, TrainingContext
 from r1.training.recorder import Recorder
 
@@ -75,7 +75,7 @@ def finetune(policy: Policy, examples: list[dict[str, Any]], config: SftConfig, 
             ),
             train_dataset=dataset,
             processing_class=tokenizer,
-            peft_config=adapters(context.training),
+            peft_config=lora_config(context.training),
             record=record,
         )
     )

@@ -26,7 +26,7 @@ class NothingLeft(UserError):
     """No prompt fits the model's context, or none is within the bounds of the pass rate."""
 
 
-def choose(
+def choose_prompts(
     rows: list[dict[str, Any]], policy: Policy, settings: RlSettings, seed: int
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The RL prompts that fit, within the bounds of the pass rate, the easiest first; or all, unmeasured.

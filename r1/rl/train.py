@@ -22,7 +22,7 @@ from r1.models.policy import Policy
 from r1.rewards import build_rewards
 from r1.rewards.common import RewardFunction
 from r1.rl.arguments import algorithm_arguments, rollout_arguments
-from r1.rl.difficulty import choose, within_context
+from r1.rl.difficulty import choose_prompts, within_context
 from r1.rl.rollouts import check_rollout
 from r1.rl.schedule import all_scenarios, in_order
 from r1.rl.settings import RlSettings
@@ -31,7 +31,7 @@ from r1.support.errors import UserError
 from r1.support.processes import is_main, world_size
 from r1.training.arguments import checkpoint_arguments, device_arguments, flops, sharding
 from r1.training.checkpoints import train
-from r1.training.compute import adapters, check_compute, merged, weights_dtype
+from r1.training.compute import check_compute, lora_config, merged, weights_dtype
 from r1.training.context import Trained, TrainingContext
 from r1.training.recorder import Recorder
 
@@ -100,7 +100,7 @@ def train_rl(
         rl=shared,
         algorithm=algorithm,
         start=policy.load(dtype, attention) if algorithm.beta == 0 and training.lora is None else None,
-        peft_config=adapters(training),
+        peft_config=lora_config(training),
         **({"critic": policy.load_critic(attention)} if isinstance(algorithm, PpoConfig) else {}),
     )
     model = merged(train(trainer))
@@ -178,7 +178,7 @@ def _train_on_chosen(
     schedule: Callable[[Rows], Rows],
     **made: RewardFunction,
 ) -> Trained:
-    chosen, counts = choose(rows, policy, settings, context.seed)
+    chosen, counts = choose_prompts(rows, policy, settings, context.seed)
     trained = train_rl(policy, schedule(chosen), settings, context, **made)
     trained.metrics["prompts"] = counts
     return trained

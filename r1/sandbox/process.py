@@ -37,7 +37,7 @@ class TooLong(Broke):
     """It wrote too much in one line."""
 
 
-def use(policy: SandboxPolicy) -> None:
+def set_policy(policy: SandboxPolicy) -> None:
     """Choose for this process how model-written code is run; `none` warns, once."""
     global _policy
     _policy = policy
@@ -45,17 +45,17 @@ def use(policy: SandboxPolicy) -> None:
         warnings.warn("sandbox=none: model-written code runs WITHOUT isolation, as this user", stacklevel=2)
 
 
-def require() -> None:
+def require_sandbox() -> None:
     """Make sure that sandboxes work here.
 
     Raises:
         SandboxUnavailable: if not.
     """
-    _require(_policy)
+    _require_policy(_policy)
 
 
 @cache
-def _require(policy: SandboxPolicy) -> None:
+def _require_policy(policy: SandboxPolicy) -> None:
     try:
         with Sandboxed("candidate", Limits()):
             pass

@@ -50,7 +50,7 @@ def weights_dtype(training: TrainingConfig) -> torch.dtype:
     return torch.bfloat16 if frozen else torch.float32
 
 
-def adapters(training: TrainingConfig) -> Any:
+def lora_config(training: TrainingConfig) -> Any:
     """The trainer's `peft_config`; None trains all weights."""
     if training.lora is None:
         return None

@@ -103,7 +103,7 @@ def test_a_missing_sandbox_is_refused_up_front_and_never_called_wrong(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    process._require.cache_clear()
+    process._require_policy.cache_clear()
     with pytest.raises(SandboxUnavailable, match=r"(?s)apt install bubblewrap.*sandbox=none"):
         build_rewards({"code_reward": 1.0}, OPTIONS, 20)
     candidate = Candidate({"task": "code", "answer": GOLD}, Completion(tagged(ADD), 5, False), "zero")

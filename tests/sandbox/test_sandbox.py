@@ -240,21 +240,21 @@ def test_a_tool_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     tmp_path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(process, "isolated", lambda *_: [str(tmp_path / "bwrap")])
-    process._require.cache_clear()
+    process._require_policy.cache_clear()
     with pytest.raises(SandboxUnavailable, match=r"no permission\n.*apt install bubblewrap.*sandbox=none"):
-        process.require()
+        process.require_sandbox()
 
 
 @pytest.fixture
 def no_tool(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("r1.sandbox.isolation.shutil.which", lambda *_, **__: None)
-    process._require.cache_clear()
+    process._require_policy.cache_clear()
 
 
 @pytest.mark.usefixtures("no_tool")
 def test_without_the_tool_nothing_is_run_and_nothing_is_scored() -> None:
     with pytest.raises(SandboxUnavailable, match="apt install bubblewrap"):
-        process.require()
+        process.require_sandbox()
     with pytest.raises(UserError, match="apt install bubblewrap"):
         passes("def f(): return 3", problem("assert candidate() == 3"))
 
@@ -267,7 +267,7 @@ def test_none_runs_without_the_tool_says_so_and_still_has_limits(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("SECRET", "x")
     with pytest.warns(UserWarning, match="WITHOUT isolation"):
-        process.use("none")
+        process.set_policy("none")
     limits = Limits(wall_seconds=2, cpu_seconds=1)
     code = "import os\nopen('x', 'w').write('x')\ndef f(): return [os.environ.get('SECRET'), os.listdir('.')]"
     assert passes(code, problem("assert candidate() == [None, ['x']]"), limits)
