@@ -71,7 +71,7 @@ def test_what_goes_on_for_too_long_stops_reinforcement_learning(
     for row in (FINE, FINE | bad, FINE | bad, FINE, FINE | bad, FINE | bad):
         assert replay.step(row) == (row is FINE), "a step in trouble is not saved"
     assert capsys.readouterr().out.count("warning: step ") == 4
-    with pytest.raises(Stopped, match=f"stopped at step 7 of 100: {said}; so since step 5\n  usually ") as stopped:
+    with pytest.raises(Stopped, match=f"stopped at step 7 of 100: {said}; since step 5\n  usually ") as stopped:
         replay.step(FINE | bad)
     assert stopped.value.since == 5
 
@@ -82,7 +82,7 @@ def test_steps_that_did_not_measure_it_do_not_count_and_are_not_saved(capsys: py
     assert not replay.step(silent) and not replay.step(silent)
     assert not replay.step({**FINE, "kl": 3.0})
     assert capsys.readouterr().out.count("warning") == 2
-    with pytest.raises(Stopped, match="so since step 1"):
+    with pytest.raises(Stopped, match="since step 1"):
         replay.step({**FINE, "kl": 3.0})
 
 
@@ -91,7 +91,7 @@ def test_a_resumed_run_counts_on() -> None:
     for _ in range(2):
         killed.step({**FINE, "frac_reward_zero_std": 1.0})
     resumed.record.restore(json.loads(json.dumps(killed.record.state())))
-    with pytest.raises(Stopped, match="so since step 1"):
+    with pytest.raises(Stopped, match="since step 1"):
         resumed.step({**FINE, "frac_reward_zero_std": 1.0}, row_step=3)
 
 
