@@ -69,7 +69,7 @@ def kill(project: Project, stage: str, signum: signal.Signals, ready: Callable[[
         time.sleep(0.05)
     seen = next((line.strip() for line in output if line.startswith("interrupted")), "killed")
     seen += next(
-        (", had gone on from " + line.split("/")[-1].strip() for line in output if "going on from" in line), ""
+        (", had resumed from " + line.split("/")[-1].strip() for line in output if "resuming from" in line), ""
     )
     if came_late:
         failed = f"dvc repro failed: {''.join(output)[-300:]}" if process.returncode else ""

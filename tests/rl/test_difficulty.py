@@ -47,9 +47,9 @@ def test_prompts_too_long_for_the_context_are_left_out(
     chosen, counts = choose_prompts(rows, policy, settings, seed=0)
     assert chosen == rows[1:2]
     assert counts == {"all": 3, "chosen": 1, "too_easy": 0, "too_hard": 0, "too_long": 2}
-    said = "warning: 2 of 3 prompts do not fit beside max_completion_length = 32 in a context of 256 tokens"
+    said = "warning: 2 of 3 prompts do not fit with max_completion_length = 32 in a context of 256 tokens"
     assert said in capsys.readouterr().out
-    with pytest.raises(NothingLeft, match="no prompt fits beside max_completion_length = 32 in a context of 256"):
+    with pytest.raises(NothingLeft, match="no prompt fits with max_completion_length = 32 in a context of 256"):
         choose_prompts(rows[::2], policy, settings, seed=0)
 
 

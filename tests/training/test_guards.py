@@ -127,7 +127,7 @@ def test_a_dead_reward_is_warned_of_and_stops_nothing(capsys: pytest.CaptureFixt
     for _ in range(10):
         replay.step(rewards(dead=(0.0, 0.0), good=(0.5, 0.4)))
         replay.step({"loss": 0.1, "grad_norm": 1.0})  # within a round
-    warning = "warning: by step {} dead has been 0 for every completion: so far it teaches nothing\n"
+    warning = "warning: by step {} dead has been 0 for every completion: no signal so far\n"
     assert capsys.readouterr().out == warning.format(5)
     replay.guard.on_train_end(replay.args, replay.state, None)  # type: ignore[arg-type]
     assert capsys.readouterr().out == warning.format(20), "of the whole run"
