@@ -28,7 +28,7 @@ class NothingLeft(UserError):
 def choose_prompts(
     rows: list[dict[str, Any]], policy: Policy, settings: RlSettings, seed: int
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Choose the prompts that fit in the context and, if a pass rate is configured, are within its bounds, easiest first.
+    """Choose the prompts that fit in the context and, if pass rates are bounded, are within the bounds, easiest first.
 
     Args:
         rows: `prompt`, `task`, `answer`.
