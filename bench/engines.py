@@ -84,10 +84,10 @@ def draw(data: Path, folder: Path, name: str, seed: int, temperature: float, add
     ended: list[tuple[float, int]] = []
     kept = sum(len(of_one) == SAMPLES for of_one in sampler.journal.known.values())
     questions = [as_messages(problem["prompt"]) for problem in problems]
-    for piece in sampler.draw(questions, WARM.model_copy(update={"temperature": temperature}), seed):
-        drawn |= piece
-        ended.append((time.perf_counter(), sum(one.tokens for of_one in piece.values() for one in of_one)))
-    tokens = sum(tokens for _, tokens in ended[1:])  # the first piece's time holds the start
+    for chunk in sampler.draw(questions, WARM.model_copy(update={"temperature": temperature}), seed):
+        drawn |= chunk
+        ended.append((time.perf_counter(), sum(one.tokens for of_one in chunk.values() for one in of_one)))
+    tokens = sum(tokens for _, tokens in ended[1:])  # the first chunk's time holds the start
     rows = [
         [
             [

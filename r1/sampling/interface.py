@@ -36,8 +36,8 @@ def check_context(
     if tokens + max_new_tokens > context:
         too_long = sum(len(prompt) + max_new_tokens > context for prompt in prompts)
         raise ContextExceeded(
-            f"{too_long} of {len(prompts)} prompts do not fit: the longest has {tokens} tokens, which with max_new_tokens = "
-            f"{max_new_tokens} exceeds the model's context of {context}: "
+            f"{too_long} of {len(prompts)} prompts do not fit: the longest has {tokens} tokens and exceeds, with "
+            f"max_new_tokens = {max_new_tokens}, the model's context of {context}: "
             f"{conversations[longest][-1]['content'][:80]!r}; lower max_new_tokens, or remove such prompts"
         )
 

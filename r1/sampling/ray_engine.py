@@ -26,8 +26,7 @@ from r1.support.progress import track
 
 PROJECT = Path(__file__).resolve().parents[2]
 RESTARTS = 2
-"""Restarts of a dead replica, and retries of a chunk. A machine may be lost, but by default Ray Data would retry forever
-what always fails."""
+"""Restarts of a dead replica, and retries of a chunk: a machine may be lost, but Ray Data by default retries forever."""
 
 
 class ReplicaError(UserError):
@@ -120,8 +119,8 @@ def _start(engine: RayEngineConfig) -> dict[str, int]:
     where: dict[str, Any] = {"address": engine.address}
     if engine.address is None:
         where = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-        # Some of Ray's ports still listen on every interface. Ray requires a token from callers, by default the one in a
-        # file in the home directory; ours is for this run only. Ray reads it on import.
+        # Some of Ray's ports still listen on every interface. Ray requires a token from callers, by default from a file
+        # in the home directory; ours is for this run only. Ray reads it on import.
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
         import ray

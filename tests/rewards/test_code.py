@@ -95,7 +95,7 @@ def test_broken_tests_give_no_reward_and_a_warning(gold: str) -> None:
 def test_a_sandbox_that_does_not_come_up_gives_no_reward_and_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     reward = get_code_reward()
     monkeypatch.setattr(process, "isolated", lambda *_: ["/bin/false"])
-    with pytest.warns(UserWarning, match="no sandbox came up"):
+    with pytest.warns(UserWarning, match="the sandbox failed to start"):
         assert reward(completions=[tagged(ADD)], task=["code"], answer=[GOLD]) == [None]
 
 
