@@ -26,7 +26,7 @@ from r1.support.progress import track
 
 PROJECT = Path(__file__).resolve().parents[2]
 RESTARTS = 2
-"""Restarts of a dead replica, and retries of a chunk: a machine may be lost, but Ray Data by default retries forever."""
+"""Restarts of a dead replica and retries of a chunk: a machine may be lost, but by default Ray Data retries forever."""
 
 
 class ReplicaError(UserError):
