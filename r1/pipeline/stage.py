@@ -13,11 +13,14 @@ import hydra
 from omegaconf import DictConfig
 from pydantic import BaseModel
 
+from r1.config.plugin_users import plugin_users
 from r1.config.recipe import Config
 from r1.pipeline.compose import PARAMS, base_params, stage_overrides, to_plain, validate
+from r1.pipeline.plugins import hashes
 from r1.pipeline.run import PartDone, Run, Sections
 from r1.sandbox.process import require, use
 from r1.support.errors import ConfigurationError, reported
+from r1.support.plugins import use_folder
 from r1.support.processes import is_main
 
 S = TypeVar("S", bound=Sections)
@@ -71,7 +74,9 @@ def _run(name: str, config: Config, reads: type[S], script: Path) -> Run[S]:
     sections = {field.name: name if field.name == "made" else field.name for field in fields(reads)}
     chosen = {field: getattr(config, section) for field, section in sections.items()}
     params = {section: _plain(chosen[field]) for field, section in sections.items()}
-    return Run(name=name, config=reads(**chosen), params=params, script=script)
+    users = plugin_users(config)
+    plugins = hashes(config.plugins, users.get(script.stem, users.get(name, ())))
+    return Run(name=name, config=reads(**chosen), params=params, script=script, plugins=plugins)
 
 
 def _sort_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -125,6 +130,7 @@ def _prepare_environment(config: Config) -> None:
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     if config.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
+    use_folder(config.plugins)
     use(config.sandbox)
     if config.prepare.has_code:
         require()  # better now than after an hour, at the first completion
