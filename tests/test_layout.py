@@ -12,7 +12,19 @@ from tests.conftest import ROOT
 MODULES = sorted((ROOT / "r1").rglob("*.py"))
 # A package, or a module of r1/ itself, imports those before it, anywhere in its code: lazy imports count.
 ORDER = (
-    *("support", "recipe", "config", "sandbox", "tasks", "models", "rewards", "data", "sampling", "training"),
+    *(
+        "support",
+        "recipe",
+        "config",
+        "plugins",
+        "sandbox",
+        "tasks",
+        "models",
+        "rewards",
+        "data",
+        "sampling",
+        "training",
+    ),
     *("finetuning", "rl", "curation", "evaluation", "reporting", "planning", "machine", "doctor"),
     *("pipeline", "__main__"),
 )
@@ -21,8 +33,9 @@ ONLY: dict[str, set[str]] = {
     "support": set(),
     "recipe": set(),
     "config": {"recipe"},
+    "plugins": {"support", "config"},
     "sandbox": {"support", "config"},
-    "tasks": {"support", "sandbox"},
+    "tasks": {"support", "config", "plugins", "sandbox"},
     "models": {"support", "config"},
     "training": {"support", "config", "models"},
     "finetuning": {"support", "config", "models", "training"},

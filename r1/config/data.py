@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, field_validator, model_validator
 
 from r1.config.base import Name, Probability, Section, leaves_project
+from r1.config.plugins import check_name, is_plugin, known
 from r1.recipe import PreferenceName
 
 Level = Literal["train", "hard", "transfer"]
@@ -17,16 +18,31 @@ CodeAdapterName = Literal["humaneval", "mbpp"]
 AdapterName = (
     Literal["columns", "gsm8k", "math", "math_500", "aime", "openr1_math", "dapo_math", "deepscaler"] | CodeAdapterName
 )
+ADAPTERS: tuple[str, ...] = (*get_args(get_args(AdapterName)[0]), *get_args(CodeAdapterName))
 GeneralAdapterName = Literal["messages", "ultrafeedback", "pku_saferlhf"]
+REASONING_GYM = "reasoning_gym/"
+"""What a task begins with that is any of reasoning-gym's families: reasoning_gym/countdown."""
+_TASKS = ("chain_sum", "basic_arithmetic", "complex_arithmetic", "gsm_symbolic", "code")
+
+
+def _check_task(task: str) -> str:
+    if re.fullmatch(rf"{REASONING_GYM}\w+", task):
+        return task
+    if task.startswith(REASONING_GYM):
+        raise ValueError(f"must be {REASONING_GYM} and the name of a family")
+    return known(task, _TASKS)
 
 
 class FamilyConfig(Section):
     """A task family at one level, and how many of its problems go where.
 
-    options are reasoning-gym's, or those of r1/tasks/code.py; documents counts corpus documents, the others problems.
+    Attributes:
+        task: one of ours, `reasoning_gym/<family>`, or the import path of somebody else's.
+        options: reasoning-gym's, those of r1/tasks/code.py, or what that task takes.
+        documents: of the corpus; the others count problems.
     """
 
-    task: Literal["chain_sum", "basic_arithmetic", "complex_arithmetic", "gsm_symbolic", "code"]
+    task: Annotated[str, AfterValidator(_check_task)]
     level: Level
     options: dict[str, Any]
     documents: int = Field(ge=0)
@@ -34,6 +50,14 @@ class FamilyConfig(Section):
     rl: int = Field(ge=0)
     rejection: int = Field(ge=0)
     evaluate: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _documents_are_written(self) -> Self:
+        if self.documents and self.task.startswith(REASONING_GYM):
+            raise ValueError(
+                f"documents = {self.documents}: none are written for {self.task}; set 0, or choose {', '.join(_TASKS)}"
+            )
+        return self
 
 
 class PublishedConfig(Section):
@@ -101,16 +125,17 @@ class DataSetConfig(PublishedConfig):
     """Problems with answers that a verifier judges.
 
     Attributes:
-        adapter: what publishes this schema, see r1/data/adapters; `columns` takes any two columns.
-        task: of `columns`, whose verifier judges answers; `math` is math-verify.
+        adapter: what publishes this schema, see r1/data/adapters, or an import path; `columns` takes any two columns.
+        task: of `columns` and of an import path, whose verifier judges answers: ours (`math` is math-verify), or an
+            import path. An adapter of somebody else's may know it itself.
         prompt_column, answer_column: of `columns`, where the question and its one answer stand.
         level: as a family's.
         splits: how many problems go where, or `all` of a split's. A data set that feeds a single split feeds it
             with any of its problems; one that feeds several shares them out by identity, as families do.
     """
 
-    adapter: AdapterName = "columns"
-    task: Literal["chain_sum", "basic_arithmetic", "complex_arithmetic", "math"] | None = None
+    adapter: Annotated[str, check_name(*ADAPTERS)] = "columns"
+    task: Annotated[str, check_name("chain_sum", "basic_arithmetic", "complex_arithmetic", "math")] | None = None
     prompt_column: str | None = None
     answer_column: str | None = None
     level: Level
@@ -124,6 +149,8 @@ class DataSetConfig(PublishedConfig):
     @model_validator(mode="after")
     def _columns_are_named(self) -> Self:
         for key in ("task", "prompt_column", "answer_column"):
+            if key == "task" and is_plugin(self.adapter):
+                continue
             if (getattr(self, key) is None) == (self.adapter == "columns"):
                 raise ValueError(
                     f"{key}: is missing, which adapter=columns needs"

@@ -12,6 +12,8 @@ from r1.config.evaluation import AblationConfig, EvaluateConfig, ReportConfig
 from r1.config.finetuning import ColdStartDataConfig, RejectionSamplingConfig, RewardModelConfig, SftConfig
 from r1.config.launcher import LauncherConfig
 from r1.config.models import BaseConfig
+from r1.config.plugin_users import plugin_users
+from r1.config.plugins import find
 from r1.config.rl import FinalRlConfig, PassRateConfig, PpoConfig, RlConfig, RlStageConfig, check_rl_launch
 from r1.config.sampling import EngineConfig, OpenaiEngineConfig, RayEngineConfig, VllmServerRolloutConfig
 from r1.config.training import OptimizationConfig, TrainingConfig, check_batch
@@ -23,13 +25,17 @@ SandboxPolicy = Literal["bubblewrap", "none"]
 
 
 class Config(Section):
-    """The whole recipe, in R1's order."""
+    """The whole recipe, in R1's order.
+
+    plugins: folder of tasks, rewards, adapters and engines that are named by import path.
+    """
 
     profile: Name
     seed: int = Field(ge=0)
     offline: bool
     sandbox: SandboxPolicy
     model: str | None
+    plugins: str
     launcher: LauncherConfig
     prepare: PrepareConfig
     base: BaseConfig
@@ -52,6 +58,17 @@ class Config(Section):
     evaluate: EvaluateConfig
     report: ReportConfig
     ablation: AblationConfig
+
+    @model_validator(mode="after")
+    def _plugins_are_found(self) -> Self:
+        if leaves_project(self.plugins):
+            raise ValueError(f"plugins = {self.plugins!r}: leaves the project; if it is meant, use an absolute path")
+        for plugin in {plugin for used in plugin_users(self).values() for plugin in used}:
+            try:
+                find(self.plugins, plugin.name)
+            except ValueError as error:
+                raise ValueError(f"{plugin.key} = {plugin.name!r}: {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _checkpoints_exist(self) -> Self:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from r1.config.base import Probability, Section, Share
 from r1.config.launcher import Sharding
+from r1.config.plugins import check_name, flatten
 from r1.config.sampling import EngineConfig, RolloutConfig, VllmEngineConfig
 
 RuleRewardName = Literal[
@@ -23,6 +24,12 @@ RuleRewardName = Literal[
 ]
 AlgorithmName = Literal["grpo", "dr_grpo", "dapo", "gspo", "rloo", "reinforce_pp", "ppo"]
 RewardName = RuleRewardName | Literal["preference_reward"]
+_RULES = get_args(RuleRewardName)
+RuleWeights = Annotated[Mapping[Annotated[str, check_name(*_RULES)], float], BeforeValidator(flatten)]
+"""Weights of rule rewards, ours by name, others by import path."""
+RewardWeights = Annotated[
+    Mapping[Annotated[str, check_name(*_RULES, "preference_reward")], float], BeforeValidator(flatten)
+]
 
 
 class PolicyOptimizationConfig(Section):
@@ -43,7 +50,7 @@ class PolicyOptimizationConfig(Section):
     ref_model_sync_steps: PositiveInt
     num_mini_batches: PositiveInt
     num_iterations: PositiveInt
-    extra_rewards: Mapping[RuleRewardName, float]
+    extra_rewards: RuleWeights
 
 
 class GroupRelativeConfig(PolicyOptimizationConfig):
@@ -180,7 +187,7 @@ class RlStageConfig(Section):
     num_generations: int = Field(ge=2)
     max_completion_length: PositiveInt
     temperature: PositiveFloat
-    rewards: Mapping[RuleRewardName, float]
+    rewards: RuleWeights
 
     @model_validator(mode="after")
     def _batch_fits(self) -> Self:
@@ -228,6 +235,6 @@ def check_rl_launch(rl: RlConfig, stage: RlStageConfig, sharding: Sharding, proc
 class FinalRlConfig(RlStageConfig):
     """RL over all scenarios: general prompts come in for the last share of the steps, at this share of the prompts."""
 
-    rewards: Mapping[RewardName, float]  # type: ignore[assignment]  # preference models exist only here
+    rewards: RewardWeights  # preference models exist only here
     general_last: Probability
     general_share: Probability

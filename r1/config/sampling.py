@@ -1,12 +1,14 @@
 """Engines, rollouts and how completions are drawn."""
 
 import re
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Discriminator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, Tag, model_validator
 
 from r1.config.base import Section, Share
+from r1.config.plugins import ImportPath, is_plugin
 
 
 class TransformersEngineConfig(Section):
@@ -85,8 +87,23 @@ class OpenaiEngineConfig(Section):
         return self
 
 
-EngineConfig = Annotated[
+class PluginEngineConfig(Section):
+    """An engine of somebody else's: the import path of a Sampler, made with the policy and these options."""
+
+    name: ImportPath
+    options: Mapping[str, Any]
+
+
+def _whose(engine: Any) -> str:
+    name = engine.get("name") if isinstance(engine, dict) else getattr(engine, "name", None)
+    return "plugin" if isinstance(name, str) and is_plugin(name) else "ours"
+
+
+_OurEngine = Annotated[
     TransformersEngineConfig | VllmEngineConfig | RayEngineConfig | OpenaiEngineConfig, Field(discriminator="name")
+]
+EngineConfig = Annotated[
+    Annotated[_OurEngine, Tag("ours")] | Annotated[PluginEngineConfig, Tag("plugin")], Discriminator(_whose)
 ]
 
 

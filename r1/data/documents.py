@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from r1.config.data import StylesConfig
-from r1.tasks import WORKED, Problem
+from r1.tasks import Problem, worked_of
 
 _FIRST = {"en": "First {} = {}.", "zh": "先算 {} 得 {}。"}
 _NEXT = {"en": "Then {} = {}.", "zh": "再算 {} 得 {}。"}
@@ -86,7 +86,7 @@ def _write_steps(
 
 
 def _solve(problem: Problem, record: Callable[[str, Any], Any]) -> str:
-    task = WORKED[problem.task]
+    task = worked_of(problem.task)
     return task.conclude([task.work_out(expression, record) for expression in problem.expressions])
 
 

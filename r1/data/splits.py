@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from r1.config.data import DataSetConfig, FamilyConfig, PromptSplit
 from r1.support.errors import UserError
-from r1.tasks import TASKS, Problem, bucket, normalise
+from r1.tasks import Problem, bucket, normalise, task_of
 
 Split = PromptSplit | Literal["corpus"]
 
@@ -59,7 +59,7 @@ def draw_problems(
 def _draw(name: str, family: FamilyConfig, split: Split, count: int, seed: int, distinct: bool) -> list[Problem]:
     drawn: list[Problem] = []
     seen: set[str] = set()
-    for tried, problem in enumerate(TASKS[family.task].generate(family.options, seed)):
+    for tried, problem in enumerate(task_of(family.task).generate(family.options, seed)):
         if len(drawn) == count:
             break
         if tried > _PATIENCE + 20 * count:

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -60,12 +60,14 @@ class Run(Generic[S]):
         config: the sections that the stage declared.
         params: the same as plain values by section, for the manifest.
         script: the stage's script.
+        plugins: code of others that it uses: import path and hash.
     """
 
     name: str
     config: S
     params: dict[str, Any]
     script: Path
+    plugins: Mapping[str, str] = field(default_factory=dict)
 
     def inputs(self, *paths: str) -> dict[str, str]:
         """Verify the inputs, artifacts or files in them, and return the hash of each path.
@@ -106,6 +108,7 @@ class Run(Generic[S]):
                     "params": self.params,
                     "inputs": dict(inputs),
                     "code": code_hash(self.script),
+                    **({"plugins": dict(self.plugins)} if self.plugins else {}),
                     "counts": counts,
                     "metrics": metrics or f"data/metrics/{self.name}.json",
                 },
@@ -128,6 +131,8 @@ class Run(Generic[S]):
             UserError: if a guard stopped this same run before, since it would end the same way.
         """
         decides = [self.config.seed, _without(self.params, _HARMLESS), dict(inputs), code_hash(self.script)]
+        if self.plugins:
+            decides.append(dict(self.plugins))
         if (sharded := sharded_by()) is not None:
             decides.append(sharded)  # sharded checkpoints can be read only under the same sharding
         identity = json.dumps(decides, sort_keys=True)

@@ -13,10 +13,13 @@ from typing import Any, NoReturn, TypeVar
 from omegaconf import OmegaConf
 from pydantic import BaseModel
 
+from r1.config.plugin_users import plugin_users
 from r1.config.recipe import Config
 from r1.pipeline.arguments import Parser
 from r1.pipeline.compose import load
+from r1.pipeline.plugins import hashes
 from r1.pipeline.run import PartDone, Run, Sections
+from r1.plugins import use_folder
 from r1.sandbox.process import require_sandbox, set_policy
 from r1.support.errors import ConfigurationError, reported
 from r1.support.log import configure
@@ -70,7 +73,9 @@ def _run(name: str, config: Config, reads: type[S], script: Path) -> Run[S]:
     sections = {field.name: name if field.name == "made" else field.name for field in fields(reads)}
     chosen = {field: getattr(config, section) for field, section in sections.items()}
     params = {section: _plain(chosen[field]) for field, section in sections.items()}
-    return Run(name=name, config=reads(**chosen), params=params, script=script)
+    users = plugin_users(config)
+    plugins = hashes(config.plugins, users.get(script.stem, users.get(name, ())))
+    return Run(name=name, config=reads(**chosen), params=params, script=script, plugins=plugins)
 
 
 def _parser(script: Path, description: str) -> Parser:
@@ -115,6 +120,7 @@ def _prepare_environment(config: Config) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if config.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
+    use_folder(config.plugins)
     set_policy(config.sandbox)
     if config.prepare.has_code:
         require_sandbox()  # fail now, not an hour later at the first completion

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from r1.config.plugins import is_plugin
 from r1.config.rl import RewardName, RewardOptionsConfig
 from r1.rewards.accuracy import accuracy_reward
 from r1.rewards.code import get_code_reward
@@ -10,6 +11,7 @@ from r1.rewards.common import RewardFunction
 from r1.rewards.format import format_reward, get_reasoning_steps_reward, tag_count_reward
 from r1.rewards.language import language_consistency_reward
 from r1.rewards.length import get_cosine_scaled_reward, len_reward
+from r1.rewards.plugged import plugged_reward
 
 Factory = Callable[[RewardOptionsConfig, int], Any]
 
@@ -42,22 +44,31 @@ REWARDS: dict[RewardName, Factory] = {
 
 
 def build_rewards(
-    weights: Mapping[Any, float], options: RewardOptionsConfig, max_length: int, **made: RewardFunction
+    weights: Mapping[str, float], options: RewardOptionsConfig, max_length: int, **made: RewardFunction
 ) -> tuple[list[RewardFunction], list[float]]:
     """Reward functions and their weights, in the order of the configuration.
 
     Args:
-        weights: reward name to weight; weight 0 leaves a reward out.
+        weights: reward name or import path to weight; weight 0 leaves a reward out.
         options: parameters of those that have some.
         max_length: tokens a completion may have.
         made: rewards that the caller made, by name.
 
     Raises:
         KeyError: if a reward is neither registered nor made by the caller.
+        PluginError: if an import path leads to no reward.
         SandboxUnavailable: if `code_reward` has no sandbox to run code in.
     """
     used = {name: weight for name, weight in weights.items() if weight}
-    functions = [made[name] if name in made else REWARDS[name](options, max_length) for name in used]
+    functions = [made[name] if name in made else _reward(name, options, max_length) for name in used]
     for name, function in zip(used, functions, strict=True):
         function.__name__ = name  # one name in configuration and logs; TRL's own differ
     return functions, list(used.values())
+
+
+def _reward(name: str, options: RewardOptionsConfig, max_length: int) -> RewardFunction:
+    if is_plugin(name):
+        return plugged_reward(name)
+    factory: Factory = REWARDS[name]  # type: ignore[index]  # a KeyError says that it is neither
+    function: RewardFunction = factory(options, max_length)
+    return function

@@ -5,10 +5,10 @@ from typing import Any
 
 from r1.rewards.common import Completions, texts
 from r1.rewards.response import parse_response
-from r1.tasks import code, verify_all
+from r1.tasks import VERIFIERS, code, verify_all
 
 MAX_ANSWER_CHARACTERS = 256
-"""Of any answer but code, whose task has its own."""
+"""Of an answer to a task of ours but code, which has its own limit; see `_longest`."""
 
 
 def is_correct(completion: str, task: str, answer: str) -> bool:
@@ -32,8 +32,7 @@ def are_correct(completions: Sequence[str], tasks: Sequence[str], answers: Seque
     by_task: dict[str, list[tuple[int, str]]] = {}
     for index, (completion, task) in enumerate(zip(completions, tasks, strict=True)):
         predicted = parse_response(completion).answer
-        longest = code.MAX_ANSWER_CHARACTERS if task == code.NAME else MAX_ANSWER_CHARACTERS
-        if predicted is not None and len(predicted) <= longest:
+        if predicted is not None and len(predicted) <= _longest(task, answers[index]):
             by_task.setdefault(task, []).append((index, predicted))
     correct = [False] * len(completions)
     for task, given in by_task.items():
@@ -41,6 +40,13 @@ def are_correct(completions: Sequence[str], tasks: Sequence[str], answers: Seque
         for (index, _), verdict in zip(given, verdicts, strict=True):
             correct[index] = verdict
     return correct
+
+
+def _longest(task: str, gold: str) -> int:
+    """Characters of an answer that is still read; those of others' tasks may be whole boards."""
+    if task == code.NAME:
+        return code.MAX_ANSWER_CHARACTERS
+    return MAX_ANSWER_CHARACTERS if task in VERIFIERS else max(MAX_ANSWER_CHARACTERS, 2 * len(gold))
 
 
 def accuracy_reward(

@@ -3,7 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from r1.config.sampling import EngineConfig, OpenaiEngineConfig, RayEngineConfig, TransformersEngineConfig
+from r1.config.sampling import (
+    EngineConfig,
+    OpenaiEngineConfig,
+    PluginEngineConfig,
+    RayEngineConfig,
+    TransformersEngineConfig,
+)
 from r1.sampling.interface import Completion, Conversation, Sampler
 
 if TYPE_CHECKING:
@@ -41,6 +47,10 @@ def _open(policy: "Policy", engine: EngineConfig) -> Sampler:
         from r1.sampling.ray_engine import RaySampler
 
         return RaySampler(policy, engine)
+    if isinstance(engine, PluginEngineConfig):
+        from r1.sampling.plugged_engine import PluggedSampler
+
+        return PluggedSampler(policy, engine)
     from r1.sampling.vllm_engine import VllmSampler
 
     return VllmSampler(policy, engine)

@@ -3,10 +3,16 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import cast
 
+from r1.config.data import REASONING_GYM
+from r1.config.plugins import is_plugin
 from r1.support.errors import UserError
 from r1.tasks import basic_arithmetic, chain_sum, code, complex_arithmetic, gsm_symbolic, mathematics
+from r1.tasks.plugged import PluggedTask
 from r1.tasks.problem import Problem, Task, Worked, bucket, normalise
+from r1.tasks.reasoning_gym_family import ReasoningGymFamily
 
 WORKED: dict[str, Worked] = {module.NAME: module for module in (chain_sum, basic_arithmetic, complex_arithmetic, code)}
 """Families of expressions, by name."""
@@ -21,6 +27,35 @@ VERIFIERS: dict[str, Callable[[str, str], bool]] = {
 """Verifiers by task: predicted and gold answer to right or wrong."""
 
 
+@cache
+def task_of(name: str) -> Task:
+    """The family of a name: ours, `reasoning_gym/<family>`, or an import path.
+
+    Raises:
+        PluginError: if it is an import path that leads to no task.
+        ValueError: if reasoning-gym has no such family, or none that can be verified.
+    """
+    if is_plugin(name):
+        return PluggedTask(name)
+    if name.startswith(REASONING_GYM):
+        return ReasoningGymFamily(name)
+    return TASKS[name]
+
+
+def worked_of(name: str) -> Worked:
+    """The family of a name whose documents are worked out.
+
+    Raises:
+        PluginError: if a plug-in cannot be; when it is asked to, since a solution that comes along is enough.
+    """
+    return cast(Worked, task_of(name)) if is_plugin(name) else WORKED[name]
+
+
+def verifier_of(name: str) -> Callable[[str, str], bool]:
+    """The verifier of a task's name, see VERIFIERS and `task_of`."""
+    return VERIFIERS[name] if name in VERIFIERS else task_of(name).verify
+
+
 def verify_all(task: str, predicted: Sequence[str], gold: Sequence[str]) -> list[bool]:
     """Each answer [batch] against its gold answer [batch]; those that cost something, several at a time.
 
@@ -32,9 +67,11 @@ def verify_all(task: str, predicted: Sequence[str], gold: Sequence[str]) -> list
     if task == mathematics.NAME:
         return mathematics.verify_all(predicted, gold)
 
+    verifier = verifier_of(task)
+
     def verify(answer: str, right: str) -> bool:
         try:
-            return VERIFIERS[task](answer, right)
+            return verifier(answer, right)
         except UserError:
             raise
         except Exception:
@@ -46,4 +83,15 @@ def verify_all(task: str, predicted: Sequence[str], gold: Sequence[str]) -> list
     return list(map(verify, predicted, gold))
 
 
-__all__ = ["TASKS", "VERIFIERS", "WORKED", "Problem", "bucket", "normalise", "verify_all"]
+__all__ = [
+    "TASKS",
+    "VERIFIERS",
+    "WORKED",
+    "Problem",
+    "bucket",
+    "normalise",
+    "task_of",
+    "verifier_of",
+    "verify_all",
+    "worked_of",
+]

@@ -13,7 +13,7 @@ class Problem:
     """A question with one verifiable answer.
 
     Attributes:
-        task: name of the family that made it and verifies its answers.
+        task: name of the family that made it and verifies its answers; a plug-in's is filled in.
         question: the text a user would type.
         answer: the gold answer; of code, its tests.
         expressions: what to work out, in order, to get there; the task's
@@ -24,7 +24,7 @@ class Problem:
     task: str
     question: str
     answer: str
-    expressions: tuple[str, ...]
+    expressions: tuple[str, ...] = ()
     solution: str = ""
 
     @property

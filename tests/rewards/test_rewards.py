@@ -47,7 +47,7 @@ def test_the_registry_holds_every_reward_that_the_configuration_may_name() -> No
 
 
 def test_build_rewards_keeps_the_order_and_leaves_out_weight_zero() -> None:
-    weights: dict[RuleRewardName, float] = {"format_reward": 0.5, "tag_count_reward": 0.0, "accuracy_reward": 2.0}
+    weights = {"format_reward": 0.5, "tag_count_reward": 0.0, "accuracy_reward": 2.0}
     functions, kept = build_rewards(weights, OPTIONS, LENGTH)
     assert [function.__name__ for function in functions] == ["format_reward", "accuracy_reward"]
     assert kept == [0.5, 2.0]
