@@ -39,7 +39,7 @@ from r1.rewards.response import parse_response
 from r1.support.tables import read_rows
 from tests.sampling.serving import vllm_server
 
-PROBLEMS, SAMPLES, PIECE, RESAMPLES, ALPHA = 120, 16, 128, 4000, 0.001
+PROBLEMS, SAMPLES, CHUNK_SIZE, RESAMPLES, ALPHA = 120, 16, 128, 4000, 0.001
 WARM = SamplingConfig(temperature=1.0, top_p=1.0, max_new_tokens=96, num_samples=SAMPLES)
 VLLM: dict[str, Any] = {
     "dtype": "float32",
@@ -53,7 +53,7 @@ VLLM: dict[str, Any] = {
 def engine_of(name: str, address: str) -> EngineConfig:
     """Return the engine configuration for a run's name."""
     if name.startswith("ray"):
-        return RayEngineConfig(name="ray", address=None, replicas=2, chunk_size=PIECE, **VLLM)
+        return RayEngineConfig(name="ray", address=None, replicas=2, chunk_size=CHUNK_SIZE, **VLLM)
     if name.startswith("openai"):
         options: dict[str, Any] = {
             "api_key_env": None,
@@ -64,7 +64,7 @@ def engine_of(name: str, address: str) -> EngineConfig:
         }
         return OpenaiEngineConfig(name="openai", base_url=f"{address}/v1", model=None, **options)
     if name.startswith("transformers"):
-        return TransformersEngineConfig(name="transformers", batch_size=PIECE)
+        return TransformersEngineConfig(name="transformers", batch_size=CHUNK_SIZE)
     return VllmEngineConfig(name="vllm", **VLLM)
 
 
@@ -76,7 +76,7 @@ def draw(data: Path, folder: Path, name: str, seed: int, temperature: float, add
     from r1.sampling.interface import Drawn
     from r1.sampling.journal import Resumed
 
-    vllm_engine.PIECE = PIECE
+    vllm_engine.CHUNK_SIZE = CHUNK_SIZE
     problems = read_rows(data / "prompts" / "rejection.parquet")[:PROBLEMS]
     sampler = open_sampler(Policy(data / "models" / "zero"), engine_of(name, address), folder)
     assert isinstance(sampler, Resumed)
@@ -84,10 +84,10 @@ def draw(data: Path, folder: Path, name: str, seed: int, temperature: float, add
     ended: list[tuple[float, int]] = []
     kept = sum(len(of_one) == SAMPLES for of_one in sampler.journal.known.values())
     questions = [as_messages(problem["prompt"]) for problem in problems]
-    for piece in sampler.draw(questions, WARM.model_copy(update={"temperature": temperature}), seed):
-        drawn |= piece
-        ended.append((time.perf_counter(), sum(one.tokens for of_one in piece.values() for one in of_one)))
-    tokens = sum(tokens for _, tokens in ended[1:])  # the first piece's time includes start-up
+    for chunk in sampler.draw(questions, WARM.model_copy(update={"temperature": temperature}), seed):
+        drawn |= chunk
+        ended.append((time.perf_counter(), sum(one.tokens for of_one in chunk.values() for one in of_one)))
+    tokens = sum(tokens for _, tokens in ended[1:])  # the first chunk's time includes start-up
     rows = [
         [
             [

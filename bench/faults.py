@@ -288,7 +288,7 @@ def main() -> int:
     lost = [outcome for outcome in outcomes if outcome.lost]
     whole = not code and not differ
     print(
-        f"\n{len(outcomes)} faults, {len(lost)} with a loss; the final `dvc repro` {'FAILS' if code else 'succeeds'}, "
+        f"\n{len(outcomes)} faults, {len(lost)} with a loss; a last `dvc repro` {'succeeds' if not code else 'FAILS'}, "
     )
     print(f"{len(project.expected)} outputs, {len(differ)} of them differ from the undisturbed run's")
     return 0 if whole and not lost else 1

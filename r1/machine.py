@@ -230,12 +230,12 @@ def _mismatch() -> str | None:
 def _sandbox_problem() -> str | None:
     """Start a sandbox, as a stage that runs code does, and return the error if that fails."""
     try:
-        from r1.sandbox.process import require
+        from r1.sandbox.process import require_sandbox
         from r1.support.errors import UserError
     except ImportError:  # before setup it can only be looked up
         return None if shutil.which("bwrap") else "`bwrap` is not installed"
     try:
-        require()
+        require_sandbox()
     except UserError as error:
         return str(error).splitlines()[0].partition("sandboxed: ")[2]
     return None

@@ -135,7 +135,7 @@ EVERYTHING_WRONG = replace(
     compiler=None,
     headers=False,
     gpus=(OLD,) * 8,
-    mismatch="versions that do not fit together:\n  a\n  b",
+    mismatch="incompatible versions:\n  a\n  b",
 )
 
 

@@ -1,1 +1,1 @@
-"""Supervised training: pretraining of a base, fine-tuning on completions, preference models."""
+"""Supervised training: pretraining a base model, fine-tuning on completions, and reward models."""

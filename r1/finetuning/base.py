@@ -1,10 +1,10 @@
-"""A base model: pretrained here, or a checkpoint that exists."""
+"""The base model: pretrained here, or an existing checkpoint."""
 
 from pathlib import Path
 
 from r1.config.models import BaseConfig
 from r1.finetuning.pretrain import pretrain
-from r1.models.chat import TEMPLATES, opened_by_examples
+from r1.models.chat import TEMPLATES, with_examples
 from r1.models.loading import load_checkpoint
 from r1.models.policy import Untrained
 from r1.models.template_trial import try_template
@@ -14,20 +14,20 @@ from r1.training.context import Trained, TrainingContext
 
 
 def train_base(texts: list[str], config: BaseConfig, context: TrainingContext) -> Trained:
-    """A base from scratch: its tokenizer and its weights are trained on the documents."""
+    """Train a base model from scratch: its tokenizer and its weights, on the documents."""
     assert config.architecture is not None and config.pretraining is not None and config.chat_template is not None
     tokenizer = train_tokenizer(texts, config.pretraining.vocab_size, config.chat_template)
     return pretrain(Untrained(config.architecture, tokenizer, context.seed), texts, config.pretraining, context)
 
 
 def adopt_checkpoint(config: BaseConfig, curve: Path) -> tuple[Trained, dict[str, str]]:
-    """A base that exists, under the chat template of the configuration; its curve is written empty.
+    """Load an existing base model, with the configured chat template; writes an empty learning curve.
 
     Returns:
-        The base, and the checkpoint's path and hash where it is on this machine.
+        The base model, and the hash of the checkpoint by path if it is on this machine.
 
     Raises:
-        BrokenCheckpoint: if it cannot be loaded.
+        BrokenCheckpoint: if the checkpoint cannot be loaded.
         BrokenTemplate: if its chat template cannot be used.
     """
     assert config.checkpoint is not None
@@ -38,9 +38,9 @@ def adopt_checkpoint(config: BaseConfig, curve: Path) -> tuple[Trained, dict[str
         tokenizer.chat_template = TEMPLATES[config.chat_template]
     try_template(tokenizer, config.checkpoint)
     if config.worked_examples:
-        tokenizer.chat_template = opened_by_examples(tokenizer.get_chat_template(), config.worked_examples)
+        tokenizer.chat_template = with_examples(tokenizer.get_chat_template(), config.worked_examples)
     write_text(curve, "step,loss\n")
     parameters = model.num_parameters()
-    # DVC wants the file of times that dvc.yaml declares.
+    # dvc.yaml declares a file of times, so DVC expects `seconds`.
     metrics = {"parameters": parameters, "seconds": 0.0}
     return Trained(model, tokenizer, metrics, counts={"parameters": parameters}), inputs

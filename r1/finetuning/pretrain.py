@@ -1,4 +1,4 @@
-"""Pretraining of a miniature base: next-token prediction over packed documents."""
+"""Pretraining of the miniature base model: next-token prediction on packed documents."""
 
 import random
 from dataclasses import dataclass, replace
@@ -21,22 +21,22 @@ class PretrainTrainer(Checkpointed, Trainer):
 
 
 @dataclass
-class Blocks:
-    """Collates packed blocks; transformers saves a collator's tokenizer in checkpoints.
+class BlockCollator:
+    """Collate packed blocks, and carry the tokenizer: transformers saves a collator's tokenizer in checkpoints.
 
-    The trainer's own would be: given a tokenizer, it rewrites the model's generation config.
+    It cannot be passed to the trainer, which would then rewrite the model's generation config.
     """
 
     tokenizer: PreTrainedTokenizerBase
 
     def __call__(self, rows: list[tuple[torch.Tensor]]) -> dict[str, torch.Tensor]:
-        """Args: blocks of [length]. Returns: ids and labels, [batch, length]."""
+        """Args: blocks of [length]. Returns: input ids and labels, [batch, length]."""
         ids = torch.stack([row[0] for row in rows])
         return {"input_ids": ids, "labels": ids}
 
 
 def pack(texts: list[str], tokenizer: PreTrainedTokenizerBase, length: int, blocks: int, seed: int) -> torch.Tensor:
-    """Shuffle documents, join them with the end token and cut blocks; repeats the corpus as needed.
+    """Shuffle documents, join them with the end token and cut them into blocks; repeats the corpus as needed.
 
     Returns:
         Token ids, [blocks, length].
@@ -57,11 +57,11 @@ def pretrain(untrained: Untrained, texts: list[str], config: PretrainConfig, con
     Args:
         untrained: architecture and tokenizer.
         texts: documents.
-        config: of the optimisation.
-        context: where it runs; there are no weights to adapt yet, so LoRA is left out.
+        config: hyperparameters.
+        context: seed, files and compute options; LoRA is ignored, since there are no pretrained weights to adapt.
 
     Returns:
-        The model, and metrics: loss in nats per token, tokens per second and the like.
+        The model, and metrics such as loss (nats per token) and tokens per second.
 
     Raises:
         Stopped: if the loss is not finite.
@@ -77,7 +77,7 @@ def pretrain(untrained: Untrained, texts: list[str], config: PretrainConfig, con
             model=model,
             args=TrainingArguments(max_steps=config.max_steps, **arguments),
             train_dataset=TensorDataset(blocks),
-            data_collator=Blocks(tokenizer),
+            data_collator=BlockCollator(tokenizer),
             record=record,
         )
     )

@@ -1,4 +1,4 @@
-"""Preference models, by TRL's RewardTrainer: the preferred response should score higher (Bradley-Terry)."""
+"""Preference reward models, with TRL's RewardTrainer: the chosen response should score higher (Bradley-Terry)."""
 
 import logging
 from typing import Any
@@ -16,7 +16,7 @@ from r1.support.errors import UserError
 from r1.support.tables import NoRows, read_rows
 from r1.training.arguments import supervised_arguments
 from r1.training.checkpoints import Checkpointed, train
-from r1.training.compute import adapters, check_compute, merged
+from r1.training.compute import check_compute, lora_config, merged
 from r1.training.context import Trained, TrainingContext
 from r1.training.recorder import Recorder
 
@@ -30,25 +30,26 @@ class PreferenceTrainer(Checkpointed, RewardTrainer):  # type: ignore[misc]
 def train_reward_model(
     policy: Policy, pairs: list[dict[str, Any]], config: FinetuneConfig, context: TrainingContext
 ) -> Trained:
-    """Train a scalar reward on preference pairs.
+    """Train a scalar reward model on preference pairs.
 
     Args:
-        policy: whose backbone it gets.
+        policy: provides the backbone and the tokenizer.
         pairs: rows of `prompt`, `chosen` and `rejected`.
-        config: of the optimisation.
-        context: where it runs.
+        config: hyperparameters.
+        context: seed, files and compute options.
 
     Returns:
         A model with one output, and metrics.
 
     Raises:
-        UserError: if all pairs exceed max_length; TRL silently leaves such pairs out.
+        CannotTrain: if this machine lacks a training option.
+        UserError: if all pairs exceed max_length; TRL silently drops such pairs.
         Stopped: if the loss is not finite.
     """
     check_compute(context.training)
     arguments = supervised_arguments(config, context)
     tokenizer = policy.tokenizer
-    torch.manual_seed(context.seed)  # the score head starts at random
+    torch.manual_seed(context.seed)  # the score head is randomly initialized
     model = AutoModelForSequenceClassification.from_pretrained(
         policy.directory,
         num_labels=1,
@@ -67,15 +68,15 @@ def train_reward_model(
         args=RewardArguments(num_train_epochs=config.epochs, max_length=config.max_length, **arguments),
         train_dataset=dataset,
         processing_class=tokenizer,
-        peft_config=_with_score(adapters(context.training)),
+        peft_config=_with_score(lora_config(context.training)),
         record=record,
     )
     kept = len(trainer.train_dataset)
     if not kept:
         raise UserError(f"all {len(pairs)} pairs are longer than max_length = {config.max_length} tokens")
     if kept < len(pairs):
-        left_out = f"{len(pairs) - kept} of {len(pairs)} pairs"
-        log.warning("%s are longer than max_length = %d and left out", left_out, config.max_length)
+        dropped = f"{len(pairs) - kept} of {len(pairs)} pairs"
+        log.warning("%s are longer than max_length = %d and are dropped", dropped, config.max_length)
     return Trained(
         merged(train(trainer)),
         tokenizer,
@@ -89,10 +90,10 @@ def train_reward_model(
 
 
 def preference_pairs(source: str, kind: str) -> list[dict[str, Any]]:
-    """Rows of one kind of preference.
+    """Preference pairs of one kind.
 
     Raises:
-        NoRows: if there is none.
+        NoRows: if there are none.
     """
     pairs = [row for row in read_rows(source) if row["kind"] == kind]
     if not pairs:
@@ -101,7 +102,7 @@ def preference_pairs(source: str, kind: str) -> list[dict[str, Any]]:
 
 
 def _with_score(peft_config: Any) -> Any:
-    """The score head starts at random, so it is trained whole beside the adapters."""
+    """Also train the score head in full: it is randomly initialized, so adapters alone are not enough."""
     if peft_config is not None:
         peft_config.modules_to_save = ["score"]
     return peft_config

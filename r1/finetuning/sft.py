@@ -1,4 +1,4 @@
-"""Supervised fine-tuning, by TRL: loss on the completion alone."""
+"""Supervised fine-tuning with TRL: loss on the completion only."""
 
 import logging
 from typing import Any
@@ -14,7 +14,7 @@ from r1.models.policy import Policy
 from r1.support.errors import UserError
 from r1.training.arguments import flops, supervised_arguments
 from r1.training.checkpoints import Checkpointed, train
-from r1.training.compute import adapters, check_compute, merged, weights_dtype
+from r1.training.compute import check_compute, lora_config, merged, weights_dtype
 from r1.training.context import Trained, TrainingContext
 from r1.training.recorder import Recorder
 
@@ -29,21 +29,22 @@ def finetune(policy: Policy, examples: list[dict[str, Any]], config: SftConfig, 
     """Fine-tune a model on examples.
 
     Args:
-        policy: to start from.
+        policy: the initial model.
         examples: rows of `prompt` and `completion`.
-        config: of the optimisation, and the chat template to train under.
-        context: where it runs.
+        config: hyperparameters and the chat template to train with.
+        context: seed, files and compute options.
 
     Returns:
         The model, its tokenizer with that chat template, and metrics.
 
     Raises:
-        UserError: if there are no examples, all exceed max_length, or this machine lacks an option.
+        CannotTrain: if this machine lacks a training option.
+        UserError: if there are no examples, or all exceed max_length.
         Stopped: if the loss is not finite.
     """
     if not examples:
         raise UserError(
-            "no examples to fine-tune on: the filters kept none; `python -m r1 inspect` of its source shows why"
+            "no examples to fine-tune on: the filters kept none; run `python -m r1 inspect` on their source to see why"
         )
     check_compute(context.training)
     arguments = supervised_arguments(config, context)
@@ -75,7 +76,7 @@ def finetune(policy: Policy, examples: list[dict[str, Any]], config: SftConfig, 
             ),
             train_dataset=dataset,
             processing_class=tokenizer,
-            peft_config=adapters(context.training),
+            peft_config=lora_config(context.training),
             record=record,
         )
     )
@@ -94,10 +95,10 @@ def finetune(policy: Policy, examples: list[dict[str, Any]], config: SftConfig, 
 
 
 def _count_truncated(tokenizer: PreTrainedTokenizerBase, examples: list[dict[str, Any]], max_length: int) -> int:
-    """Examples that TRL silently cuts off at max_length: they do not teach how to end.
+    """Count the examples that TRL silently truncates at max_length; they contain no end token to learn.
 
     Raises:
-        UserError: if all are.
+        UserError: if all are truncated.
     """
     conversations = [as_messages(example["prompt"], example["completion"]) for example in examples]
     rendered: Any = tokenizer.apply_chat_template(conversations, tokenize=True, return_dict=True)
@@ -106,8 +107,8 @@ def _count_truncated(tokenizer: PreTrainedTokenizerBase, examples: list[dict[str
     if truncated == len(examples):
         raise UserError(
             f"all {truncated} examples are longer than max_length = {max_length} tokens (the shortest has "
-            f"{min(lengths)}): a model would learn from them never to end"
+            f"{min(lengths)}): the model would never learn to stop"
         )
     if truncated:
-        log.warning("%d of %d examples are cut off at max_length = %d", truncated, len(examples), max_length)
+        log.warning("%d of %d examples are truncated at max_length = %d", truncated, len(examples), max_length)
     return truncated

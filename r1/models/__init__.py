@@ -1,1 +1,1 @@
-"""Architectures and chat templates: how models are made, loaded and saved."""
+"""Models, tokenizers and chat templates: creating, loading and saving them."""

@@ -1,9 +1,9 @@
-"""Chat templates. A model directory carries its own, so every stage and engine prompts it alike."""
+"""Chat templates. A model directory contains its own, so that all stages and engines build the same prompts."""
 
 import json
 
 HEADER = "Think first, then answer.\n"
-"""The miniature's R1-Zero instruction: the paper's (Table 1) in as many words as its context affords."""
+"""The miniature's R1-Zero instruction: the paper's (Table 1), shortened to fit its context."""
 
 _TURNS = (
     "{%- for message in messages -%}"
@@ -20,42 +20,42 @@ _R1_ZERO = (
     "answer. The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> tags, "
     "respectively, i.e., <think> reasoning process here </think> <answer> answer here </answer>.\n"
 )
-"""The paper's template for R1-Zero (arXiv 2501.12948, Table 1), which its readers need to the letter."""
+"""The paper's template for R1-Zero (arXiv 2501.12948, Table 1), verbatim."""
 
 TEMPLATES = {
     "chat": _TURNS,
     "r1_zero": "{{ '" + _R1_ZERO.replace("\n", "\\n") + "' }}" + _TURNS,
     "r1_zero_short": "{{ '" + HEADER.replace("\n", "\\n") + "' }}" + _TURNS,
 }
-"""Templates by name: `chat` after cold start, the others for R1-Zero."""
+"""Templates by name: `chat` from the cold start on, the others for R1-Zero."""
 
 
 WORKED_EXAMPLES = (
     ("What is 3 + 4 - 2?", "<think>First 3 + 4 = 7.\nThen 7 - 2 = 5.</think><answer>5</answer>"),
     ("What is 9 - 6 + 1?", "<think>First 9 - 6 = 3.\nThen 3 + 1 = 4.</think><answer>4</answer>"),
 )
-"""Exchanges in R1-Zero's form, for few-shot prompts. Three-term sums, which no split of the miniature asks."""
+"""Few-shot exchanges in R1-Zero's format. No split of the miniature contains three-term sums like these."""
 _OPENED = "{#- worked examples end here -#}"
 
 
-def opened_by_examples(template: str, count: int) -> str:
-    """A checkpoint's own chat template, with worked examples before what is asked."""
+def with_examples(template: str, count: int) -> str:
+    """A chat template that puts `count` worked examples before the conversation."""
     examples = [message for example in WORKED_EXAMPLES[:count] for message in as_messages(*example)]
     return f"{{%- set messages = {json.dumps(examples)} + messages -%}}{_OPENED}{template}"
 
 
 def without_examples(template: str) -> str:
-    """A chat template as it was before `opened_by_examples`."""
+    """A chat template without what `with_examples` added."""
     return template.rpartition(_OPENED)[2]
 
 
 def turn(question: str, response: str, header: bool) -> str:
-    """One exchange as the `chat` (or, with header, `r1_zero_short`) template renders it, without the end token."""
+    """One exchange as the `chat` template (with header: `r1_zero_short`) renders it, without the end token."""
     return f"{HEADER if header else ''}User: {question}\nAssistant:\n{response}"
 
 
 def as_messages(question: str, response: str | None = None) -> list[dict[str, str]]:
-    """A question, and its response if there is one, in the form that chat templates and TRL take."""
+    """A question, and its response if there is one, as messages for chat templates and TRL."""
     messages = [{"role": "user", "content": question}]
     if response is not None:
         messages.append({"role": "assistant", "content": response})

@@ -1,4 +1,4 @@
-"""Making, loading and saving models: ordinary Hugging Face directories, safetensors only."""
+"""Create, load and save models: ordinary Hugging Face directories, safetensors only."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,9 +40,9 @@ def from_scratch(architecture: ArchitectureConfig, tokenizer: PreTrainedTokenize
 def load_model(
     path: str | Path, dtype: torch.dtype = torch.float32, attention: AttentionName = "sdpa"
 ) -> PreTrainedModel:
-    """A causal language model from a model directory; weights as safetensors only, no code of its own.
+    """Load a causal language model from a model directory: safetensors only, and never the directory's own code.
 
-    float32 whatever the machine: what is trained or written must not lose what bfloat16 rounds away.
+    float32 by default on every machine: weights to be trained or saved must not be rounded to bfloat16.
     """
     return AutoModelForCausalLM.from_pretrained(
         path, dtype=dtype, attn_implementation=attention, use_safetensors=True, trust_remote_code=False
@@ -50,7 +50,7 @@ def load_model(
 
 
 def load_critic(path: str | Path, attention: AttentionName = "sdpa") -> PreTrainedModel:
-    """A value model on the backbone of a policy: one value a token, 0 everywhere until it has learnt."""
+    """Load a value model on a policy's backbone: one value per token, initially 0 everywhere."""
     critic = AutoModelForTokenClassification.from_pretrained(
         path,
         num_labels=1,
@@ -66,13 +66,13 @@ def load_critic(path: str | Path, attention: AttentionName = "sdpa") -> PreTrain
 
 
 def sampling_dtype() -> torch.dtype:
-    """For weights that only answer: bfloat16 on a GPU that computes in it, float32 elsewhere."""
+    """Dtype of weights used only for inference: bfloat16 on a GPU with native support, float32 elsewhere."""
     native = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.bfloat16 if native else torch.float32
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model directory, padding on the left as generation needs it."""
+    """Load the tokenizer of a model directory; it pads on the left, as generation needs."""
     tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
@@ -81,7 +81,7 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[list[dict[str, str]]]) -> list[list[int]]:
-    """Token ids of conversations, rendered by the model's own chat template up to where the assistant speaks."""
+    """Token ids of conversations in the model's own chat template, generation prompt included."""
     rendered = tokenizer.apply_chat_template(
         list(conversations), add_generation_prompt=True, tokenize=True, return_dict=True
     )
@@ -89,25 +89,25 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[list[
 
 
 def context_length(config: PretrainedConfig) -> int | None:
-    """Tokens that a model can attend to, prompt and completion together; None where its positions have no end."""
+    """Context window in tokens, prompt and completion together; None for positions without a limit."""
     return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:
-    """Write a directory that AutoModelForCausalLM and vLLM open as it is."""
+    """Write a model directory that AutoModelForCausalLM and vLLM can open."""
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
 
 
 class BrokenCheckpoint(UserError):
-    """Something that is no checkpoint, a damaged one, or one that would have to be trusted."""
+    """Not a checkpoint, a damaged one, or one that can only be loaded by running its code."""
 
 
 def load_checkpoint(checkpoint: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A pretrained model from a hub id, a local directory or a .gguf file, in float32.
+    """Load a pretrained model in float32 from a hub id, a local directory or a .gguf file.
 
-    Code that comes with a checkpoint is never run: an architecture that
-    transformers knows is loaded as transformers' own class.
+    Code that comes with a checkpoint is never run: an architecture that transformers
+    knows is loaded as transformers' own class.
 
     Raises:
         BrokenCheckpoint: if it cannot be loaded.
@@ -119,11 +119,11 @@ def load_checkpoint(checkpoint: str) -> tuple[PreTrainedModel, PreTrainedTokeniz
         else:
             source = path if path.exists() else checkpoint
             model, tokenizer = load_model(source), load_tokenizer(source)
-    except Exception as error:  # what others made breaks in as many ways as there are libraries
+    except Exception as error:  # a foreign checkpoint can make any of several libraries raise anything
         raise BrokenCheckpoint(f"{checkpoint} cannot be loaded: {_reason(path, error)}") from error
     if not tokenizer(_SAMPLE)["input_ids"]:
-        raise BrokenCheckpoint(f"{checkpoint} cannot be loaded: it has no tokenizer that reads {_SAMPLE!r}")
-    # What we save from it points to nobody's code either.
+        raise BrokenCheckpoint(f"{checkpoint} cannot be loaded: it has no tokenizer that can encode {_SAMPLE!r}")
+    # Otherwise what we save would still refer to the checkpoint's code.
     vars(model.config).pop("auto_map", None)
     tokenizer.init_kwargs.pop("auto_map", None)
     return model, tokenizer
@@ -134,12 +134,12 @@ def _load_gguf(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         path.parent, gguf_file=path.name, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
     )
     tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, trust_remote_code=False)
-    for token in ("bos_token", "eos_token", "pad_token"):  # transformers 5.17 takes the first for the second
+    for token in ("bos_token", "eos_token", "pad_token"):  # transformers 5.17 takes the bos token for the eos token
         number = getattr(model.config, f"{token}_id", None)
         if number is not None:
             setattr(tokenizer, token, tokenizer.convert_ids_to_tokens(number))
     tokenizer.padding_side = "left"
-    # Weights are plain float32 now; what says otherwise would make save_pretrained refuse.
+    # The weights are dequantized; with these attributes left in place, save_pretrained would refuse.
     model.hf_quantizer = None  # type: ignore[assignment]
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
@@ -147,14 +147,14 @@ def _load_gguf(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 
 def _reason(path: Path, error: Exception) -> str:
-    """One line on why a checkpoint cannot be loaded."""
+    """Why a checkpoint cannot be loaded, in one line."""
     if not path.exists() and (path.is_absolute() or path.suffix == ".gguf"):
         return "no such file or directory"
     if path.is_file() and path.suffix != ".gguf":
-        return "a file; wanted: a model directory, a .gguf file or a hub id"
+        return "it is a file; expected a model directory, a .gguf file or a hub id"
     pickled = sorted(file.name for file in path.glob("*") if file.suffix in (".bin", ".pt", ".pth", ".ckpt"))
     if pickled and not list(path.glob("*.safetensors")):
-        return f"{pickled[0]} is a pickle, which can run code when it is read; wanted: model.safetensors"
+        return f"{pickled[0]} is a pickle, which can run code when loaded; expected model.safetensors"
     if "trust_remote_code" in str(error):
-        return "it needs code of its own (auto_map in its config.json), which is never run"
+        return "it needs its own code (auto_map in its config.json), which is never run"
     return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"

@@ -1,7 +1,7 @@
-"""Every change we make to TRL's, vLLM's or transformers' own code, in one place.
+"""All monkeypatches of TRL, vLLM and transformers.
 
-Each function says what is wrong upstream and what lets it go. tests/models/test_patches.py fails when the code that
-is patched, or a private hook that a trainer of ours overrides, is no longer what it was when we looked.
+Each docstring says what is wrong upstream and when the patch can go. tests/models/test_patches.py fails when the
+patched code, or a private hook that one of our trainers overrides, has changed since we wrote the patch.
 """
 
 from functools import partial
@@ -12,9 +12,10 @@ from r1.config.sampling import VllmEngineConfig
 
 
 def hide_vllm_from_trl() -> None:
-    """TRL 1.16's trainers import vLLM wherever it is installed, which takes seconds; only vLLM rollouts need it.
+    """Keep TRL from importing vLLM: TRL 1.16's trainers import it if installed, which takes seconds.
 
-    To be called before TRL's GRPO trainer is imported. Can go once TRL imports vLLM only for `use_vllm=True`.
+    Only vLLM rollouts need that import. Call this before importing TRL's GRPO trainer. Can go once TRL imports vLLM
+    only for `use_vllm=True`.
     """
     import trl.import_utils as import_utils
 
@@ -22,10 +23,10 @@ def hide_vllm_from_trl() -> None:
 
 
 def keep_cpu_weights_loadable() -> None:
-    """vLLM 0.31's CPU build packs its weights and drops the originals: a trainer's new ones could not be loaded.
+    """Keep linear weights on CPU: vLLM 0.31 packs them and drops the originals, so new ones cannot be loaded.
 
-    To be called before an engine is built that an RL trainer sends its weights to. Can go once vLLM's CPU linear
-    layers keep `weight` when they are to be reloaded (`dispatch_cpu_unquantized_gemm(remove_weight=True)`).
+    Call this before creating an engine to which an RL trainer sends its weights. Can go once vLLM's CPU linear layers
+    can keep `weight` for reloading (today: `dispatch_cpu_unquantized_gemm(remove_weight=True)`).
     """
     from vllm.model_executor.layers import utils
     from vllm.platforms import current_platform
@@ -37,9 +38,9 @@ def keep_cpu_weights_loadable() -> None:
 
 
 def set_trl_engine_options(engine: VllmEngineConfig) -> None:
-    """TRL 1.16 passes neither dtype nor enforce_eager to its colocated vLLM.
+    """Pass dtype and enforce_eager to TRL's colocated vLLM, which TRL 1.16 does not do.
 
-    Left alone, vLLM would sample a float32 policy in bfloat16. Can go once GRPOConfig takes vLLM's engine arguments.
+    Otherwise vLLM samples a float32 policy in bfloat16. Can go once GRPOConfig accepts vLLM's engine arguments.
     """
     from trl.generation import vllm_generation
     from vllm import LLM
@@ -48,9 +49,10 @@ def set_trl_engine_options(engine: VllmEngineConfig) -> None:
 
 
 def rotate_natively_on_cpu(model_type: str) -> None:
-    """vLLM 0.31's CPU kernel rotates latent attention's queries wrongly: log-probabilities are off by nats.
+    """Use vLLM's PyTorch rotary embedding on CPU for deepseek_v3.
 
-    Its own PyTorch version of the same rotation is right. Can go once the log-probability test of deepseek_v3 in
+    vLLM 0.31's CPU kernel rotates the queries of latent attention wrongly, and log-probabilities are off by nats; its
+    PyTorch implementation is correct. Can go once the log-probability test of deepseek_v3 in
     tests/sampling/test_engines.py passes without this.
     """
     from vllm.model_executor.layers.rotary_embedding.base import RotaryEmbedding

@@ -1,4 +1,4 @@
-"""A language model on disk that training starts from or an engine samples."""
+"""The model that a training run starts from or an engine samples: on disk, or untrained."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from r1.models.loading import context_length, from_scratch, load_critic, load_mo
 
 @dataclass(frozen=True)
 class Policy:
-    """A model directory; its tokenizer is read once, whoever asks for it.
+    """A model directory; its tokenizer is loaded once and shared by all callers.
 
     Attributes:
         directory: ordinary Hugging Face files, weights as safetensors.
@@ -35,37 +35,37 @@ class Policy:
 
     @property
     def model_type(self) -> str:
-        """The architecture, in transformers' names."""
+        """The architecture, as transformers names it."""
         return str(self._config.model_type)
 
     @property
     def context_length(self) -> int | None:
-        """Tokens of prompt and completion together; None for positions without a limit."""
+        """Context window in tokens, prompt and completion together; None for positions without a limit."""
         return context_length(self._config)
 
     def prompt_ids(self, conversations: Sequence[list[dict[str, str]]]) -> list[list[int]]:
-        """Token ids, [conversation][token], rendered up to where the assistant speaks."""
+        """Token ids, [conversation][token], generation prompt included."""
         return prompt_ids(self.tokenizer, conversations)
 
     def load(self, dtype: torch.dtype = torch.float32, attention: AttentionName = "sdpa") -> PreTrainedModel:
-        """The causal language model; a fresh copy per call."""
+        """Load the causal language model; every call returns a new copy."""
         return load_model(self.directory, dtype, attention)
 
     def load_critic(self, attention: AttentionName = "sdpa") -> PreTrainedModel:
-        """A value model on the policy's backbone; see `load_critic`."""
+        """Load a value model on the policy's backbone; see `r1.models.loading.load_critic`."""
         return load_critic(self.directory, attention)
 
 
 @dataclass(frozen=True)
 class Untrained:
-    """A model that pretraining starts from: an architecture with random weights."""
+    """The starting point of pretraining: an architecture, whose weights are drawn from the seed."""
 
     architecture: ArchitectureConfig
     tokenizer: PreTrainedTokenizerBase
     seed: int
 
     def load(self, attention: AttentionName = "sdpa") -> PreTrainedModel:
-        """The float32 model; the same weights per call."""
+        """The float32 model; every call returns the same weights."""
         model = from_scratch(self.architecture, self.tokenizer, self.seed)
         model.set_attn_implementation(attention)
         return model

@@ -1,4 +1,4 @@
-"""The miniature's tokenizer: byte-level BPE, digits kept single, trained on the corpus."""
+"""The miniature's tokenizer: byte-level BPE with one token per digit, trained on the corpus."""
 
 from collections.abc import Iterable
 
@@ -13,15 +13,15 @@ _SPLIT = r" ?\d| ?[a-zA-Z]+| ?[\u3400-\u4dbf\u4e00-\u9fff]+| ?[^\s\da-zA-Z\u3400
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int, template: str) -> PreTrainedTokenizerFast:
-    """Train a tokenizer whose arithmetic is legible: one token a digit, with or without a space before it.
-
-    Args:
-        texts: documents.
-        vocab_size: tokens in all, at least 256 bytes and the special ones.
-        template: name of a chat template.
+    """Train a tokenizer suited to arithmetic: one token per digit, with or without a space before it.
 
     The think and answer tags are single, ordinary tokens: they survive
     `skip_special_tokens`, so rewards see them.
+
+    Args:
+        texts: documents.
+        vocab_size: total number of tokens, at least 256 bytes plus tags and special tokens.
+        template: name of a chat template.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(

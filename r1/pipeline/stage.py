@@ -17,7 +17,7 @@ from r1.config.recipe import Config
 from r1.pipeline.arguments import Parser
 from r1.pipeline.compose import load
 from r1.pipeline.run import PartDone, Run, Sections
-from r1.sandbox.process import require, use
+from r1.sandbox.process import require_sandbox, set_policy
 from r1.support.errors import ConfigurationError, reported
 from r1.support.log import configure
 from r1.support.processes import is_main
@@ -115,6 +115,6 @@ def _prepare_environment(config: Config) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if config.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
-    use(config.sandbox)
+    set_policy(config.sandbox)
     if config.prepare.has_code:
-        require()  # fail now, not an hour later at the first completion
+        require_sandbox()  # fail now, not an hour later at the first completion

@@ -8,7 +8,7 @@ from typing import Any
 
 from r1.rewards.accuracy import is_correct
 from r1.rewards.common import Completions, texts
-from r1.sandbox.process import require
+from r1.sandbox.process import require_sandbox
 from r1.support.errors import UserError
 from r1.tasks import code
 
@@ -22,7 +22,7 @@ def get_code_reward(workers: int | None = None) -> Any:
     Raises:
         SandboxUnavailable: if there is no sandbox to run code in.
     """
-    require()
+    require_sandbox()
     workers = workers or len(os.sched_getaffinity(0))
 
     def code_reward(

@@ -1,1 +1,1 @@
-"""Reinforcement learning of a policy, on TRL's trainers."""
+"""Reinforcement learning of a policy, with TRL's trainers."""

@@ -1,6 +1,6 @@
-"""Advantages of single tokens, for the algorithms whose baseline is no group: PPO and REINFORCE++.
+"""Per-token advantages for the algorithms without a group baseline: PPO and REINFORCE++.
 
-Group baselines (GRPO and its kin, RLOO) are TRL's. All tensors here are
+TRL computes the group baselines (GRPO and its variants, RLOO). All tensors here are
 [batch, tokens] over completions, right-padded; `mask` is 1 on a completion's tokens.
 """
 
@@ -13,17 +13,17 @@ EPSILON = 1e-8
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> float:
-    """Mean over the completions' tokens; both are [batch, tokens]."""
+    """Mean over the completions' tokens; both tensors are [batch, tokens]."""
     return float((values * mask).sum() / mask.sum())
 
 
 def token_rewards(scores: Tensor, log_ratio: Tensor, mask: Tensor, beta: float) -> Tensor:
-    """The completion's reward on its last token, less the KL penalty on each (InstructGPT, arXiv 2203.02155, eq. 2).
+    """The completion's reward on its last token, minus the KL penalty on each (InstructGPT, arXiv 2203.02155, eq. 2).
 
     Args:
-        scores: [batch], reward of each whole completion.
-        log_ratio: [batch, tokens], log-probability under the policy less that under the
-            reference: the k1 estimator of the KL.
+        scores: [batch], reward of each completion.
+        log_ratio: [batch, tokens], log-probability under the policy minus that under the
+            reference policy: the k1 estimator of the KL.
         mask: [batch, tokens].
         beta: weight of the penalty.
 
@@ -41,38 +41,38 @@ def generalized_advantages(
 ) -> tuple[Tensor, Tensor]:
     """Generalised advantage estimation (arXiv 1506.02438, equation 16).
 
-    A completion ends at its last token, cut off by the length limit or not: the
-    limit is part of the task. With values 0 and gamma = lam = 1 the advantages
-    are the returns, which REINFORCE++ takes.
+    A completion ends at its last token, truncated or not: the length limit is part of
+    the task. With values 0 and gamma = lam = 1 the advantages are the returns, as
+    REINFORCE++ uses them.
 
     Args:
         rewards: [batch, tokens].
-        values: [batch, tokens], the critic's before each token was chosen.
+        values: [batch, tokens], the critic's value of the state before each token.
         mask: [batch, tokens].
-        gamma: discount per token.
-        lam: weight of longer returns against the critic's word.
+        gamma: discount factor per token.
+        lam: 0 bootstraps from the critic at the next token, 1 takes full returns.
 
     Returns:
-        Advantages and the returns that the critic is to predict, both 0 on padding.
+        Advantages, and the returns that are the critic's targets; both 0 on padding.
     """
     values = values * mask
     advantages = torch.zeros_like(rewards)
-    following_value = following = torch.zeros_like(rewards[:, 0])
+    next_value = next_advantage = torch.zeros_like(rewards[:, 0])
     for step in reversed(range(rewards.shape[1])):
-        surprise = rewards[:, step] + gamma * following_value - values[:, step]
-        following = (surprise + gamma * lam * following) * mask[:, step]
-        following_value = values[:, step]
-        advantages[:, step] = following
+        td_error = rewards[:, step] + gamma * next_value - values[:, step]
+        next_advantage = (td_error + gamma * lam * next_advantage) * mask[:, step]
+        next_value = values[:, step]
+        advantages[:, step] = next_advantage
     return advantages, advantages + values
 
 
 def whiten(advantages: Tensor, mask: Tensor, total: Callable[[Tensor], Tensor] = lambda value: value) -> Tensor:
-    """Centre and scale over all tokens of the batch (REINFORCE++, arXiv 2501.03262, section 3.2); 0 where masked.
+    """Normalize over all tokens of the batch (REINFORCE++, arXiv 2501.03262, section 3.2); 0 where masked.
 
     Args:
         advantages: [batch, tokens].
         mask: [batch, tokens].
-        total: sums a scalar over processes, for a batch spread over several.
+        total: sums a scalar over all processes that share the batch.
     """
     tokens = total(mask.sum())
     centred = (advantages - total((advantages * mask).sum()) / tokens) * mask
@@ -80,9 +80,9 @@ def whiten(advantages: Tensor, mask: Tensor, total: Callable[[Tensor], Tensor] =
 
 
 def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, mask: Tensor, clip: float) -> Tensor:
-    """PPO's clipped value loss: half the squared error, the larger of that of the value and of the clipped value.
+    """PPO's clipped value loss: half the squared error, the larger one of the value and the clipped value.
 
-    The clip keeps a value near what it was at sampling (openai/baselines ppo2).
+    The clip keeps a value close to the one at sampling (openai/baselines ppo2).
 
     Returns:
         Scalar, mean over the completions' tokens.
@@ -93,7 +93,7 @@ def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, mask: Tensor
 
 
 def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> float:
-    """1 - Var(returns - values) / Var(returns) over tokens: 1 knows all, 0 nothing more than a constant would."""
+    """1 - Var(returns - values) / Var(returns) over tokens: 1 is perfect, 0 no better than a constant."""
     chosen = mask.bool()
     expected = returns[chosen]
     spread = expected.var(correction=0)

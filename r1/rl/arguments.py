@@ -1,4 +1,4 @@
-"""TRL's arguments of an RL run."""
+"""TRL's arguments for an RL run."""
 
 import os
 from typing import Any
@@ -13,7 +13,7 @@ from r1.training.arguments import batch_arguments
 
 
 def algorithm_arguments(settings: RlSettings) -> dict[str, Any]:
-    """Of the algorithm; schedule, batches and generation are the same for all."""
+    """Trainer arguments for the algorithm, and for the schedule, batches and generation that all algorithms share."""
     stage, algorithm = settings.stage, settings.algorithm
     batches = batch_arguments(stage)
     common = {
@@ -27,7 +27,7 @@ def algorithm_arguments(settings: RlSettings) -> dict[str, Any]:
         "num_generations": stage.num_generations,
         "max_completion_length": stage.max_completion_length,
         "temperature": stage.temperature,
-        "shuffle_dataset": False,  # the prompts come in the order they are to be trained on
+        "shuffle_dataset": False,  # the prompts are already in training order
         "beta": algorithm.beta,
         "epsilon": algorithm.epsilon,
         "epsilon_high": algorithm.epsilon_high,
@@ -39,17 +39,17 @@ def algorithm_arguments(settings: RlSettings) -> dict[str, Any]:
         return {**common, "normalize_advantages": algorithm.normalize_advantages}
     if isinstance(algorithm, GroupRelativeConfig):
         keys = ("loss_type", "scale_rewards", "importance_sampling_level")
-        # TRL's default weighs the KL by the ratio (DeepSeek-V3.2); the paper's equation 2 does not.
+        # TRL's default weights the KL by the ratio (DeepSeek-V3.2); the paper's equation 2 does not.
         return {**common, **{key: getattr(algorithm, key) for key in keys}, "use_bias_correction_kl": False}
-    return {**common, "loss_type": "dapo"}  # mean over all tokens: PPO's and REINFORCE++'s
+    return {**common, "loss_type": "dapo"}  # PPO and REINFORCE++: mean over all tokens
 
 
 def rollout_arguments(
     rollout: RolloutConfig, policy: Policy, prompts: list[dict[str, Any]], max_completion_length: int
 ) -> dict[str, Any]:
-    """Of generation: transformers in the trainer, vLLM colocated with it, or a vLLM server.
+    """Trainer arguments for generation: transformers in the trainer, colocated vLLM, or a vLLM server.
 
-    To be called before TRL's GRPO trainer is imported, which it tells whether to look for vLLM.
+    Call it before importing TRL's GRPO trainer: it decides whether that import loads vLLM.
     """
     if isinstance(rollout, TransformersRolloutConfig):
         hide_vllm_from_trl()

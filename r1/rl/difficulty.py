@@ -1,9 +1,8 @@
-"""Which prompts RL trains on, by how often the starting policy solves them.
+"""Choose the prompts RL trains on by the initial policy's pass rate.
 
-A prompt whose completions are all right or all wrong has no variance in its
-group and teaches nothing; choosing beforehand spends the rollouts where there
-is something to learn (Kimi k1.5, arXiv 2501.12599, section 2.1; DAPO drops such
-groups after sampling them).
+A group whose completions are all correct or all wrong has no reward variance and
+gives no gradient. Filtering prompts beforehand spends no rollouts on such groups
+(Kimi k1.5, arXiv 2501.12599, section 2.1; DAPO drops them after sampling).
 """
 
 import logging
@@ -23,19 +22,19 @@ log = logging.getLogger(__name__)
 
 
 class NothingLeft(UserError):
-    """No prompt fits the model's context, or none is within the bounds of the pass rate."""
+    """No prompt fits in the model's context, or none has a pass rate within the bounds."""
 
 
-def choose(
+def choose_prompts(
     rows: list[dict[str, Any]], policy: Policy, settings: RlSettings, seed: int
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """The RL prompts that fit, within the bounds of the pass rate, the easiest first; or all, unmeasured.
+    """Choose the prompts that fit in the context and, if pass rates are bounded, are within the bounds, easiest first.
 
     Args:
         rows: `prompt`, `task`, `answer`.
-        policy: that RL starts from.
-        settings: the bounds; and temperature and length, so that what is measured is what RL will sample.
-        seed: of sampling.
+        policy: the initial policy.
+        settings: the bounds, and RL's temperature and completion length, under which the pass rate is measured.
+        seed: for sampling.
 
     Returns:
         The chosen rows, and counts: all, chosen, too_easy, too_hard, too_long.
@@ -54,10 +53,10 @@ def choose(
 
 
 def within_context(rows: list[dict[str, Any]], policy: Policy, max_completion_length: int) -> list[dict[str, Any]]:
-    """Rows whose prompt leaves room for a whole completion in the policy's context; says how many do not.
+    """Rows whose prompt leaves room for a full completion in the policy's context; warns of those that do not.
 
     Raises:
-        NothingLeft: if none does.
+        NothingLeft: if no row does.
     """
     if policy.context_length is None:
         return rows
@@ -69,9 +68,9 @@ def within_context(rows: list[dict[str, Any]], policy: Policy, max_completion_le
         if length + max_completion_length <= policy.context_length
     ]
     if not fitting:
-        raise NothingLeft(f"RL: no prompt fits beside {limits}: the shortest has {min(lengths)} tokens")
+        raise NothingLeft(f"RL: no prompt fits with {limits}: the shortest has {min(lengths)} tokens")
     if len(fitting) < len(rows):
-        log.warning("%d of %d prompts do not fit beside %s", len(rows) - len(fitting), len(rows), limits)
+        log.warning("%d of %d prompts do not fit with %s", len(rows) - len(fitting), len(rows), limits)
     return fitting
 
 
@@ -86,13 +85,13 @@ def _pass_rates(
     )
     sampler = open_sampler(policy, difficulty.engine)
     drawn = sampler.sample([as_messages(row["prompt"]) for row in rows], sampling, seed)
-    sampler.close()  # the training needs its room
-    asked = [(completion, row) for row, completions in zip(rows, drawn, strict=True) for completion in completions]
+    sampler.close()  # free its memory for training
+    answered = [(completion, row) for row, completions in zip(rows, drawn, strict=True) for completion in completions]
     correct = iter(
         are_correct(
-            [completion.text for completion, _ in asked],
-            [row["task"] for _, row in asked],
-            [row["answer"] for _, row in asked],
+            [completion.text for completion, _ in answered],
+            [row["task"] for _, row in answered],
+            [row["answer"] for _, row in answered],
         )
     )
     return [sum(islice(correct, len(completions))) / len(completions) for completions in drawn]
@@ -101,7 +100,7 @@ def _pass_rates(
 def within(
     rows: list[dict[str, Any]], rates: list[float], bounds: PassRateConfig
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Rows whose pass rate is within the bounds, the easiest first, and counts by reason.
+    """Rows whose pass rate is within the bounds, easiest first, and counts by reason.
 
     Raises:
         NothingLeft: if no row is.

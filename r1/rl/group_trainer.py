@@ -1,4 +1,4 @@
-"""GRPO and its kin: advantages relative to the group, on TRL's GRPOTrainer; DAPO's dynamic sampling is ours."""
+"""GRPO and its variants: group-relative advantages by TRL's GRPOTrainer, plus our dynamic sampling for DAPO."""
 
 from typing import Any
 
@@ -16,9 +16,9 @@ class GroupTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
     algorithm: GroupRelativeConfig
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        """Rollouts; groups without variance are replaced by other prompts' that have some (DAPO, section 3.2).
+        """Sample rollouts; replace groups without reward variance by groups with some (DAPO, section 3.2).
 
-        Variance is that of the stage's own rewards: one of length alone says nothing of a group of wrong answers.
+        Only the stage's own rewards count: a length reward alone gives an all-wrong group variance but no signal.
         """
         group, rounds = self.num_generations, self.algorithm.max_resampling_rounds
         if not rounds:
@@ -33,12 +33,12 @@ class GroupTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
             fresh = super()._generate_and_score_completions(self._next_prompts(int(wanted)))
             varied = sorted(set(range(int(wanted))) - set(flat_groups(self.scores, group)))
             exchanged = list(zip(flat, varied, strict=False))
-            out = [row for into, _ in exchanged for row in range(into * group, (into + 1) * group)]
-            come = [row for _, taken in exchanged for row in range(taken * group, (taken + 1) * group)]
-            batch = replace_rows(batch, out, fresh, come, self._tokenizer.pad_token_id)
-            scores[out] = self.scores[come]
+            replaced = [row for into, _ in exchanged for row in range(into * group, (into + 1) * group)]
+            replacements = [row for _, taken in exchanged for row in range(taken * group, (taken + 1) * group)]
+            batch = replace_rows(batch, replaced, fresh, replacements, self._tokenizer.pad_token_id)
+            scores[replaced] = self.scores[replacements]
             flat = flat_groups(scores, group)
-        # What is logged is the first draw, as with other algorithms; the chosen groups flatter the policy.
+        # Log the first draw, as the other algorithms do: the groups chosen afterwards would flatter the policy.
         for name, values in self._metrics["train"].items():
             del values[logged.get(name, 0) :]
         batch["num_items_in_batch"] = self.accelerator.gather(batch["completion_mask"].sum()).sum()
@@ -47,8 +47,8 @@ class GroupTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
     def _next_prompts(self, groups: int) -> list[dict[str, Any]]:
         """The next prompts of the run, each `num_generations` times.
 
-        By rollouts and not by steps, so that a schedule (general prompts last, the hardest last) is kept
-        however many rollouts are spent on replacing.
+        The position follows from the rollouts sampled, not from the step, so that the schedule (general prompts
+        last, or hardest last) is kept however many rollouts go into replacements.
         """
         start = self.record.rollouts // self.num_generations + self.accelerator.process_index * groups
         rows = [self.train_dataset[(start + number) % len(self.train_dataset)] for number in range(groups)]

@@ -1,4 +1,4 @@
-"""TRL's batch of rollouts, read and rearranged."""
+"""Operations on TRL's batch of rollouts."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def prompt_and_completion(batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
 
 
 def flat_groups(scores: Tensor, group: int) -> list[int]:
-    """Numbers of the groups in which no completion's score differs from another's.
+    """Indices of the groups in which all completions have the same score.
 
     Args:
         scores: [groups * group], NaN where no reward applies.
@@ -26,14 +26,14 @@ def flat_groups(scores: Tensor, group: int) -> list[int]:
 
 
 def replace_rows(
-    batch: dict[str, Any], out: list[int], fresh: dict[str, Any], come: list[int], pad_token_id: int
+    batch: dict[str, Any], replaced: list[int], fresh: dict[str, Any], replacements: list[int], pad_token_id: int
 ) -> dict[str, Any]:
-    """A batch of rollouts with some rows replaced by rows of another; the shorter of the two is padded.
+    """A batch of rollouts with some rows replaced by rows of another batch; the narrower tensor is padded.
 
     Args:
-        batch, fresh: TRL's, tensors of [batch, ...]; prompts are padded on the left, completions on the right.
-        out, come: the rows that leave `batch`, and as many of `fresh` that take their place.
-        pad_token_id: for token ids; all else is padded with 0.
+        batch, fresh: TRL's batches, tensors of [batch, ...]; prompts are padded on the left, completions on the right.
+        replaced, replacements: rows of `batch` to replace, and as many rows of `fresh` to replace them with.
+        pad_token_id: pads token ids; everything else is padded with 0.
     """
     merged = {}
     for key, value in batch.items():
@@ -44,7 +44,7 @@ def replace_rows(
             value, other = (_pad(tensor, width, key.startswith("prompt"), fill) for tensor in (value, other))
         if value.ndim:
             value = value.clone()
-            value[out] = other[come]
+            value[replaced] = other[replacements]
         merged[key] = value
     return merged
 

@@ -1,4 +1,4 @@
-"""Can vLLM sample an RL run's rollouts? Asked before a model is loaded, since TRL would wait, or fail late."""
+"""Check that vLLM can sample the rollouts, before a model is loaded; TRL would wait, or fail late."""
 
 import json
 import time
@@ -14,21 +14,21 @@ from r1.sampling.versions import check_versions
 from r1.support.errors import UserError
 
 SILENCE = 5.0
-"""Seconds that a server may be silent before it counts as not there."""
+"""Timeout of a health check in seconds."""
 DESCRIPTION = 120.0
-"""Seconds that it may take to describe itself: vLLM lists the packages of its machine along with its configuration."""
+"""Timeout of /server_info in seconds: vLLM lists its machine's packages along with its configuration."""
 
 
 class ServerError(UserError):
-    """The vLLM server of the rollouts does not answer, or cannot take the trainer's weights."""
+    """The vLLM server for rollouts does not answer, or cannot receive the trainer's weights."""
 
 
 def check_rollout(rollout: RolloutConfig) -> None:
-    """Hold a rollout's engine against what is installed and what answers.
+    """Check the rollout engine against the installed packages and, if configured, against the running server.
 
     Raises:
-        VersionMismatch: if the installed packages do not fit together.
-        ServerError: if a server is asked for that cannot serve this run.
+        VersionMismatch: if the installed packages are incompatible.
+        ServerError: if the configured server cannot serve this run.
     """
     if isinstance(rollout, TransformersRolloutConfig):
         return
@@ -46,22 +46,28 @@ def _check_server(rollout: VllmServerRolloutConfig) -> None:
                 f"{here}: no vLLM server answers within timeout = {rollout.timeout:g} s ({answer}); {shown}"
             )
         time.sleep(0.5)
-    # The endpoints of development mode, by which TRL sends weights: without them it would fail at its first step.
+    # TRL sends weights through the endpoints of development mode; without them it would fail at the first step.
     info = _get(f"{rollout.base_url}/server_info?config_format=json", DESCRIPTION)
     if isinstance(info, str):
-        why = "runs without VLLM_SERVER_DEV_MODE=1" if info.startswith("404") else f"does not describe itself ({info})"
-        raise ServerError(f"{here}: this server {why}, and takes no weights; {shown}")
+        why = (
+            "runs without VLLM_SERVER_DEV_MODE=1"
+            if info.startswith("404")
+            else f"does not answer /server_info ({info})"
+        )
+        raise ServerError(f"{here}: this server {why}, so it cannot receive weights; {shown}")
     if not info.get("vllm_config", {}).get("weight_transfer_config"):
-        raise ServerError(f"{here}: this server runs without --weight-transfer-config, and takes no weights; {shown}")
+        raise ServerError(
+            f"{here}: this server runs without --weight-transfer-config, so it cannot receive weights; {shown}"
+        )
     if not torch.cuda.is_available():
         raise ServerError(
-            "rl.rollout.name = 'vllm_server': weights go to the server by NCCL, and the trainer has no GPU for it; "
+            "rl.rollout.name = 'vllm_server': weights go to the server over NCCL, and the trainer has no GPU; "
             "choose rollout=vllm or rollout=transformers"
         )
 
 
 def _get(url: str, seconds: float) -> dict[str, Any] | str:
-    """The JSON object that a URL answers with, empty if it answers without one; or why it does not answer."""
+    """The JSON object at a URL, empty if the response is none; or, as a string, why the request failed."""
     try:
         with urlopen(url, timeout=seconds) as response:
             content = response.read()

@@ -1,4 +1,4 @@
-"""Which prompts come at which step."""
+"""The order in which prompts are trained on."""
 
 import random
 from typing import Any
@@ -10,18 +10,18 @@ from r1.models.chat import as_messages
 def all_scenarios(
     reasoning: list[dict[str, Any]], general: list[dict[str, Any]], settings: FinalRlConfig, rollouts: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Prompts of the final RL in the order they are trained on.
+    """Prompts of the final RL in training order.
 
-    Reasoning prompts alone at first; for the last `general_last` of the steps a
-    share `general_share` of each step is general. The preference signal comes
-    late because too much of it invites reward hacking (paper section 2.3.4).
+    Only reasoning prompts at first; in the last `general_last` (a fraction) of the steps,
+    a fraction `general_share` of each step's prompts is general. The preference signal
+    comes late because too much of it invites reward hacking (paper section 2.3.4).
 
     Args:
-        reasoning: rows of the RL prompts.
-        general: rows of the general prompts.
-        settings: shares.
-        rollouts: that the run samples, whole batches of them.
-        seed: of the shuffling.
+        reasoning: rows of RL prompts.
+        general: rows of general prompts.
+        settings: batch size, group size and the two fractions.
+        rollouts: rollouts that the run samples, a multiple of the batch size.
+        seed: for shuffling.
 
     Returns:
         rollouts / num_generations rows of `prompt`, `task`, `answer`, `kind`.
@@ -38,19 +38,19 @@ def all_scenarios(
     return prompts
 
 
-def in_order(rows: list[dict[str, Any]], count: int, climbing: bool, seed: int) -> list[dict[str, Any]]:
-    """Reasoning prompts in the order they are trained on.
+def in_order(rows: list[dict[str, Any]], count: int, curriculum: bool, seed: int) -> list[dict[str, Any]]:
+    """Reasoning prompts in training order.
 
-    Laid out for the whole run, so that a run resumed in a later epoch sees what
-    an undisturbed one would.
+    The order covers the full run, so that a run resumed in a later epoch sees the
+    same prompts as an uninterrupted one.
 
     Args:
-        rows: of the RL prompts; for a curriculum, from the easiest to the hardest.
-        count: prompts that the run needs; rows repeat, each once before any again.
-        climbing: stretch the rows over the run, a curriculum; else they are shuffled.
-        seed: of the shuffling.
+        rows: rows of RL prompts; for a curriculum, easiest first.
+        count: number of prompts that the run needs; every row is used once before any repeats.
+        curriculum: keep the order and stretch it over the run; otherwise shuffle each epoch.
+        seed: for shuffling.
     """
-    if climbing:
+    if curriculum:
         return [_as_prompt(rows[index * len(rows) // count]) for index in range(count)]
     stream = _endless(rows, random.Random(seed))
     return [_as_prompt(next(stream)) for _ in range(count)]

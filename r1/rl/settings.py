@@ -1,4 +1,4 @@
-"""One RL run's settings: what it shares with the others, and its own."""
+"""Settings of one RL run: those of its stage, and those shared by all RL runs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +8,11 @@ from r1.config.rl import AlgorithmConfig, RlConfig, RlStageConfig
 
 @dataclass(frozen=True)
 class RlSettings:
-    """One RL run.
+    """Settings of one RL run.
 
     Attributes:
         stage: steps, batch, rewards and the like of this run.
-        shared: algorithm, choice of prompts, rollouts and limits of all runs.
+        shared: algorithm, difficulty, rollout engine and limits of all RL runs.
     """
 
     stage: RlStageConfig
@@ -24,20 +24,20 @@ class RlSettings:
 
     @property
     def reward_weights(self) -> dict[Any, float]:
-        """The stage's rewards, then those that the algorithm adds to every stage."""
+        """Weights by reward: those of the stage, then those that the algorithm adds to every stage."""
         return {**self.stage.rewards, **self.algorithm.extra_rewards}
 
     @property
     def steps_per_round(self) -> int:
-        """Optimizer steps that train on one generation round's rollouts."""
+        """Optimizer steps per generation round."""
         return self.algorithm.num_mini_batches * self.algorithm.num_iterations
 
-    def whole_rounds(self, steps: int) -> int:
-        """Optimizer steps, rounded up to whole rounds: a checkpoint within one would lose its rollouts."""
+    def round_up(self, steps: int) -> int:
+        """Round optimizer steps up to full generation rounds: a checkpoint within a round would lose its rollouts."""
         return -(-steps // self.steps_per_round) * self.steps_per_round
 
     @property
     def rollout_budget(self) -> int:
-        """Rollouts that the run may sample, in whole rounds."""
-        rounds = self.whole_rounds(self.stage.max_steps) // self.steps_per_round
+        """Rollouts that the run may sample, a multiple of those per round."""
+        rounds = self.round_up(self.stage.max_steps) // self.steps_per_round
         return rounds * self.algorithm.num_mini_batches * self.stage.batch_size

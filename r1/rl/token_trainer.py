@@ -1,4 +1,4 @@
-"""REINFORCE++ and PPO: token advantages of our own in GRPOTrainer's clipped loss, PPO with a critic."""
+"""REINFORCE++ and PPO: our per-token advantages in GRPOTrainer's clipped loss; PPO adds a critic."""
 
 from typing import Any
 
@@ -20,25 +20,25 @@ from r1.rl.watched import Watched
 
 
 class TokenTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
-    """REINFORCE++: token advantages in GRPOTrainer's clipped loss; the KL is in the reward, not in the loss."""
+    """REINFORCE++: per-token advantages in GRPOTrainer's clipped loss; the KL is in the reward, not in the loss."""
 
     algorithm: ReinforcePlusPlusConfig | PpoConfig
     beta: float
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch = super()._generate_and_score_completions(inputs)
-        mask, scores = batch["completion_mask"], self._own(self._scores())
+        mask, scores = batch["completion_mask"], self._local(self._scores())
         if "old_per_token_logps" not in batch:
             batch["old_per_token_logps"] = self._policy_log_probabilities(batch)
         log_ratio = batch["old_per_token_logps"] - batch.get("ref_per_token_logps", batch["old_per_token_logps"])
         if self.beta:
-            kl = torch.expm1(-log_ratio) + log_ratio  # k3, so that curves compare; the reward holds k1
-            self._metrics["train"]["kl"].append(masked_mean(*self._everywhere(kl, mask)))
+            kl = torch.expm1(-log_ratio) + log_ratio  # k3, to be comparable across algorithms; the reward uses k1
+            self._metrics["train"]["kl"].append(masked_mean(*self._gathered(kl, mask)))
         rewards = token_rewards(scores.nan_to_num(nan=0.0), log_ratio, mask, self.beta)
         values = self._values_at_sampling(batch)
         lam = self.algorithm.lam if isinstance(self.algorithm, PpoConfig) else 1.0
         advantages, returns = generalized_advantages(rewards, values, mask, self.algorithm.gamma, lam)
-        scored = mask * ~scores.isnan().unsqueeze(1)  # what no reward applies to teaches nothing
+        scored = mask * ~scores.isnan().unsqueeze(1)  # completions without a reward give no gradient
         advantages = whiten(advantages, scored, lambda total: self.accelerator.reduce(total, reduction="sum"))
         return {**batch, "advantages": advantages, "old_values": values, "returns": returns, "scored_mask": scored}
 
@@ -62,7 +62,7 @@ class TokenTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
 
 
 class PpoTrainer(TokenTrainer):
-    """PPO: as REINFORCE++, with advantages over a critic that learns beside the policy."""
+    """PPO: REINFORCE++ with advantages relative to a critic, which is trained along with the policy."""
 
     algorithm: PpoConfig
 
@@ -73,7 +73,7 @@ class PpoTrainer(TokenTrainer):
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch = super()._generate_and_score_completions(inputs)
-        values, returns, mask = self._everywhere(batch["old_values"], batch["returns"], batch["scored_mask"])
+        values, returns, mask = self._gathered(batch["old_values"], batch["returns"], batch["scored_mask"])
         self._metrics["train"]["critic/explained_variance"].append(explained_variance(values, returns, mask))
         self._metrics["train"]["critic/value"].append(masked_mean(values, mask))
         return batch
@@ -103,7 +103,7 @@ class PpoTrainer(TokenTrainer):
         return total
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """TRL's, with the critic as a group of its own learning rate."""
+        """TRL's optimizer, with the critic as a parameter group with its own learning rate."""
         fresh = self.optimizer is None
         optimizer: torch.optim.Optimizer = super().create_optimizer(model)
         if fresh:
@@ -114,11 +114,11 @@ class PpoTrainer(TokenTrainer):
                     "weight_decay": 0.0,
                 }
             )
-            # Trainer clears the gradients of its own model only.
+            # Trainer zeroes the gradients of its own model only.
             optimizer.register_step_post_hook(lambda *_: self.critic.zero_grad())
         return optimizer
 
     def _clip_grad_norm(self, model: Any) -> Any:
-        """Policy and critic are clipped apart: a large error of the one must not hold back the other."""
+        """Clip policy and critic separately: a large error of one must not shrink the other's update."""
         self.accelerator.clip_grad_norm_(self.critic.parameters(), self.args.max_grad_norm)
         return super()._clip_grad_norm(model)

@@ -1,9 +1,9 @@
-"""Reinforcement learning of a policy by any of the algorithms, on TRL's trainers.
+"""Reinforcement learning of a policy with any of the algorithms, on TRL's trainers.
 
 The default is GRPO as in the paper (equations 1 to 3): advantages are rewards
-normalised within the group of one prompt's completions; the ratio to the
-sampling policy is clipped; the KL to the reference policy is the k3 estimator;
-the policy replaces the reference every `ref_model_sync_steps` steps.
+normalized within the group of a prompt's completions; the ratio to the sampling
+policy is clipped; the KL to the reference policy is estimated by k3; the policy
+becomes the new reference policy every `ref_model_sync_steps` steps.
 """
 
 import logging
@@ -22,7 +22,7 @@ from r1.models.policy import Policy
 from r1.rewards import build_rewards
 from r1.rewards.common import RewardFunction
 from r1.rl.arguments import algorithm_arguments, rollout_arguments
-from r1.rl.difficulty import choose, within_context
+from r1.rl.difficulty import choose_prompts, within_context
 from r1.rl.rollouts import check_rollout
 from r1.rl.schedule import all_scenarios, in_order
 from r1.rl.settings import RlSettings
@@ -31,7 +31,7 @@ from r1.support.errors import UserError
 from r1.support.processes import is_main, world_size
 from r1.training.arguments import checkpoint_arguments, device_arguments, flops, sharding
 from r1.training.checkpoints import train
-from r1.training.compute import adapters, check_compute, merged, weights_dtype
+from r1.training.compute import check_compute, lora_config, merged, weights_dtype
 from r1.training.context import Trained, TrainingContext
 from r1.training.recorder import Recorder
 
@@ -41,24 +41,24 @@ Rows = list[dict[str, Any]]
 
 
 def train_rl(
-    policy: Policy, prompts: Rows, settings: RlSettings, context: TrainingContext, **made: RewardFunction
+    policy: Policy, prompts: Rows, settings: RlSettings, context: TrainingContext, **custom_rewards: RewardFunction
 ) -> Trained:
-    """Train a policy with the algorithm of the configuration.
+    """Train a policy with the configured algorithm.
 
     Args:
-        policy: to start from.
-        prompts: rows of `prompt` (conversation), `task`, `answer`, `kind`, in the order
-            they are trained on, as many as the run needs.
+        policy: the initial policy.
+        prompts: rows of `prompt` (conversation), `task`, `answer`, `kind`, in training
+            order, as many as the run needs.
         settings: of this run.
-        context: where it runs.
-        made: rewards that are no rules, by name.
+        context: seed, files and compute options.
+        custom_rewards: reward functions beside the built-in rules, by name.
 
     Raises:
-        CannotTrain: if this machine lacks an option.
-        UserError: if the run cannot be launched so, if the rollouts' vLLM does not fit the other packages, or if
-            its server does not answer.
-        Stopped: if the loss is not finite, or for `rl.patience` steps the KL is too large, the entropy too
-            small, or the rewards give no signal.
+        CannotTrain: if this machine lacks a training option.
+        UserError: if the launcher cannot run this configuration, vLLM is incompatible with the other packages,
+            or the rollout server does not answer.
+        Stopped: if the loss is not finite, or if for `rl.patience` steps the KL is too high, the entropy too
+            low, or no group has reward variance.
     """
     stage, shared, algorithm, training = settings.stage, settings.shared, settings.algorithm, context.training
     check_compute(training)
@@ -68,24 +68,24 @@ def train_rl(
         raise UserError(str(error)) from None
     check_rollout(shared.rollout)
     functions, weights = build_rewards(
-        settings.reward_weights, shared.reward_options, stage.max_completion_length, **made
+        settings.reward_weights, shared.reward_options, stage.max_completion_length, **custom_rewards
     )
     arguments = {
         **device_arguments(context),
         **rollout_arguments(shared.rollout, policy, prompts, stage.max_completion_length),
         **algorithm_arguments(settings),
-        # With adapters the reference is the policy without them, which cannot be replaced.
+        # With LoRA the reference policy is the policy without its adapters, which cannot be updated.
         **({"sync_ref_model": False} if training.lora else {}),
         "reward_weights": weights,
-        **checkpoint_arguments(context, settings.whole_rounds(shared.checkpoint_steps)),
+        **checkpoint_arguments(context, settings.round_up(shared.checkpoint_steps)),
     }
     if isinstance(algorithm, PpoConfig) and algorithm.critic_warmup_steps >= stage.max_steps:
         log.warning(
-            "rl.algorithm.critic_warmup_steps = %d, max_steps = %d: only the critic learns, the policy stays as it is",
+            "rl.algorithm.critic_warmup_steps = %d, max_steps = %d: only the critic learns, the policy does not change",
             algorithm.critic_warmup_steps,
             stage.max_steps,
         )
-    # Not before rollout_arguments has told TRL whether to look for vLLM.
+    # Import only now: rollout_arguments decides whether TRL imports vLLM.
     from r1.rl.trainers import TRAINERS
 
     dtype, attention = weights_dtype(training), training.attention
@@ -100,7 +100,7 @@ def train_rl(
         rl=shared,
         algorithm=algorithm,
         start=policy.load(dtype, attention) if algorithm.beta == 0 and training.lora is None else None,
-        peft_config=adapters(training),
+        peft_config=lora_config(training),
         **({"critic": policy.load_critic(attention)} if isinstance(algorithm, PpoConfig) else {}),
     )
     model = merged(train(trainer))
@@ -126,17 +126,20 @@ def train_rl(
 
 
 def train_on_rules(policy: Policy, rows: Rows, settings: RlSettings, context: TrainingContext) -> Trained:
-    """Train a policy on the RL prompts alone, with rule rewards.
+    """Train a policy on the RL prompts only, with rule-based rewards.
 
     Args:
-        policy: to start from.
-        rows: of the RL prompts; those that do not fit, or not the bounds of difficulty, are left out.
+        policy: the initial policy.
+        rows: rows of RL prompts; `choose_prompts` selects among them.
         settings: of this run.
-        context: where it runs.
+        context: seed, files and compute options.
+
+    Raises:
+        NothingLeft: if no prompt is left; and what `train_rl` raises.
     """
     count = settings.rollout_budget // settings.stage.num_generations
-    climbing = settings.shared.difficulty.name == "curriculum"
-    schedule = partial(in_order, count=count, climbing=climbing, seed=context.seed)
+    curriculum = settings.shared.difficulty.name == "curriculum"
+    schedule = partial(in_order, count=count, curriculum=curriculum, seed=context.seed)
     return _train_on_chosen(policy, rows, settings, context, schedule)
 
 
@@ -149,15 +152,19 @@ def train_on_all_scenarios(
     context: TrainingContext,
     preference: RewardFunction,
 ) -> Trained:
-    """Train a policy on RL prompts with rule rewards and, late in the run, on general prompts by preference.
+    """Train a policy on RL prompts with rule-based rewards and, late in the run, on general prompts by preference.
 
     Args:
-        policy: to start from.
-        rows: of the RL prompts.
-        general: rows of general prompts; those that do not fit are left out.
-        config, shared: of this run, of all.
-        context: where it runs.
-        preference: scores a response to a general prompt.
+        policy: the initial policy.
+        rows: rows of RL prompts; `choose_prompts` selects among them.
+        general: rows of general prompts; those that do not fit in the context are left out.
+        config: settings of this run.
+        shared: settings of all RL runs.
+        context: seed, files and compute options.
+        preference: reward function for responses to general prompts.
+
+    Raises:
+        NothingLeft: if no prompt is left; and what `train_rl` raises.
     """
     settings = RlSettings(config, shared)
     schedule = partial(
@@ -176,10 +183,10 @@ def _train_on_chosen(
     settings: RlSettings,
     context: TrainingContext,
     schedule: Callable[[Rows], Rows],
-    **made: RewardFunction,
+    **custom_rewards: RewardFunction,
 ) -> Trained:
-    chosen, counts = choose(rows, policy, settings, context.seed)
-    trained = train_rl(policy, schedule(chosen), settings, context, **made)
+    chosen, counts = choose_prompts(rows, policy, settings, context.seed)
+    trained = train_rl(policy, schedule(chosen), settings, context, **custom_rewards)
     trained.metrics["prompts"] = counts
     return trained
 
@@ -187,18 +194,18 @@ def _train_on_chosen(
 def _flops(
     model: PreTrainedModel, sampled: int, trained: float, settings: RlSettings, training: TrainingConfig
 ) -> float:
-    """Of generation, log-probabilities of reference and sampling policy, and training.
+    """Floating-point operations of generation, log-probabilities of reference and sampling policy, and training.
 
     PPO's critic counts as a second policy.
 
     Args:
         model: the policy.
-        sampled: tokens of all rollouts with their prompts.
-        trained: tokens that went through the loss.
-        settings: say what is scored besides.
-        training: says whether all weights are trained.
+        sampled: tokens of all rollouts, prompts included.
+        trained: tokens in the loss, prompts included.
+        settings: decide which log-probabilities are recomputed.
+        training: decides whether all weights are trained.
     """
     rescored = settings.steps_per_round > 1 or not isinstance(settings.algorithm, GroupRelativeConfig)
-    forwards = 2 + rescored  # the KL to reference or start is always measured
+    forwards = 2 + rescored  # generation, and the KL to the reference or initial policy, which is always measured
     models = 2 if isinstance(settings.algorithm, PpoConfig) else 1
     return flops(model, (forwards + models - 1) * sampled, models * int(trained), training)

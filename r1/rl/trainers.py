@@ -1,8 +1,8 @@
-"""TRL's trainers by algorithm: one small subclass for each way to an advantage.
+"""TRL's trainers by algorithm: one small subclass per way to estimate the advantage.
 
 GRPO, Dr. GRPO, DAPO and GSPO are settings of TRL's GRPOTrainer (DAPO's dynamic
-sampling is ours), RLOO is TRL's RLOOTrainer; REINFORCE++ and PPO put token
-advantages of our own into GRPOTrainer's clipped loss, PPO with a critic.
+sampling is ours); RLOO is TRL's RLOOTrainer; REINFORCE++ and PPO use our per-token
+advantages in GRPOTrainer's clipped loss, and PPO adds a critic.
 """
 
 from trl import RLOOTrainer
@@ -14,7 +14,7 @@ from r1.rl.watched import Watched
 
 
 class LeaveOneOutTrainer(Watched, RLOOTrainer):  # type: ignore[misc]
-    """RLOO as TRL has it, watched."""
+    """TRL's RLOO, with our logging."""
 
 
 TRAINERS: dict[type, type[Watched]] = {

@@ -1,4 +1,4 @@
-"""What every RL trainer keeps, as a mixin before TRL's: samples with rewards, KL, behaviour, seconds by phase."""
+"""Logging shared by all RL trainers, as a mixin placed before TRL's trainer."""
 
 import time
 from collections.abc import Collection, Iterator
@@ -21,13 +21,13 @@ from r1.training.checkpoints import Checkpointed
 
 
 class Watched(Checkpointed):
-    """What every RL trainer keeps: samples with rewards, language mixing and reflection, KL, seconds by phase.
+    """Log samples with their rewards, language mixing, reflection, KL, and seconds and tokens by phase.
 
-    A mixin before TRL's trainer.
+    A mixin, placed before TRL's trainer.
 
     Attributes:
-        rewards: [batch of all processes, rewards], of the last draw, NaN where one does not apply.
-        scores: [local batch], weighted sum of the stage's own rewards of the last draw.
+        rewards: [global batch, rewards] of the last rollouts, NaN where a reward does not apply.
+        scores: [local batch], weighted sum of the stage's own rewards of the last rollouts.
     """
 
     is_deepspeed_enabled: bool
@@ -39,9 +39,9 @@ class Watched(Checkpointed):
     _metrics: dict[str, dict[str, list[float]]]
 
     def __init__(self, *args: Any, algorithm: AlgorithmConfig, start: PreTrainedModel | None, **kwargs: Any) -> None:
-        """Args: the algorithm; for one without KL, the policy it starts from, to log the KL to it.
+        """Args: the algorithm; without a KL penalty, a copy of the initial policy, to log the KL to it.
 
-        A policy that trains adapters is its own start, without them.
+        With LoRA no copy is needed: the initial policy is the policy without its adapters.
         """
         super().__init__(*args, **kwargs)
         self.algorithm = algorithm
@@ -77,7 +77,7 @@ class Watched(Checkpointed):
         return generated
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
-        """A round's rollouts, where one begins; what it takes beside generating is scoring."""
+        """Sample and score rollouts at the start of a round; time not spent on generation counts as scoring."""
         started, generated = time.perf_counter(), self._seconds["generate"]
         inputs = super()._prepare_inputs(generation_batch)  # type: ignore[misc]
         self._seconds["score"] += time.perf_counter() - started - (self._seconds["generate"] - generated)
@@ -85,11 +85,11 @@ class Watched(Checkpointed):
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)  # type: ignore[misc]
-        # TRL's share is of rewards with the KL in them (RLOO) or of the batch: never 1, whatever the groups are.
+        # TRL's value includes the KL in the rewards (RLOO) or takes the batch as the group: it would never reach 1.
         scores = self._scores(ignored=self.algorithm.extra_rewards)
         share = len(flat_groups(scores, self.num_generations)) * self.num_generations / len(scores)
         self._metrics["train"]["frac_reward_zero_std"][-1] = share
-        self.scores = self._own(scores)
+        self.scores = self._local(scores)
         return batch
 
     def _calculate_rewards(
@@ -105,7 +105,7 @@ class Watched(Checkpointed):
         if self.record.wants_samples():
             asked = zip(prompts, responses, inputs, strict=True)
             rows = gather_object([(prompt[-1]["content"], text, row["answer"]) for prompt, text, row in asked])
-            # The first group and the last: in the final RL the last is a general prompt's.
+            # The first and the last group: in the final RL the last one's prompt is general.
             group = self.num_generations
             for index in dict.fromkeys([*range(group), *range(len(rows) - group, len(rows))]):
                 self.record.samples.append(
@@ -134,16 +134,16 @@ class Watched(Checkpointed):
 
     @torch.no_grad()
     def _log_kl_to_start(self, start: Any, ours: Tensor, inputs: dict[str, Any]) -> None:
-        """The k3 estimate that GRPO's loss would hold (paper equation 2), per token; logged as `kl`."""
+        """Log as `kl` the k3 estimate per token that GRPO's loss would contain (paper equation 2)."""
         ids, attention = prompt_and_completion(inputs)
         mask = inputs["completion_mask"]
         with self._timed("score"):
             starts = self._get_per_token_logps_and_entropies(start, ids, attention, mask.shape[1])[0]
         kl = torch.expm1(starts - ours) - (starts - ours)
-        self._metrics["train"]["kl"].append(masked_mean(*self._everywhere(kl, mask)))
+        self._metrics["train"]["kl"].append(masked_mean(*self._gathered(kl, mask)))
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the seconds and tokens of each phase since the last log; training is what the other two leave."""
+        """Record seconds and tokens by phase since the last log; time in neither other phase counts as training."""
         if "loss" in logs:
             now = time.perf_counter()
             seconds = {**self._seconds, "train": now - self._logged_at - sum(self._seconds.values())}
@@ -156,23 +156,23 @@ class Watched(Checkpointed):
         super().log(logs, start_time)  # type: ignore[misc]
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
-        """TRL's, with the clock set."""
+        """Start the clock, then train."""
         self._logged_at = time.perf_counter()
         return super().train(*args, **kwargs)  # type: ignore[misc]
 
-    def _own(self, gathered: Tensor) -> Tensor:
-        """This process' rows of a tensor gathered from all."""
+    def _local(self, gathered: Tensor) -> Tensor:
+        """This process's rows of a tensor gathered from all processes."""
         rows = len(gathered) // self.accelerator.num_processes
         return gathered[self.accelerator.process_index * rows :][:rows]
 
     def _scores(self, ignored: Collection[str] = ()) -> Tensor:
-        """[batch of all processes] weighted sum of the rewards but those ignored, NaN where none applies."""
+        """Weighted sum of the rewards except those ignored, [global batch], NaN where no reward applies."""
         kept = [index for index, name in enumerate(self.reward_func_names) if name not in ignored]
         rewards = self.rewards[:, kept]
         scores = (rewards * self.reward_weights.to(rewards.device)[kept]).nansum(dim=1)
         scores[rewards.isnan().all(dim=1)] = torch.nan
         return scores
 
-    def _everywhere(self, *tensors: Tensor) -> list[Tensor]:
-        """[batch of all processes, tokens] from each process' [local batch, tokens]; what is padded is 0."""
+    def _gathered(self, *tensors: Tensor) -> list[Tensor]:
+        """Gather each process's [local batch, tokens] into [global batch, tokens], padded with 0."""
         return [self.accelerator.gather(self.accelerator.pad_across_processes(one, dim=1)) for one in tensors]

@@ -1,4 +1,4 @@
-"""What an engine takes and gives."""
+"""The interface of sampling engines."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
@@ -8,7 +8,7 @@ from r1.config.sampling import SamplingConfig
 from r1.support.errors import UserError
 
 Conversation = list[dict[str, str]]
-"""Messages with `role` and `content`; the model's own chat template renders them."""
+"""Messages with `role` and `content`, rendered by the model's own chat template."""
 
 
 class ContextExceeded(UserError):
@@ -18,12 +18,12 @@ class ContextExceeded(UserError):
 def check_context(
     conversations: Sequence[Conversation], prompts: Sequence[list[int]], max_new_tokens: int, context: int | None
 ) -> None:
-    """Refuse what would not fit: transformers would go on beyond the positions it knows, vLLM would stop early.
+    """Refuse prompts that do not fit: transformers would exceed the trained positions, vLLM would stop early.
 
     Args:
-        conversations: what is asked.
-        prompts: the same as token ids.
-        max_new_tokens: of a completion.
+        conversations: the conversations to complete.
+        prompts: their token ids.
+        max_new_tokens: tokens per completion.
         context: tokens of prompt and completion together; None for a model without a limit.
 
     Raises:
@@ -34,11 +34,11 @@ def check_context(
     longest = max(range(len(prompts)), key=lambda index: len(prompts[index]))
     tokens = len(prompts[longest])
     if tokens + max_new_tokens > context:
-        many = sum(len(prompt) + max_new_tokens > context for prompt in prompts)
+        too_long = sum(len(prompt) + max_new_tokens > context for prompt in prompts)
         raise ContextExceeded(
-            f"{many} of {len(prompts)} prompts do not fit: the longest has {tokens} tokens, with max_new_tokens = "
-            f"{max_new_tokens} that is more than the model's context of {context}: "
-            f"{conversations[longest][-1]['content'][:80]!r}; lower max_new_tokens, or take such prompts out"
+            f"{too_long} of {len(prompts)} prompts do not fit: the longest has {tokens} tokens and exceeds, with "
+            f"max_new_tokens = {max_new_tokens}, the model's context of {context}: "
+            f"{conversations[longest][-1]['content'][:80]!r}; lower max_new_tokens, or remove such prompts"
         )
 
 
@@ -48,8 +48,8 @@ class Completion:
 
     Attributes:
         text: decoded, without special tokens.
-        tokens: tokens generated, the end token included.
-        truncated: True if it did not end by itself: it ran into max_new_tokens, or an endpoint cut it short.
+        tokens: number of tokens generated, end token included.
+        truncated: True if it did not end on its own: it reached max_new_tokens, or an endpoint cut it short.
     """
 
     text: str
@@ -58,15 +58,15 @@ class Completion:
 
 
 Drawn = dict[int, list[Completion]]
-"""Finished conversations: number -> their completions."""
+"""Completions of finished conversations, by the conversation's index."""
 
 
 class Sampler(ABC):
-    """An engine with a model in it.
+    """An engine with a loaded model.
 
     Attributes:
-        name: of the engine.
-        source: what is sampled, and where, so that completions of another model are never taken for its own.
+        name: the engine's name.
+        source: the model and where it is sampled, so that completions of different models are never mixed up.
     """
 
     name: str
@@ -76,43 +76,43 @@ class Sampler(ABC):
     def draw(
         self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int, done: Collection[int] = ()
     ) -> Iterator[Drawn]:
-        """Draw `sampling.num_samples` completions per conversation, and give them piece by piece as they are finished.
+        """Draw `sampling.num_samples` completions per conversation; yields them in chunks as they finish.
 
-        Temperature 0 is greedy. The same seed gives the same completions on the
-        same machine, whichever are done: a piece with its own seed is drawn whole or not at all.
+        Temperature 0 is greedy. On the same machine the same seed gives the same completions,
+        whatever is `done`: a chunk has its own seed and is drawn completely or not at all.
 
         Args:
-            conversations: what is asked.
-            sampling: how.
-            seed: of the whole.
-            done: numbers of conversations whose completions are not needed again.
+            conversations: the conversations to complete.
+            sampling: temperature, top_p and the like.
+            seed: for all conversations together.
+            done: indices of conversations that need no completions.
 
         Raises:
             ContextExceeded: if a prompt and max_new_tokens do not fit into the model's context.
         """
 
-    def close(self) -> None:  # noqa: B027  # most hold nothing
-        """Free what it holds, for whatever else is to use the GPU; it cannot sample any more."""
+    def close(self) -> None:  # noqa: B027  # most engines have nothing to free
+        """Free the engine's memory, for the next user of the GPU; the sampler is unusable afterwards."""
 
     def sample(
         self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int
     ) -> list[list[Completion]]:
-        """All that `draw` gives.
+        """Draw all completions.
 
         Returns:
-            [conversation][sample], in the order given.
+            [conversation][sample], in the order of the conversations.
         """
         drawn: Drawn = {}
-        for piece in self.draw(conversations, sampling, seed):
-            drawn |= piece
+        for chunk in self.draw(conversations, sampling, seed):
+            drawn |= chunk
         return [drawn[number] for number in range(len(conversations))]
 
 
-def pieces(order: Sequence[int], size: int, done: Collection[int]) -> list[tuple[int, Sequence[int]]]:
-    """Conversations cut into pieces of a size, without those pieces that are done to the last.
+def chunks(order: Sequence[int], size: int, done: Collection[int]) -> list[tuple[int, Sequence[int]]]:
+    """Cut conversations into chunks of `size`, without chunks that are completely done.
 
     Returns:
-        Number of each piece, which decides its seed, and the conversations in it.
+        Per chunk its index, which determines its seed, and the indices of its conversations.
     """
     cut = [order[start : start + size] for start in range(0, len(order), size)]
-    return [(number, piece) for number, piece in enumerate(cut) if not all(index in done for index in piece)]
+    return [(number, chunk) for number, chunk in enumerate(cut) if not all(index in done for index in chunk)]

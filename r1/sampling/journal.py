@@ -1,6 +1,6 @@
-"""Completions are kept as they are finished: a sampler killed halfway goes on without asking again.
+"""A journal of finished completions, from which a killed sampling run resumes.
 
-One line of JSON a conversation, appended and synced before the next piece is drawn:
+One line of JSON per conversation, appended and synced before the next chunk is drawn:
 
     {"key": "5f2c…", "completions": [["<think>3 + 4 = 7.</think><answer>7</answer>", 21, false]]}
 """
@@ -29,17 +29,17 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         content = path.read_bytes() if path.exists() else b""
         whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):  # a kill cut the last line short; the next must not be glued to it
+        if len(whole) < len(content):  # a kill truncated the last line; do not append to it
             os.truncate(path, len(whole))
         for line in whole.splitlines():
             try:
                 entry = json.loads(line)
                 self.known[entry["key"]] = [Completion(*values) for values in entry["completions"]]
             except (ValueError, KeyError, TypeError):
-                continue  # a damaged line is a conversation to be asked again
+                continue  # a damaged line: its conversation is sampled again
 
     def append(self, entries: dict[str, list[Completion]]) -> None:
-        """Keep completions by key; they are on the disk when this returns."""
+        """Append completions by key; they are on disk when this returns."""
         lines = [
             json.dumps({"key": key, "completions": [astuple(one) for one in completions]}) + "\n"
             for key, completions in entries.items()
@@ -52,7 +52,7 @@ class Journal:
 
 
 class Resumed(Sampler):
-    """A sampler whose finished completions are read back from a journal instead of being drawn again."""
+    """A sampler that reads finished completions from a journal instead of drawing them again."""
 
     def __init__(self, sampler: Sampler, path: Path) -> None:
         self.name, self.source = sampler.name, sampler.source
@@ -73,18 +73,18 @@ class Resumed(Sampler):
             if number not in done and len(self.journal.known.get(key, ())) == sampling.num_samples
         }
         if kept:
-            log.info("sampling resumes: %d of %d prompts were finished before", len(kept), len(keys))
+            log.info("sampling resumes: %d of %d prompts were already finished", len(kept), len(keys))
             yield kept
         done = {*done, *kept}
         if len(done) == len(keys):
             return
-        for piece in self.sampler.draw(conversations, sampling, seed, done):
-            new = {number: completions for number, completions in piece.items() if number not in done}
+        for chunk in self.sampler.draw(conversations, sampling, seed, done):
+            new = {number: completions for number, completions in chunk.items() if number not in done}
             self.journal.append({keys[number]: completions for number, completions in new.items()})
             yield new
 
     def _keys(self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int) -> Iterator[str]:
-        """What decides a conversation's completions. A question asked twice is to be answered twice."""
+        """Hash of all that determines a conversation's completions; repeats of a conversation get different keys."""
         common = [self.source, sampling.model_dump(), seed]
         times: Counter[str] = Counter()
         for conversation in conversations:

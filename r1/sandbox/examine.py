@@ -1,4 +1,4 @@
-"""Does code pass its tests? A candidate that answers calls, an examiner that asks, and this process between them."""
+"""Check whether code passes its tests: relay calls and results between a candidate and an examiner."""
 
 import json
 import time
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 from r1.sandbox.inside import BROKEN, CALL, PASSED
 from r1.sandbox.isolation import Limits
-from r1.sandbox.process import Broke, Sandboxed, SandboxFailed, TooLong
+from r1.sandbox.process import MessageTooLong, ProcessFailed, Sandboxed, SandboxFailed
 from r1.support.errors import UserError
 
 _PAUSES = (0.1, 1.0)
-"""Seconds before another try where a sandbox did not come up: the host may be short of something for a moment."""
+"""Seconds to wait before retrying a sandbox that failed to start: the host may be short of resources for a moment."""
 
 
 class BrokenTests(UserError):
-    """The problem's own tests cannot be run, so that nothing can be said of any code."""
+    """The problem's own tests cannot be run, so no code can be judged by them."""
 
 
 @dataclass(frozen=True)
 class CodeProblem:
-    """What code is to do.
+    """A coding problem and its tests.
 
     Attributes:
-        prompt: code that both sides get first, such as HumanEval's prompt with its helpers; may be empty.
-        entry_point: name of the function that is called.
-        tests: code that defines `check(candidate)`, which raises if the candidate is wrong. Arguments and
-            results cross as copies of plain data: a test cannot see an argument changed in place.
+        prompt: code that both processes execute first, such as HumanEval's prompt with its helpers; may be empty.
+        entry_point: name of the function under test.
+        tests: code that defines `check(candidate)`, which raises if the candidate is wrong. Arguments and results
+            are passed as copies of plain data, so a test cannot see an argument changed in place.
     """
 
     prompt: str
@@ -35,16 +35,16 @@ class CodeProblem:
 
 
 def passes(code: str, problem: CodeProblem, limits: Limits | None = None) -> bool:
-    """True if the code passes the problem's tests; what it does instead, or to stop us, makes it False.
+    """True if the code passes the problem's tests; anything else it does, crashes and hangs included, is False.
 
     Args:
-        code: what the model wrote.
-        problem: what it is held to.
-        limits: of each of the two processes.
+        code: the model's code.
+        problem: the problem it should solve.
+        limits: limits of each of the two processes.
 
     Raises:
-        SandboxFailed: if a sandbox did not come up, try after try.
-        SandboxUnavailable: if there can be none.
+        SandboxFailed: if a sandbox failed to start on every try.
+        SandboxUnavailable: if this machine cannot sandbox code.
         BrokenTests: if the tests themselves cannot be run.
     """
     for pause in _PAUSES:
@@ -60,48 +60,49 @@ def _passes(code: str, problem: CodeProblem, limits: Limits) -> bool:
     try:
         with Sandboxed("candidate", limits) as candidate:
             _start(candidate, problem, {**shared, "code": code})
-            candidate.receive()  # it has loaded, or is gone
+            candidate.receive()  # the code has loaded, or the process has ended
             loaded = time.monotonic()
             with Sandboxed("examiner", limits) as examiner:
-                candidate.deadline += time.monotonic() - loaded  # it does not pay for a slow start of the examiner
+                candidate.deadline += time.monotonic() - loaded  # the examiner's startup does not count against it
                 examiner.send(_line({**shared, "tests": problem.tests}))
-                said = _asked(examiner, problem, first=True)
+                said = _next_message(examiner, problem, first=True)
                 while said.startswith(CALL):
                     candidate.send(said.removeprefix(CALL))
                     examiner.send(candidate.receive())
-                    said = _asked(examiner, problem, first=False)
-    except Broke:
+                    said = _next_message(examiner, problem, first=False)
+    except ProcessFailed:
         return False
-    _refuse_broken(said, problem)
+    _raise_if_broken(said, problem)
     return said.startswith(PASSED)
 
 
 def _start(candidate: Sandboxed, problem: CodeProblem, message: dict[str, str]) -> None:
-    """Have it execute the prompt; what it says of that was written before the model's code could write anything."""
+    """Have the candidate execute the prompt; it reports on that before the model's code can write anything."""
     try:
         candidate.send(_line(message))
         said = candidate.receive()
-    except Broke:
-        raise BrokenTests(f"{problem.entry_point}: the prompt ends the process, or does not end") from None
-    _refuse_broken(said, problem)
+    except ProcessFailed:
+        raise BrokenTests(f"{problem.entry_point}: the prompt ends the process or does not terminate") from None
+    _raise_if_broken(said, problem)
 
 
-def _asked(examiner: Sandboxed, problem: CodeProblem, first: bool) -> bytes:
-    """What the examiner says. A first call that is too long is the tests' fault; a later one may follow from results.
+def _next_message(examiner: Sandboxed, problem: CodeProblem, first: bool) -> bytes:
+    """The examiner's next message. A first call that is too long is the tests' fault.
 
-    So the later one is wrong, with a warning: no model may end a run by what it returns.
+    A later one may contain the candidate's results, so it counts as a failure of the code, with a warning: no model
+    may end a run by what it returns.
     """
     try:
         return examiner.receive()
-    except TooLong:
-        reason = f"{problem.entry_point}: the tests call with more than {examiner.limits.message_bytes} bytes"
+    except MessageTooLong:
+        reason = f"{problem.entry_point}: the tests pass arguments of more than {examiner.limits.message_bytes} bytes"
         if first:
             raise BrokenTests(reason) from None
         warnings.warn(f"{reason}; the code counts as wrong", stacklevel=2)
         raise
 
 
-def _refuse_broken(said: bytes, problem: CodeProblem) -> None:
+def _raise_if_broken(said: bytes, problem: CodeProblem) -> None:
     if said.startswith(BROKEN):
         raise BrokenTests(f"{problem.entry_point}: {json.loads(said.removeprefix(BROKEN))}")
 

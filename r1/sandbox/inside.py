@@ -1,10 +1,10 @@
-"""What runs inside a sandbox: this file alone, as `python -I -S -c <its text> <role> <rlimits>`.
+"""The program inside a sandbox: only this file, run as `python -I -S -c <its text> <role> <rlimits>`.
 
-Nothing but the standard library, and nothing to import from: the file stands on no disk that the
-sandbox sees. A role speaks one line a message on copies of its standard input and output.
+It uses only the standard library: the sandbox sees no file of this project. A role exchanges messages,
+one per line, on copies of its standard input and output.
 
 candidate: reads the problem, executes the model's code, then answers each call.
-examiner: reads the problem, executes its tests against a proxy of the candidate, then says the verdict.
+examiner: reads the problem, executes its tests against a proxy of the candidate, then sends the verdict.
 """
 
 import builtins
@@ -16,7 +16,7 @@ import types
 from typing import Any, NoReturn
 
 READY, CALL, PASSED, FAILED, BROKEN = b"R", b"C", b"P", b"F", b"B"
-"""How a line to the parent begins: it reads no further, so nothing that is written here can confuse it."""
+"""First byte of a line to the parent, which reads no further, so nothing written here can confuse it."""
 
 _CONTAINERS: dict[str, Any] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 _ENDS_A_LOOP = (StopIteration, StopAsyncIteration)
@@ -25,7 +25,7 @@ _SHORT = 2**53
 
 
 class Channel:
-    """One message a line; what the code prints goes to /dev/null, and its standard input is empty."""
+    """One message per line; the code's own output goes to /dev/null, and its standard input is empty."""
 
     def __init__(self) -> None:
         self.reader = os.fdopen(os.dup(0), "rb")
@@ -41,7 +41,7 @@ class Channel:
     def receive(self) -> Any:
         line = self.reader.readline()
         if not line:
-            os._exit(0)  # the parent is done with us
+            os._exit(0)  # the parent has closed the pipe
         return json.loads(line)
 
     def end(self, kind: bytes, message: str = "") -> NoReturn:
@@ -50,10 +50,10 @@ class Channel:
 
 
 def encode(value: Any) -> Any:
-    """Plain data as JSON; subclasses become the plain type.
+    """Encode plain data as JSON; subclasses become the plain type.
 
     Raises:
-        TypeError: for anything else: objects, functions, generators.
+        TypeError: for anything else, such as objects, functions and generators.
 
     >>> encode([1, 2.5, None])
     ['list', 1, ['float', '0x1.4000000000000p+1'], None]
@@ -64,7 +64,9 @@ def encode(value: Any) -> Any:
         return str.__str__(value)
     if isinstance(value, int):
         number = int.__int__(value)
-        return number if -_SHORT < number < _SHORT else ["int", hex(number)]  # in hexadecimal no length is refused
+        return (
+            number if -_SHORT < number < _SHORT else ["int", hex(number)]
+        )  # Python limits the length of decimal integers, not of hexadecimal ones
     if isinstance(value, float):
         return ["float", float.hex(value)]
     if isinstance(value, complex):
@@ -80,10 +82,10 @@ def encode(value: Any) -> Any:
 
 
 def decode(coded: Any) -> Any:
-    """The plain data that `encode` wrote.
+    """Decode the result of `encode`.
 
     Raises:
-        Exception: of some kind, if it wrote no such thing.
+        Exception: of any kind, for other input.
     """
     if coded is None or isinstance(coded, (bool, int, str)):
         return coded
@@ -102,13 +104,13 @@ def decode(coded: Any) -> Any:
 
 
 def answer_calls(channel: Channel, problem: dict[str, str]) -> None:
-    """The candidate: any way in which the code ends itself ends this process, and so earns nothing."""
+    """Act as the candidate. However the code exits, it exits this process, which counts as a failure."""
     space = _namespace("candidate")
     try:
         exec(problem["prompt"], space)
     except BaseException as error:
         channel.end(BROKEN, f"the prompt cannot be run: {error!r}")
-    channel.send(READY)  # before the code runs, which could say BROKEN as well
+    channel.send(READY)  # before the code runs, which could send BROKEN itself
     exec(problem["code"], space)
     function = space[problem["entry_point"]]
     channel.send(READY)
@@ -122,8 +124,8 @@ def answer_calls(channel: Channel, problem: dict[str, str]) -> None:
         channel.send(b"", reply)
 
 
-def examine(channel: Channel, problem: dict[str, str]) -> None:
-    """The examiner: passed only if `check` returns; what it may trust of the candidate is plain data alone."""
+def run_tests(channel: Channel, problem: dict[str, str]) -> None:
+    """Act as the examiner: the code passes only if `check` returns. The candidate can send it only plain data."""
 
     asked = False
 
@@ -132,7 +134,7 @@ def examine(channel: Channel, problem: dict[str, str]) -> None:
         try:
             message = [encode(arguments), encode(keywords)]
         except TypeError as error:
-            channel.end(BROKEN, f"the tests call with {error}")
+            channel.end(BROKEN, f"the tests pass an argument that is {error}")
         asked = True
         channel.send(CALL, message)
         kind, *parts = channel.receive()
@@ -145,10 +147,10 @@ def examine(channel: Channel, problem: dict[str, str]) -> None:
         exec(problem["prompt"], space)
         space[problem["entry_point"]] = candidate
         exec(problem["tests"], space)
-    except BaseException as error:  # once the code was asked, it may be what it answered
+    except BaseException as error:  # after the first call, the candidate's results may be the cause
         channel.end(FAILED if asked else BROKEN, f"the tests cannot be run: {error!r}")
     if "check" not in space:
-        channel.end(BROKEN, "the tests define no check")
+        channel.end(BROKEN, "the tests do not define `check`")
     try:
         space["check"](candidate)
     except BaseException:
@@ -157,33 +159,33 @@ def examine(channel: Channel, problem: dict[str, str]) -> None:
 
 
 def _namespace(name: str) -> dict[str, Any]:
-    """Of a module that can be found by its name, as dataclasses and pickle do."""
+    """Namespace of a new module in sys.modules, where dataclasses and pickle look it up by name."""
     module = sys.modules[name] = types.ModuleType(name)
     return module.__dict__
 
 
 def _exception(name: str, message: str) -> Exception:
-    """The candidate's exception: a builtin one, since tests may expect it.
+    """The candidate's exception as a builtin one, since tests may expect it.
 
-    But none that ends a loop: in `for … in map(candidate, …)` it would skip the assertions that follow.
+    Except for StopIteration: in `for … in map(candidate, …)` it would end the loop and skip assertions.
     """
     kind = getattr(builtins, name, None)
     if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, _ENDS_A_LOOP):
         try:
             return kind(message)
-        except TypeError:  # some want more than a message
+        except TypeError:  # some need more than a message
             pass
     return RuntimeError(f"{name}: {message}")
 
 
 def main() -> None:
-    """Take the limits, which the code cannot raise again, and only then read what to run."""
+    """Set the limits, which the code cannot raise again, and only then read what to run."""
     role, limits = sys.argv[1], json.loads(sys.argv[2])
     for name, value in limits.items():
         resource.setrlimit(getattr(resource, name), (value, value))
     channel = Channel()
     channel.send(READY)
-    {"candidate": answer_calls, "examiner": examine}[role](channel, channel.receive())
+    {"candidate": answer_calls, "examiner": run_tests}[role](channel, channel.receive())
 
 
 if __name__ == "__main__":

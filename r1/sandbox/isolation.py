@@ -1,8 +1,8 @@
-"""What a sandboxed process may see and do: bubblewrap's namespaces, and limits on what it takes.
+"""What a sandboxed process can see and do: bubblewrap's namespaces, and resource limits.
 
-Of the host it sees this Python, its standard library and the system's shared libraries, all read-only.
-No network, no processes but its own, no /proc, no environment; the only place to write is a small tmpfs. Of the
-system calls it has no use for, r1/sandbox/seccomp.py refuses those that could harm.
+Of the host it sees only this Python, its standard library and the system's shared libraries, all read-only. It has no
+network, no /proc, no environment and sees no other processes; it can write only to a small tmpfs.
+r1/sandbox/seccomp.py refuses dangerous system calls that it does not need.
 """
 
 import os
@@ -23,21 +23,21 @@ _OURS = (_PYTHON, str(_PREFIX / "lib"))
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one sandbox. All its processes together hold at most `processes * memory_bytes + scratch_bytes`.
+    """Limits of one sandbox. All its processes together use at most `processes * memory_bytes + scratch_bytes`.
 
-    Plus what the kernel buffers for their pipes and sockets. It is a bound only because r1/sandbox/seccomp.py refuses
-    memory that is no process' address space: System V segments, memfd; with sandbox=none it does not hold.
+    Kernel buffers of their pipes and sockets come on top. The bound relies on r1/sandbox/seccomp.py, which refuses
+    memory outside any process's address space (System V segments, memfd); with sandbox=none it does not apply.
 
     Attributes:
-        wall_seconds: of a whole verification, starts excepted; then everything in the sandbox is killed.
-        start_seconds: in which a sandbox must be up; it fails through no fault of the code's.
-        cpu_seconds: of one process.
-        memory_bytes: address space of one process.
-        processes: and threads, the first included.
-        file_bytes: of one file.
-        open_files: of one process.
-        scratch_bytes: of the folder it may write into.
-        message_bytes: of one call or result.
+        wall_seconds: of one verification, startup excluded; afterwards everything in the sandbox is killed.
+        start_seconds: for startup; exceeding it is not counted as a failure of the code.
+        cpu_seconds: per process.
+        memory_bytes: address space per process.
+        processes: number of processes and threads, including the first.
+        file_bytes: per file.
+        open_files: per process.
+        scratch_bytes: size of the writable folder.
+        message_bytes: per call or result.
     """
 
     wall_seconds: float = 10
@@ -52,9 +52,9 @@ class Limits:
 
     @property
     def rlimits(self) -> dict[str, int]:
-        """Those that the kernel keeps process by process, by their name in `resource`.
+        """The limits that the kernel enforces per process, by their name in `resource`.
 
-        RLIMIT_NPROC counts per user namespace, if set within it (Linux 5.14): sandboxes do not share it.
+        RLIMIT_NPROC, if set inside a user namespace, counts per namespace (Linux 5.14): sandboxes do not share it.
         """
         return {
             "RLIMIT_CPU": self.cpu_seconds,
@@ -67,12 +67,12 @@ class Limits:
 
 
 class SandboxUnavailable(UserError):
-    """The isolation tool is missing, or does not work here."""
+    """The isolation tool is missing or does not work on this machine."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
             f"model-written code cannot be sandboxed: {reason}\n"
-            "  install bubblewrap (`apt install bubblewrap`) and let it make user namespaces, "
+            "  install bubblewrap (`apt install bubblewrap`) and allow it to create user namespaces, "
             "or set sandbox=none to run the code without isolation"
         )
 
@@ -80,13 +80,13 @@ class SandboxUnavailable(UserError):
 def isolated(python: list[str], limits: Limits, info_fd: int, filter_fd: int) -> list[str]:
     """The command that runs Python under bubblewrap.
 
-    As root it first becomes nobody, since RLIMIT_NPROC does not bind root, and neither do file permissions.
+    If we are root, it first drops to nobody, since neither RLIMIT_NPROC nor file permissions apply to root.
 
     Args:
         python: Python's arguments.
-        limits: gives the size of the scratch folder.
-        info_fd: where bubblewrap writes the process id of the sandbox, as JSON.
-        filter_fd: from which bubblewrap reads the filter of system calls.
+        limits: for the size of the scratch folder.
+        info_fd: file descriptor to which bubblewrap writes the sandbox's process id, as JSON.
+        filter_fd: file descriptor from which bubblewrap reads the system call filter.
 
     Raises:
         SandboxUnavailable: if a tool is missing.
@@ -108,19 +108,19 @@ def isolated(python: list[str], limits: Limits, info_fd: int, filter_fd: int) ->
 
 
 def exposed(python: list[str]) -> list[str]:
-    """The same without isolation."""
+    """The command that runs Python without isolation."""
     return [_PYTHON, *python]
 
 
 def _closed_to_nobody() -> Path | None:
-    """The first folder on the way to this Python that only its owner may enter, such as /root."""
+    """The topmost folder on the path to this Python that only its owner may enter, such as /root."""
     return next((folder for folder in reversed(_PREFIX.parents) if not folder.stat().st_mode & 0o001), None)
 
 
 def _as_nobody(closed: Path | None) -> list[str]:
-    """The start of a command that root runs as nobody, who finds this Python's prefix in the place of `closed`.
+    """Command prefix with which root runs a command as nobody, who sees this Python's prefix mounted at `closed`.
 
-    Not subprocess' `user=`, which forks the whole trainer (84 ms at 4 GiB, instead of 1).
+    We do not use subprocess's `user=`, which forks the trainer in full (84 ms at 4 GiB, instead of 1).
     """
     drop = [_tool("setpriv"), f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", "--pdeathsig", "KILL", "--"]
     if closed is None:

@@ -1,4 +1,4 @@
-"""One sandboxed process and the lines it exchanges with this one, all bounded in size and time."""
+"""A sandboxed process, and messages to and from it that are bounded in size and time."""
 
 import json
 import os
@@ -26,36 +26,36 @@ _policy: SandboxPolicy = "bubblewrap"
 
 
 class SandboxFailed(UserError):
-    """A sandbox did not come up, through no fault of the code that it was to run."""
+    """A sandbox failed to start; the code it should run is not to blame."""
 
 
-class Broke(Exception):
-    """The process ended, went on for too long, or wrote too much: whatever it was to say, it did not."""
+class ProcessFailed(Exception):
+    """The process ended, ran out of time, or wrote too much before it sent a message."""
 
 
-class TooLong(Broke):
-    """It wrote too much in one line."""
+class MessageTooLong(ProcessFailed):
+    """A message exceeded the size limit."""
 
 
-def use(policy: SandboxPolicy) -> None:
-    """Choose for this process how model-written code is run; `none` warns, once."""
+def set_policy(policy: SandboxPolicy) -> None:
+    """Set how this process runs model-written code; `none` warns."""
     global _policy
     _policy = policy
     if policy == "none":
         warnings.warn("sandbox=none: model-written code runs WITHOUT isolation, as this user", stacklevel=2)
 
 
-def require() -> None:
-    """Make sure that sandboxes work here.
+def require_sandbox() -> None:
+    """Check that sandboxes work on this machine.
 
     Raises:
-        SandboxUnavailable: if not.
+        SandboxUnavailable: if they do not.
     """
-    _require(_policy)
+    _require_policy(_policy)
 
 
 @cache
-def _require(policy: SandboxPolicy) -> None:
+def _require_policy(policy: SandboxPolicy) -> None:
     try:
         with Sandboxed("candidate", Limits()):
             pass
@@ -64,10 +64,10 @@ def _require(policy: SandboxPolicy) -> None:
 
 
 class Sandboxed:
-    """A process that runs r1/sandbox/inside.py in one of its roles; leaving the block ends all that it started.
+    """A process that runs r1/sandbox/inside.py in one of its roles; leaving the block kills everything it started.
 
     Raises:
-        SandboxFailed: if it does not come up.
+        SandboxFailed: if it does not start.
         SandboxUnavailable: if the isolation tool is missing.
     """
 
@@ -96,7 +96,7 @@ class Sandboxed:
         except BaseException as error:
             os.close(reader)
             if isinstance(error, OSError):
-                raise SandboxFailed(f"no sandbox could be started: {error}") from error
+                raise SandboxFailed(f"the sandbox could not be started: {error}") from error
             raise
         finally:
             for descriptor in passed:
@@ -108,12 +108,12 @@ class Sandboxed:
         self.first: int | None = None
         try:
             self.receive()
-            if self.scratch is None:  # before it is told what to run: what stands here is bubblewrap's word
+            if self.scratch is None:  # read before the code runs, so it is from bubblewrap
                 self.first = json.loads(os.read(reader, _CHUNK))["child-pid"]
-        except Broke:
+        except ProcessFailed:
             said = (self.stderr.read(_CHUNK) or b"").decode(errors="replace").strip()
             self.close()
-            raise SandboxFailed(f"no sandbox came up: {said or 'no message'}") from None
+            raise SandboxFailed(f"the sandbox failed to start: {said or 'no message'}") from None
         finally:
             os.close(reader)
         self.deadline = time.monotonic() + limits.wall_seconds
@@ -128,7 +128,7 @@ class Sandboxed:
         """Write one line.
 
         Raises:
-            Broke: if it is not taken in time.
+            ProcessFailed: if the process does not read it in time.
         """
         rest = memoryview(line)
         while rest:
@@ -136,21 +136,22 @@ class Sandboxed:
             try:
                 rest = rest[os.write(self.stdin.fileno(), rest) :]
             except OSError:
-                raise Broke from None
+                raise ProcessFailed from None
 
     def receive(self) -> bytes:
-        """Read one line, its end included.
+        """Read one line, including its newline.
 
         Raises:
-            Broke: if there is none in time; TooLong if it exceeds `message_bytes`.
+            ProcessFailed: if none arrives in time.
+            MessageTooLong: if it exceeds `message_bytes`.
         """
         while b"\n" not in self.buffer:
             if len(self.buffer) > self.limits.message_bytes:
-                raise TooLong
+                raise MessageTooLong
             self._wait(self.stdout.fileno(), select.POLLIN)
             chunk = os.read(self.stdout.fileno(), _CHUNK)
             if not chunk:
-                raise Broke
+                raise ProcessFailed
             self.buffer += chunk
         line, _, self.buffer = self.buffer.partition(b"\n")
         return line + b"\n"
@@ -159,13 +160,13 @@ class Sandboxed:
         poll = select.poll()
         poll.register(pipe, event)
         if not poll.poll(max(0.0, self.deadline - time.monotonic()) * 1000):
-            raise Broke
+            raise ProcessFailed
 
     def close(self) -> None:
-        """Kill everything inside, and wait until it is gone."""
+        """Kill everything inside, and wait until it has ended."""
         if self.first is not None and self.process.poll() is None:
-            # The first process in the sandbox takes all others with it, and bubblewrap waits for it and ends;
-            # killed itself, it would leave that to the machine's init, which in a container may not care.
+            # When the first process in the sandbox dies, the kernel kills all others; bubblewrap reaps it and exits.
+            # If we killed bubblewrap instead, reaping would fall to init, which in a container may not do it.
             with suppress(ProcessLookupError):
                 os.kill(self.first, signal.SIGKILL)
             with suppress(subprocess.TimeoutExpired):

@@ -1,8 +1,9 @@
-"""System calls that sandboxed code has no use for, refused by a filter that bubblewrap loads just before it starts.
+"""A filter that refuses system calls sandboxed code does not need; bubblewrap loads it just before the code starts.
 
-Some hold memory that no rlimit counts (a System V segment needs no address space once detached); the others are
-known for what went wrong in them. Refused means EPERM, so that Python raises and goes on. The filter is a classic BPF
-program over `struct seccomp_data`, see seccomp(2); `bwrap --seccomp FD` reads it as an array of `struct sock_filter`.
+Some allocate memory that no rlimit counts (a System V segment takes no address space once detached); the others have
+a history of kernel vulnerabilities. A refused call returns EPERM, so Python raises and continues. The filter is a
+classic BPF program over `struct seccomp_data`, see seccomp(2); `bwrap --seccomp FD` reads it as an array of
+`struct sock_filter`.
 """
 
 import errno
@@ -12,14 +13,14 @@ import struct
 from r1.sandbox.isolation import SandboxUnavailable
 
 _AUDIT_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-_REFUSED = {  # numbers on x86_64 and on aarch64, from Linux' asm/unistd_64.h and asm-generic/unistd.h
+_REFUSED = {  # numbers on x86_64 and aarch64, from Linux's asm/unistd_64.h and asm-generic/unistd.h
     "shmget": (29, 194),
     "msgget": (68, 186),
     "semget": (64, 190),
     "mq_open": (240, 180),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
-    "vmsplice": (278, 75),  # a pipe keeps whole huge pages alive after they are unmapped
+    "vmsplice": (278, 75),  # a pipe keeps full huge pages alive after they are unmapped
     "ptrace": (101, 117),
     "add_key": (248, 217),
     "request_key": (249, 218),
@@ -40,7 +41,7 @@ _REFUSED = {  # numbers on x86_64 and on aarch64, from Linux' asm/unistd_64.h an
     "mount_setattr": (442, 442),
 }
 _X32 = 0x40000000
-"""From here on x86_64 counts the same calls once more, for its x32 ABI."""
+"""x86_64 numbers the same calls a second time from here, for the x32 ABI."""
 
 _LOAD, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _NUMBER, _ARCHITECTURE = 0, 4  # offsets in seccomp_data
@@ -48,16 +49,16 @@ _KILL, _REFUSE, _ALLOW = 0x80000000, 0x00050000 | errno.EPERM, 0x7FFF0000
 
 
 def program(machine: str) -> bytes:
-    """The filter; calls of another architecture (32 bits) kill the process, since their numbers mean other calls.
+    """The filter program; calls of another architecture (32-bit) kill the process, since their numbers differ.
 
     Args:
-        machine: as `os.uname` names it.
+        machine: as in `os.uname`.
 
     Raises:
-        SandboxUnavailable: if its numbers are not known here; without the filter the limit of memory would not hold.
+        SandboxUnavailable: if we have no call numbers for it; without the filter the memory limit would not hold.
     """
     if machine not in _AUDIT_ARCHITECTURES:
-        raise SandboxUnavailable(f"no filter of system calls is known for {machine}")
+        raise SandboxUnavailable(f"there is no system call filter for {machine}")
     architecture = _AUDIT_ARCHITECTURES[machine]
     column = list(_AUDIT_ARCHITECTURES).index(machine)
     tests = [(_IF_AT_LEAST, _X32), *((_IF_EQUAL, numbers[column]) for numbers in _REFUSED.values())]
@@ -76,10 +77,10 @@ def program(machine: str) -> bytes:
 
 
 def open_filter(machine: str) -> int:
-    """A file descriptor to read the filter from, once: a pipe holds it all. The caller closes it.
+    """A file descriptor to read the filter from, once (a pipe, whose buffer it fits). The caller closes it.
 
     Raises:
-        SandboxUnavailable: as `program`.
+        SandboxUnavailable: see `program`.
     """
     content = program(machine)
     reader, writer = os.pipe()

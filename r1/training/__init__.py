@@ -1,1 +1,1 @@
-"""SFT, RL and reward models: thin layers over transformers' and TRL's trainers."""
+"""What SFT, RL and reward-model training share, on top of transformers' and TRL's trainers."""

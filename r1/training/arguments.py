@@ -1,4 +1,4 @@
-"""Trainer arguments that every training shares, and its floating-point operations."""
+"""Trainer arguments that every training run shares, and its count of floating-point operations."""
 
 import sys
 from typing import Any
@@ -15,7 +15,7 @@ from r1.training.context import TrainingContext
 
 
 def device_arguments(context: TrainingContext) -> dict[str, Any]:
-    """Trainer arguments that follow from the machine, from how training computes and from how we log."""
+    """Trainer arguments for the device, precision, kernels, seeds and logging."""
     cuda, training = torch.cuda.is_available(), context.training
     return {
         "use_cpu": not cuda,
@@ -33,10 +33,10 @@ def device_arguments(context: TrainingContext) -> dict[str, Any]:
 
 
 def batch_arguments(config: OptimizationConfig | RlStageConfig) -> dict[str, Any]:
-    """Trainer arguments of a batch, split evenly over all processes: rows at once, and gradient accumulation.
+    """Trainer arguments that split a batch evenly over all processes: micro-batch size and gradient accumulation.
 
     Raises:
-        UserError: if it cannot be split evenly, or if the processes need GPUs that are not there.
+        UserError: if the batch does not split evenly, or the sharding strategy needs GPUs and there are none.
     """
     sharding()
     try:
@@ -49,25 +49,25 @@ def batch_arguments(config: OptimizationConfig | RlStageConfig) -> dict[str, Any
 
 
 def sharding() -> Sharding:
-    """How the launched processes split the training, as accelerate says in the environment.
+    """The sharding strategy of the launched processes, which accelerate sets in the environment.
 
     Raises:
-        UserError: if that needs GPUs and there is none; accelerate would silently fall back to ddp.
+        UserError: if it needs GPUs and there are none; accelerate would silently fall back to ddp.
     """
     chosen = sharded_by() or "ddp"
     if chosen != "ddp" and not torch.cuda.is_available():
-        raise UserError(f"launcher = {chosen!r}: needs GPUs, and there is none; ddp runs on a CPU")
+        raise UserError(f"launcher = {chosen!r}: needs GPUs, and there are none; ddp runs on a CPU")
     return chosen
 
 
 def supervised_arguments(config: OptimizationConfig, context: TrainingContext) -> dict[str, Any]:
-    """Trainer arguments of supervised training: AdamW, warm-up, cosine decay to a floor."""
+    """Trainer arguments for supervised training: AdamW, warm-up, cosine decay to a floor."""
     return {
         **device_arguments(context),
         "learning_rate": config.learning_rate,
         "lr_scheduler_type": "cosine_with_min_lr",
         "lr_scheduler_kwargs": {"min_lr_rate": config.min_learning_rate_ratio},
-        "warmup_steps": config.warmup_ratio,  # below 1: a share of all steps
+        "warmup_steps": config.warmup_ratio,  # below 1: a fraction of all steps
         "weight_decay": config.weight_decay,
         **batch_arguments(config),
         **checkpoint_arguments(context, config.checkpoint_steps),
@@ -75,19 +75,19 @@ def supervised_arguments(config: OptimizationConfig, context: TrainingContext) -
 
 
 def checkpoint_arguments(context: TrainingContext, steps: int) -> dict[str, Any]:
-    """Trainer arguments for a checkpoint every so many steps."""
+    """Trainer arguments for a checkpoint every `steps` optimizer steps."""
     return {
         "output_dir": str(context.checkpoints),
         "save_strategy": "steps",
         "save_steps": steps,
-        "save_total_limit": 2,  # the newest may be half written, or hold the weights that a guard then objects to
+        "save_total_limit": 2,  # the newest may be incomplete, or contain weights that a guard rejects at the next step
     }
 
 
 def flops(model: PreTrainedModel, forward_tokens: int, trained_tokens: int, training: TrainingConfig) -> float:
-    """Floating-point operations: 2 per parameter and token forward, 6 forward and backward (arXiv 2001.08361).
+    """Floating-point operations: 2 per parameter and forward token, 6 per trained token (arXiv 2001.08361).
 
-    With adapters 4, since no gradient of the weights themselves is computed.
+    With LoRA 4 per trained token, since no gradient is computed for the frozen weights.
     """
     trained = 6 if training.lora is None else 4
     return float(model.num_parameters()) * (2 * forward_tokens + trained * trained_tokens)

@@ -1,7 +1,7 @@
-"""Checkpoints: a killed run goes on from its last whole one and ends with the bytes of an undisturbed run.
+"""Checkpoints: a killed run resumes from its last intact one and ends byte-identical to an uninterrupted run.
 
-A checkpoint is transformers' own, with the learning curve and a manifest beside it: an ordinary model
-directory, whole if its contents are what the manifest says.
+A checkpoint is transformers' own plus the learning curve and a manifest: an ordinary model directory, intact if its
+contents match the manifest.
 """
 
 import json
@@ -31,11 +31,11 @@ STATE = "recorded.json"
 
 
 class Checkpointed:
-    """A mixin before a trainer: recorded, guarded, and resumed as if it had not been killed.
+    """Mixin for a trainer, placed before it: adds recording, guards, and resumption as if it had never been killed.
 
     Attributes:
-        record: the learning curve and what else a checkpoint needs of it.
-        companions: models beside the trained one, such as a reference that changes.
+        record: the learning curve and the rest of the recorded state.
+        companions: further models to checkpoint, such as a reference that changes or a critic.
     """
 
     args: Any
@@ -45,7 +45,7 @@ class Checkpointed:
     model_wrapped: Any
 
     def __init__(self, *args: Any, record: Recorder, rl: RlConfig | None = None, **kwargs: Any) -> None:
-        """Args: where to record; limits of reinforcement learning, if that is what it is."""
+        """Args: the recorder; the RL limits, or None for supervised training."""
         super().__init__(*args, callbacks=[record, Guard(record, rl)], **kwargs)  # type: ignore[call-arg]
         self.record = record
         self.companions: dict[str, nn.Module] = {}
@@ -66,7 +66,7 @@ class Checkpointed:
             raise
 
     def _seal(self, directory: Path, beside: dict[str, dict[str, torch.Tensor]]) -> None:
-        (directory / TRAINING_ARGS_NAME).unlink()  # a pickle: whoever loads one runs what is in it, and nobody needs it
+        (directory / TRAINING_ARGS_NAME).unlink()  # a pickle, which runs code when loaded; nothing needs it
         for name, weights in beside.items():
             separate = {key: value.contiguous().clone() for key, value in weights.items()}
             save_file(separate, directory / f"{name}.safetensors")
@@ -83,42 +83,45 @@ class Checkpointed:
             else:
                 module.load_state_dict(weights)
         self.record.restore(read_json(directory / STATE))
-        # TRL's supervised trainers count on from 0 (its RL trainers' count is in transformers' state).
+        # TRL's supervised trainers restart this count at 0 (its RL trainers keep theirs in transformers' state).
         self._total_train_tokens = int(self.record.rows[-1].get("num_tokens", 0))
 
 
 def train(trainer: Checkpointed) -> PreTrainedModel:
-    """Train from the last whole checkpoint on, if there is one.
+    """Train, resuming from the last intact checkpoint if there is one.
 
     Returns:
         The trained model.
 
     Raises:
-        Stopped: if a guard ended the run; the last good checkpoint is kept, with the curve and the diagnosis beside it.
+        Stopped: if a guard ended the run; the last good checkpoint, the curve and the diagnosis are kept.
+        UserError: if a zero3 run would have to resume.
     """
     folder, main = Path(trainer.args.output_dir), trainer.accelerator.is_main_process
-    resumed: Path | None = broadcast_object_list([last_whole_checkpoint(folder) if main else None])[0]
+    resumed: Path | None = broadcast_object_list([last_intact_checkpoint(folder) if main else None])[0]
     if resumed is not None and trainer.accelerator.distributed_type == DistributedType.DEEPSPEED:
-        # transformers would restore weights and optimizer alone: no curve, no budget of rollouts, no reference.
-        raise UserError(f"launcher = 'zero3': cannot go on from {resumed}; delete {folder} to start anew, or use fsdp2")
+        # transformers would restore only weights and optimizer: no curve, no rollout budget, no reference policy.
+        raise UserError(
+            f"launcher = 'zero3': cannot resume from {resumed}; delete {folder} to start over, or use fsdp2"
+        )
     if resumed is not None:
         log.info("resuming from %s", resumed)
     try:
         cast(Any, trainer).train(resume_from_checkpoint=None if resumed is None else str(resumed))
-    except Stopped as stop:  # in all processes at the same step, since they log the same
-        kept = _keep_what_is_good(stop, folder, trainer.record) if main else stop
-        trainer.accelerator.wait_for_everyone()  # a launcher ends the others as soon as one has failed
+    except Stopped as stop:  # raised at the same step in every process, since all log the same values
+        kept = _keep_good_checkpoints(stop, folder, trainer.record) if main else stop
+        trainer.accelerator.wait_for_everyone()  # the launcher kills the other processes as soon as one fails
         raise kept from None
-    return whole_model(trainer)
+    return gathered_model(trainer)
 
 
-def whole_model(trainer: Checkpointed) -> PreTrainedModel:
-    """The trained model; where its weights are spread over processes, one with all of them, in the main process."""
+def gathered_model(trainer: Checkpointed) -> PreTrainedModel:
+    """The trained model; if its weights are sharded, the main process gets a model with all of them."""
     accelerator = trainer.accelerator
     model: PreTrainedModel = accelerator.unwrap_model(trainer.model)
     if accelerator.distributed_type not in (DistributedType.FSDP, DistributedType.DEEPSPEED):
         return model
-    weights = accelerator.get_state_dict(trainer.model_wrapped)  # by all processes together
+    weights = accelerator.get_state_dict(trainer.model_wrapped)  # a collective: every process must call it
     if accelerator.is_main_process:
         with torch.device("meta"):
             gathered = type(model)(model.config)
@@ -129,32 +132,32 @@ def whole_model(trainer: Checkpointed) -> PreTrainedModel:
     return model
 
 
-def last_whole_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that is as it was written; newer ones that are not are deleted with a warning."""
+def last_intact_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that matches its manifest; newer ones that do not are deleted with a warning."""
     for directory in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
         try:
             check_whole(directory)
             return directory
         except (BrokenArtifact, OSError):
-            log.warning("%s was cut short or damaged: deleted, looking for an older one", directory)
+            log.warning("%s is incomplete or damaged: deleted it, looking for an older one", directory)
             shutil.rmtree(directory, ignore_errors=True)
     return None
 
 
-def _keep_what_is_good(stop: Stopped, folder: Path, record: Recorder) -> Stopped:
-    """Write the curve and the diagnosis, delete checkpoints that had the trouble already, and say what is left."""
+def _keep_good_checkpoints(stop: Stopped, folder: Path, record: Recorder) -> Stopped:
+    """Write the curve and the diagnosis, delete the bad checkpoints, and name the good one that remains."""
     for directory in folder.glob("checkpoint-*"):
-        if _step(directory) >= stop.since - 1:  # what a step logs is of the weights before it
+        if _step(directory) >= stop.since - 1:  # a step logs values of the weights before its update
             shutil.rmtree(directory, ignore_errors=True)
-    good = last_whole_checkpoint(folder)
-    for file in (record.curve, folder / "curve.csv"):  # a next run of the stage replaces the first
+    good = last_intact_checkpoint(folder)
+    for file in (record.curve, folder / "curve.csv"):  # the next run of the stage overwrites the first
         record.write_curve(file)
     if good is None:
-        kept = f"no checkpoint is from before that; delete {folder / STOPPED} to run it again all the same"
+        kept = f"no checkpoint predates that; delete {folder / STOPPED} to run it again anyway"
     else:
         kept = (
-            f"last good checkpoint: {good}, a model directory that stays until you delete it\n"
-            f"  delete {folder / STOPPED} to go on from there all the same"
+            f"last good checkpoint: {good}, a model directory that is kept until you delete it\n"
+            f"  delete {folder / STOPPED} to resume from it anyway"
         )
     diagnosis = f"{stop}\n  curve: {folder / 'curve.csv'}\n  {kept}"
     write_text(folder / STOPPED, diagnosis)

@@ -1,4 +1,4 @@
-"""How training computes: precision, kernels and adapters, refused by name where this machine lacks them."""
+"""Precision, kernels and LoRA adapters of training; an option that this machine lacks is refused by name."""
 
 from importlib.util import find_spec
 from typing import Any
@@ -12,11 +12,11 @@ from r1.support.errors import UserError
 
 
 class CannotTrain(UserError):
-    """An option of training that this machine, or what is installed on it, does not have."""
+    """A training option that this machine or its installed packages do not support."""
 
 
 def check_compute(training: TrainingConfig) -> None:
-    """Refuse what cannot run; to be called before a model is loaded.
+    """Refuse options that cannot run here; call it before loading a model.
 
     Raises:
         CannotTrain: naming the option, and the package to install or the device it needs.
@@ -42,16 +42,16 @@ def check_compute(training: TrainingConfig) -> None:
 
 
 def weights_dtype(training: TrainingConfig) -> torch.dtype:
-    """Of the weights that training starts from: float32.
+    """Dtype to load the initial weights in: float32.
 
-    Under adapters and bf16 the weights do not learn and are bfloat16, which is what they are computed with anyway.
+    With LoRA and bf16 the base weights are frozen and loaded in bfloat16, which autocast would compute in anyway.
     """
     frozen = training.lora is not None and training.mixed_precision == "bf16"
     return torch.bfloat16 if frozen else torch.float32
 
 
-def adapters(training: TrainingConfig) -> Any:
-    """The trainer's `peft_config`; None trains all weights."""
+def lora_config(training: TrainingConfig) -> Any:
+    """The trainer's `peft_config`, or None to train all weights."""
     if training.lora is None:
         return None
     from peft import LoraConfig
@@ -67,5 +67,5 @@ def adapters(training: TrainingConfig) -> Any:
 
 
 def merged(model: PreTrainedModel) -> PreTrainedModel:
-    """An ordinary float32 model, its adapters added to the weights."""
+    """The model as an ordinary float32 one, its adapters merged into the weights."""
     return model.float().merge_and_unload() if is_peft_model(model) else model

@@ -1,4 +1,4 @@
-"""What a training is handed by whoever runs it, and what it hands back."""
+"""What a training run receives from its caller, and what it returns."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,20 +11,20 @@ if TYPE_CHECKING:  # a stage imports this before its configuration is checked
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 STOPPED = "STOPPED"
-"""In a run's folder of checkpoints: the diagnosis of the guard that ended it. No run deletes such a folder."""
+"""File in a run's checkpoint folder: the diagnosis of the guard that ended it. No run deletes a folder with it."""
 PLAIN = TrainingConfig(mixed_precision="none", gradient_checkpointing=False, attention="sdpa", liger=False, lora=None)
-"""float32, all weights, no recomputation: the miniature's."""
+"""float32, all weights trained, no recomputation: the miniature's settings."""
 
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """Where a training runs.
+    """Where and how a training run executes.
 
     Attributes:
-        seed: of sampling, of fresh weights, and of the order of data.
-        curve: CSV file of the learning curve; phase times go to throughput/ beside it.
-        checkpoints: folder of this run's checkpoints; if it holds one, the run resumes from there.
-        training: how it computes.
+        seed: for sampling, new weights and data order.
+        curve: CSV file of the learning curve; phase times go to throughput/ in the same folder.
+        checkpoints: folder of this run's checkpoints; the run resumes from the newest one in it.
+        training: precision, kernels and LoRA.
     """
 
     seed: int
@@ -35,12 +35,12 @@ class TrainingContext:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training gives.
+    """The result of a training run.
 
     Attributes:
-        metrics: by name; what the clock decides is `seconds`, `tokens_per_second` and `phases`.
+        metrics: by name; only `seconds`, `tokens_per_second` and `phases` depend on the clock.
         counts: for the artifact's manifest.
-        samples: some rollouts with rewards, of RL.
+        samples: some rollouts with their rewards, RL only.
     """
 
     model: "PreTrainedModel"
@@ -50,7 +50,7 @@ class Trained:
     samples: "pd.DataFrame | None" = None
 
     def save(self, directory: Path) -> None:
-        """Write the model directory, and the samples beside it if there are any."""
+        """Write the model directory, and the samples into it if there are any."""
         from r1.models.loading import save
 
         save(self.model, self.tokenizer, directory)

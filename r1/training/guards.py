@@ -1,7 +1,6 @@
-"""What ends a run that is lost: people leave runs alone for days.
+"""Guards that end a failing run, since runs go unattended for days.
 
-Each guard looks at the learning curve and at nothing else. The curve is in every
-checkpoint, so a resumed run counts on where the killed one was.
+A guard reads only the learning curve. The curve is in every checkpoint, so the counts survive a resume.
 """
 
 import logging
@@ -22,14 +21,14 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 
 TOLERANCE = 1e-6
-"""Rewards nearer than this are equal; the deviation of equal ones is not exactly 0 in float32."""
+"""Rewards closer than this count as equal; in float32 the deviation of equal rewards is not exactly 0."""
 
 
 class Stopped(UserError):
     """A guard ended the run.
 
     Attributes:
-        since: the step whose log was the first to tell of the trouble; the weights before it had it already.
+        since: the first step that logged a bad value; the weights before its update were already bad.
     """
 
     def __init__(self, diagnosis: str, since: int) -> None:
@@ -39,82 +38,82 @@ class Stopped(UserError):
 
 @dataclass(frozen=True)
 class Limit:
-    """What a logged value must not be, at least not for long.
+    """A limit on a logged value.
 
     Attributes:
-        key: of the log; steps that did not log it do not count.
-        wrong: tells a bad value, NaN among them.
-        patience: bad values in a row that end the run.
-        seen: what to say of the row with the last bad value.
-        advice: what it usually means and what to try.
+        key: of the log; steps that did not log it are skipped.
+        is_bad: True for a bad value; must handle NaN.
+        patience: number of consecutive bad values that ends the run.
+        describe: describes the row of the last bad value.
+        advice: the usual cause, and what to try.
     """
 
     key: str
-    wrong: Callable[[float], bool]
+    is_bad: Callable[[float], bool]
     patience: int
-    seen: Callable[[Row], str]
+    describe: Callable[[Row], str]
     advice: str
 
-    def trouble(self, rows: list[Row]) -> list[Row]:
-        """The rows at the end of the curve whose value is wrong, the newest first."""
+    def bad_rows(self, rows: list[Row]) -> list[Row]:
+        """The consecutive rows at the end of the curve whose value is bad, newest first."""
         known = (row for row in reversed(rows) if self.key in row)
-        return list(takewhile(lambda row: self.wrong(_number(row[self.key])), known))
+        return list(takewhile(lambda row: self.is_bad(_number(row[self.key])), known))
 
 
 FINITE = tuple(
     Limit(
         key=key,
-        wrong=lambda value: not math.isfinite(value),
+        is_bad=lambda value: not math.isfinite(value),
         patience=1,
-        seen=lambda row, key=key: f"{key} is {row[key]}",  # type: ignore[misc]
+        describe=lambda row, key=key: f"{key} is {row[key]}",  # type: ignore[misc]
         advice="usually an update was too large; try a lower learning_rate or a longer warm-up",
     )
     for key in ("loss", "grad_norm")
 )
-"""Of every training."""
+"""Limits of every training run."""
 
 
 def rl_limits(rl: RlConfig) -> tuple[Limit, ...]:
-    """Of reinforcement learning."""
+    """Limits of RL: KL, entropy, and reward variance within groups."""
     return (
         Limit(
             key="kl",
-            wrong=lambda value: not value <= rl.max_kl,
+            is_bad=lambda value: not value <= rl.max_kl,
             patience=rl.patience,
-            seen=lambda row: f"kl is {_shown(row['kl'])} nats per token, above rl.max_kl = {rl.max_kl}",
-            advice="usually the policy has left what it could do at the start for what fools a reward, or for noise; "
-            "try a lower learning_rate, a higher rl.algorithm.beta, or read the samples' rewards",
+            describe=lambda row: f"kl is {_formatted(row['kl'])} nats per token, above rl.max_kl = {rl.max_kl}",
+            advice="usually the policy is hacking a reward, or has drifted into noise; "
+            "try a lower learning_rate or a higher rl.algorithm.beta, and read the samples with their rewards",
         ),
         Limit(
             key="entropy",
-            wrong=lambda value: not value >= rl.min_entropy,
+            is_bad=lambda value: not value >= rl.min_entropy,
             patience=rl.patience,
-            seen=lambda row: (
-                f"entropy is {_shown(row['entropy'])} nats per token, below rl.min_entropy = {rl.min_entropy}"
+            describe=lambda row: (
+                f"entropy is {_formatted(row['entropy'])} nats per token, below rl.min_entropy = {rl.min_entropy}"
             ),
-            advice="usually the policy has collapsed to one answer and explores no more; try a lower learning_rate, "
-            "a higher temperature, or a wider clip upwards (rl.algorithm.epsilon_high)",
+            advice="usually the policy has collapsed to one answer and no longer explores; try a lower learning_rate, "
+            "a higher temperature, or a higher upper clip (rl.algorithm.epsilon_high)",
         ),
         Limit(
             key="frac_reward_zero_std",
-            wrong=lambda value: value == 1.0,
+            is_bad=lambda value: value == 1.0,
             patience=rl.patience,
-            seen=lambda row: f"no group has any reward variance: {_reward_means(row)}",
+            describe=lambda row: f"no group has any reward variance: {_reward_means(row)}",
             advice="usually the prompts are all too easy or all too hard, or a reward is broken; try other prompts "
-            "(rl/difficulty=filtered), or read the samples' rewards",
+            "(rl/difficulty=filtered), and read the samples with their rewards",
         ),
     )
 
 
 class Guard(TrainerCallback):
-    """Warns as soon as a limit is passed, and ends the run if that goes on; stands after the recorder.
+    """Warn as soon as a limit is exceeded, and end the run if it stays so; register it after the recorder.
 
-    In a step that a limit objects to no checkpoint is saved (a step is logged before it is saved), so that
-    the last one is from before the trouble.
+    No checkpoint is saved at a step that exceeds a limit (a step is logged before it is saved), so the last one
+    predates the problem.
     """
 
     def __init__(self, record: Recorder, rl: RlConfig | None) -> None:
-        """Args: the curve; limits of reinforcement learning, None for supervised training."""
+        """Args: the recorder; the RL limits, or None for supervised training."""
         self.record, self.rl = record, rl
         self.limits = FINITE + (rl_limits(rl) if rl else ())
 
@@ -126,55 +125,55 @@ class Guard(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **_: Any,
     ) -> None:
-        if "loss" not in (logs or {}):  # the summary at the end
+        if "loss" not in (logs or {}):  # the final summary of the run
             return
         rows = self.record.rows
         for limit in self.limits:
-            trouble = limit.trouble(rows)
-            if not trouble:
+            bad = limit.bad_rows(rows)
+            if not bad:
                 continue
             control.should_save = False
-            if trouble[0] is not rows[-1]:  # said before; this step did not measure it
+            if bad[0] is not rows[-1]:  # already reported; this step did not log the value
                 continue
-            seen, since = limit.seen(rows[-1]), trouble[-1]["step"]
-            if len(trouble) >= limit.patience:
+            seen, since = limit.describe(rows[-1]), bad[-1]["step"]
+            if len(bad) >= limit.patience:
                 place = f"stopped at step {state.global_step} of {state.max_steps}"
-                lasted = f"; so since step {since}" if len(trouble) > 1 else ""
+                lasted = f"; since step {since}" if len(bad) > 1 else ""
                 raise Stopped(f"{place}: {seen}{lasted}\n  {limit.advice}", since)
-            count = f"{len(trouble)} in a row, {limit.patience} stop the run"
+            count = f"{len(bad)} in a row; {limit.patience} stop the run"
             log.warning("step %d: %s (%s)", state.global_step, seen, count)
         if self.rl and sum("reward" in row for row in rows) == self.rl.patience and "reward" in rows[-1]:
-            self._warn_of_constants(state)
+            self._warn_of_constant_rewards(state)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self._warn_of_constants(state)
+        self._warn_of_constant_rewards(state)
 
-    def _warn_of_constants(self, state: TrainerState) -> None:
-        for complaint in constant_rewards(self.record.rows):
-            log.warning("by step %d %s", state.global_step, complaint)
+    def _warn_of_constant_rewards(self, state: TrainerState) -> None:
+        for warning in constant_rewards(self.record.rows):
+            log.warning("by step %d %s", state.global_step, warning)
 
 
 def constant_rewards(rows: list[Row]) -> list[str]:
-    """What to say of each reward that has taught nothing so far: one value for all completions, or none at all."""
-    complaints = []
+    """Describe each reward without signal so far: the same value for every completion, or no value at all."""
+    warnings = []
     for name in dict.fromkeys(name for row in rows for name in _reward_means(row)):
         means, spreads = (
             [row[key] for row in rows if not math.isnan(_number(row.get(key)))]
             for key in (f"rewards/{name}/mean", f"rewards/{name}/std")
         )
         if not means:
-            complaints.append(f"{name} has applied to no completion: unless its prompts are yet to come, it is broken")
+            warnings.append(f"{name} has scored no completion: it is broken, unless its prompts come later")
         elif max(means) - min(means) < TOLERANCE and max(spreads, default=0.0) < TOLERANCE:
-            complaints.append(f"{name} has been {means[-1]:g} for every completion: so far it teaches nothing")
-    return complaints
+            warnings.append(f"{name} has been {means[-1]:g} for every completion: no signal so far")
+    return warnings
 
 
 def _number(value: float | None) -> float:
-    """TRL logs None where all that it averaged was NaN."""
+    """TRL logs None for the mean of nothing but NaN."""
     return math.nan if value is None else value
 
 
-def _shown(value: float | None) -> str:
+def _formatted(value: float | None) -> str:
     return f"{_number(value):.3g}"
 
 

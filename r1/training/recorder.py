@@ -1,4 +1,4 @@
-"""The learning curve: kept step by step, written as CSV, shown as progress."""
+"""The learning curve: recorded per step, written as CSV, shown as progress."""
 
 import logging
 import time
@@ -12,25 +12,25 @@ from r1.support.artifacts import write_text
 
 log = logging.getLogger(__name__)
 
-# What the curves keep of a trainer's log; times are left out, so that equal runs log equal files.
+# Log keys left out of the curve: times, so that identical runs write identical files.
 _TIMES = ("runtime", "per_second", "flos", "step_time", "epoch", "num_input_tokens_seen")
 
 
 class Recorder(TrainerCallback):
-    """Keeps the learning curve, writes it as CSV, and reports progress.
+    """Record the learning curve, write it as CSV, and report progress.
 
-    On a terminal transformers shows its bar; elsewhere a line is printed about ten times a run.
-    RL trainers also leave here what they sampled and where a step's time went.
+    On a terminal transformers shows its progress bar; elsewhere about ten lines are logged per run.
+    RL trainers also record samples and the time of each phase here.
 
     Attributes:
-        rows: the curve, a row a step; no times in it, so that equal runs log equal files.
-        phases: seconds and tokens per second of each step by phase, RL only.
-        samples: some completions with their rewards, RL only.
+        rows: the curve, one row per step, without times.
+        phases: seconds, tokens and tokens per second by phase, one row per step, RL only.
+        samples: some rollouts with their rewards, RL only.
         rollouts: completions sampled so far, RL only.
     """
 
     def __init__(self, curve: Path, budget: int | None = None, round_steps: int = 1) -> None:
-        """Args: the curve's file; rollouts after which training ends; optimizer steps of a generation round."""
+        """Args: file of the curve; rollouts after which training ends; optimizer steps per generation round."""
         self.curve, self.budget, self.round_steps = curve, budget, round_steps
         self.rows: list[dict[str, float]] = []
         self.phases: list[dict[str, float]] = []
@@ -44,17 +44,17 @@ class Recorder(TrainerCallback):
 
     @property
     def spent(self) -> bool:
-        """True when the budget of rollouts is used up."""
+        """True once the rollout budget is used up."""
         return self.budget is not None and self.rollouts >= self.budget
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint needs of this, as JSON."""
+        """The state to checkpoint, JSON-serializable."""
         seconds = self._seconds_before + time.perf_counter() - self._started
         kept = {key: getattr(self, key) for key in ("rows", "phases", "samples", "rollouts", "sampled_quarter")}
         return {**kept, "seconds": seconds}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Continue from the result of `state`."""
         self._seconds_before = state.pop("seconds")
         vars(self).update(state)
 
@@ -66,7 +66,7 @@ class Recorder(TrainerCallback):
         if self.spent and state.global_step % self.round_steps == 0:
             control.should_training_stop = True
         if control.should_training_stop:
-            control.should_save = False  # a run resumed at its very end would take a step more
+            control.should_save = False  # a run resumed from its last step would train one step too many
 
     def on_log(
         self,
@@ -100,7 +100,7 @@ class Recorder(TrainerCallback):
         log.info("step %d/%d: %s; %s", state.global_step, state.max_steps, ", ".join(shown), speeds)
 
     def add_phases(self, step: int, seconds: dict[str, float], tokens: dict[str, int]) -> None:
-        """Keep where the time of the steps since the last call went; a phase that did not run has 0 tokens/s."""
+        """Record the time by phase since the last call; a phase that did not run has 0 tokens/s."""
         row: dict[str, float] = {"step": step}
         for phase, spent in seconds.items():
             row[f"{phase}_seconds"] = spent
@@ -109,7 +109,7 @@ class Recorder(TrainerCallback):
         self.phases.append(row)
 
     def wants_samples(self) -> bool:
-        """True in the first generation round, and once in each quarter of the budget, at its end."""
+        """True in the first generation round, and once at the end of each quarter of the rollout budget."""
         quarter = min(4, 4 * self.rollouts // (self.budget or self.rollouts))
         wanted = not self.samples or quarter > self.sampled_quarter
         if wanted:
@@ -132,7 +132,7 @@ class Recorder(TrainerCallback):
         return sum(tail) / len(tail)
 
     def summary(self, tokens: int) -> dict[str, float]:
-        """Steps, loss at the end, tokens seen, wall seconds and tokens per second."""
+        """Steps, final loss (`tail_mean`), tokens seen, wall-clock seconds and tokens per second."""
         return {
             "steps": len(self.rows),
             "loss": self.tail_mean("loss"),
@@ -142,7 +142,7 @@ class Recorder(TrainerCallback):
         }
 
     def phase_summary(self) -> dict[str, dict[str, float]]:
-        """Seconds per step and tokens per second of each phase, over the run."""
+        """Seconds per step and tokens per second of each phase, averaged over the run."""
         table = pd.DataFrame(self.phases)
         return {
             phase: {

@@ -130,7 +130,7 @@ def test_there_are_no_more_reasoning_examples_than_general_ones_go_with(
 @pytest.mark.parametrize("of", ["cold_start", "sft"])
 def test_a_set_without_an_example_is_an_error(of: str, opened: Opened, tmp_path: Path) -> None:
     opened.say = lambda *_: "<think>So 1 + 1 = 0.</think><answer>0</answer>"
-    with pytest.raises(NothingKept, match=r"nothing passed the filters, of \d+ completions: wrong \d+"):
+    with pytest.raises(NothingKept, match=r"none of \d+ completions passed the filters: wrong \d+"):
         if of == "sft":
             sft_set(REASONING, PROBLEMS, GENERAL, rejection(), 7, tmp_path)
         else:

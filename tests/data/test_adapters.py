@@ -15,7 +15,7 @@ from r1.data.decontamination import EvaluationNgrams
 from r1.data.general_data_sets import draw_general, read_general
 from r1.data.sources import hashes
 from r1.sandbox.isolation import SandboxUnavailable
-from r1.sandbox.process import require
+from r1.sandbox.process import require_sandbox
 from r1.support.errors import UserError
 from r1.tasks import VERIFIERS
 from tests.conftest import compose
@@ -115,7 +115,7 @@ def test_code_is_held_to_the_published_tests(
     root: Path, adapter: str, kept: int, right: str, reasons: dict[str, int]
 ) -> None:
     try:
-        require()
+        require_sandbox()
     except SandboxUnavailable as error:
         pytest.skip(str(error))
     folder, pattern = FILES[adapter]

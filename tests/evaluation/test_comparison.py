@@ -96,5 +96,5 @@ def test_the_trained_model_is_asked_the_problems_of_its_level(monkeypatch: pytes
 def test_nothing_is_trained_that_could_not_be_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "train_on_rules", lambda *_: pytest.fail("trained"))
     settings: Any = SimpleNamespace()
-    with pytest.raises(NoRows, match="no evaluation problem is of level train"):
+    with pytest.raises(NoRows, match="no evaluation problem has level train"):
         compare(Policy(Path("base")), [], PROBLEMS[1:2], settings, CONFIG.evaluate, CONTEXT)

@@ -70,7 +70,7 @@ def add_code(model: Path, marker: Path) -> None:
 def test_pickled_weights_are_refused_and_not_read(write: Callable[[Any, Path], Any], model: Path, marker: Path) -> None:
     (model / "model.safetensors").unlink()
     write({"weight": Evil(marker)}, model / "pytorch_model.bin")
-    with pytest.raises(BrokenCheckpoint, match=r"pytorch_model.bin is a pickle.*wanted: model.safetensors"):
+    with pytest.raises(BrokenCheckpoint, match=r"pytorch_model.bin is a pickle.*expected model.safetensors"):
         load_checkpoint(str(model))
     assert not marker.exists()
 
@@ -132,7 +132,7 @@ def test_an_architecture_that_needs_its_own_code_is_refused(model: Path, marker:
     add_code(model, marker)
     names = {"AutoConfig": "modeling_evil.EvilConfig", "AutoModelForCausalLM": "modeling_evil.EvilModel"}
     edit(model / "config.json", model_type="evil", auto_map=names)
-    with pytest.raises(BrokenCheckpoint, match=r"needs code of its own \(auto_map in its config.json\)"):
+    with pytest.raises(BrokenCheckpoint, match=r"needs its own code \(auto_map in its config.json\)"):
         load_checkpoint(str(model))
     assert not marker.exists()
 
@@ -159,7 +159,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "unknown-model-type": (lambda model: edit(model / "config.json", model_type="gpt9"), "model type `gpt9`"),
     "no-tokenizer": (
         lambda model: remove(model, "tokenizer*"),
-        "no tokenizer that reads '1 \\+ 3'",
+        "no tokenizer that can encode '1 \\+ 3'",
     ),
     "tokenizer-is-empty": (lambda model: (model / "tokenizer.json").write_text("{}"), "KeyError: 'added_tokens'"),
     "tokenizer-is-cut": (lambda model: (model / "tokenizer.json").write_text('{"version"'), "cannot be loaded"),
@@ -184,7 +184,7 @@ def test_a_damaged_checkpoint_is_refused_by_name(damage: Callable[[Path], Any], 
         ("junk.gguf", b"junk" * 99, "not a GGUF file"),
         ("empty.gguf", b"", "empty file"),
         ("cut.gguf", b"GGUF\x03\0\0\0" + b"\xff" * 16, "cannot be loaded"),
-        ("notes.txt", b"hello", "a file; wanted: a model directory, a .gguf file or a hub id"),
+        ("notes.txt", b"hello", "it is a file; expected a model directory, a .gguf file or a hub id"),
     ],
 )
 def test_what_is_no_checkpoint_is_refused_by_name(
@@ -222,7 +222,7 @@ ESCAPES = {
     "long-loop": ("{% for i in range(10 ** 9) %}{% endfor %}", "OverflowError: Range too big"),
     "recursion": ("{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}", "RecursionError"),
     "much-memory": ("{{ 'x' * 10 ** 11 }}", "MemoryError"),
-    "much-text": (QUOTED + "{{ 'x' * 10 ** 6 }}", "it makes 10000"),
+    "much-text": (QUOTED + "{{ 'x' * 10 ** 6 }}", "it renders a question to 10000"),
     "syntax": ("{% for %}", "TemplateSyntaxError"),
     "refuses-turns": (QUOTED + "{{ raise_exception('roles must alternate') }}", "roles must alternate"),
     "constant": ("You are a helpful assistant.", "leaves the question out"),

@@ -54,7 +54,7 @@ MISTAKES: dict[str, tuple[list[str], str, dict[str, str]]] = {
     ),
     "group-at-a-stage": (
         ["rl/algorithm=ppo"],
-        "rl/algorithm=ppo: rl/algorithm is a group of conf/, and a stage takes single keys; choose it by "
+        "rl/algorithm=ppo: rl/algorithm is a group of conf/, but a stage takes only single keys; choose it with "
         "`python -m r1 compose rl/algorithm=ppo` or `dvc exp run -S rl/algorithm=ppo`",
         dict.fromkeys(("compose", "plan"), ""),
     ),

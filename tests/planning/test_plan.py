@@ -193,7 +193,7 @@ def test_what_cannot_fit_is_refused_by_stage_and_reason() -> None:
     assert refused.returncode == 1
     assert "error: does not fit on H100 SXM 80GB (--force skips this check)" in refused.stderr
     assert re.search(
-        r"zero: needs \S+ GB per device and can use 72\.0 GB; the largest part is optimizer", refused.stderr
+        r"zero: needs \S+ GB per device, 72\.0 GB are usable; the largest part is optimizer", refused.stderr
     )
     assert "Traceback" not in refused.stderr
     assert run_plan(f"{QWEN.replace('1.5B', '32B')} --device h100 --force").returncode == 0
@@ -211,7 +211,7 @@ def test_a_colocated_engine_needs_room_for_one_response() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("base.checkpoint=a/b offline=false", "base.checkpoint = 'a/b': its size is not known; known: Qwen2.5-0.5B"),
+        ("base.checkpoint=a/b offline=false", "base.checkpoint = 'a/b': unknown size; known: Qwen2.5-0.5B"),
         ("zero.batch_size=3", "must be a multiple of num_generations"),
         ("teacher=gpt", "teacher = 'gpt': allowed"),
         ("--devices 0", "at least 1"),

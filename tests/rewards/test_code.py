@@ -95,7 +95,7 @@ def test_broken_tests_give_no_reward_and_a_warning(gold: str) -> None:
 def test_a_sandbox_that_does_not_come_up_gives_no_reward_and_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     reward = get_code_reward()
     monkeypatch.setattr(process, "isolated", lambda *_: ["/bin/false"])
-    with pytest.warns(UserWarning, match="no sandbox came up"):
+    with pytest.warns(UserWarning, match="the sandbox failed to start"):
         assert reward(completions=[tagged(ADD)], task=["code"], answer=[GOLD]) == [None]
 
 
@@ -103,7 +103,7 @@ def test_a_missing_sandbox_is_refused_up_front_and_never_called_wrong(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    process._require.cache_clear()
+    process._require_policy.cache_clear()
     with pytest.raises(SandboxUnavailable, match=r"(?s)apt install bubblewrap.*sandbox=none"):
         build_rewards({"code_reward": 1.0}, OPTIONS, 20)
     candidate = Candidate({"task": "code", "answer": GOLD}, Completion(tagged(ADD), 5, False), "zero")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from r1.models.policy import Policy
-from r1.rl.difficulty import NothingLeft, choose, within, within_context
+from r1.rl.difficulty import NothingLeft, choose_prompts, within, within_context
 from r1.rl.settings import RlSettings
 from r1.support.errors import UserError
 from tests.conftest import compose
@@ -33,7 +33,7 @@ def test_pass_rate_chooses_and_orders_prompts() -> None:
 
 def test_all_prompts_are_used_unmeasured(tiny_model: Path) -> None:
     rows = [{"prompt": "p"}]
-    chosen, counts = choose(rows, Policy(tiny_model), RlSettings(SMOKE.zero, SMOKE.rl), seed=0)
+    chosen, counts = choose_prompts(rows, Policy(tiny_model), RlSettings(SMOKE.zero, SMOKE.rl), seed=0)
     assert chosen == rows and counts == {"all": 1, "chosen": 1, "too_easy": 0, "too_hard": 0, "too_long": 0}
 
 
@@ -44,13 +44,13 @@ def test_prompts_too_long_for_the_context_are_left_out(
     rows = [{"prompt": "What is 1 + 1?" + " + 1" * n, "task": "chain_sum", "answer": "2"} for n in (200, 0, 300)]
     bounds = ANY_RATE if name == "filtered" else ()
     policy, settings = Policy(dense(tiny_model)), chosen_by(name, *bounds)
-    chosen, counts = choose(rows, policy, settings, seed=0)
+    chosen, counts = choose_prompts(rows, policy, settings, seed=0)
     assert chosen == rows[1:2]
     assert counts == {"all": 3, "chosen": 1, "too_easy": 0, "too_hard": 0, "too_long": 2}
-    said = "warning: 2 of 3 prompts do not fit beside max_completion_length = 32 in a context of 256 tokens"
+    said = "warning: 2 of 3 prompts do not fit with max_completion_length = 32 in a context of 256 tokens"
     assert said in capsys.readouterr().out
-    with pytest.raises(NothingLeft, match="no prompt fits beside max_completion_length = 32 in a context of 256"):
-        choose(rows[::2], policy, settings, seed=0)
+    with pytest.raises(NothingLeft, match="no prompt fits with max_completion_length = 32 in a context of 256"):
+        choose_prompts(rows[::2], policy, settings, seed=0)
 
 
 def test_a_policy_without_a_context_takes_any_prompt(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,5 +62,5 @@ def test_a_policy_without_a_context_takes_any_prompt(tiny_model: Path, monkeypat
 def test_pass_rates_are_measured_on_the_starting_policy(tiny_model: Path) -> None:
     rows = [{"prompt": f"What is {n} + 1?", "task": "chain_sum", "answer": str(n + 1)} for n in range(3)]
     everything = chosen_by("filtered", *ANY_RATE)
-    chosen, counts = choose(rows, Policy(dense(tiny_model)), everything, seed=0)
+    chosen, counts = choose_prompts(rows, Policy(dense(tiny_model)), everything, seed=0)
     assert counts["chosen"] == 3 and sorted(row["prompt"] for row in chosen) == sorted(row["prompt"] for row in rows)

@@ -18,8 +18,8 @@ def test_general_prompts_come_only_at_the_end() -> None:
 
 def test_prompts_of_a_run_are_laid_out_whole_epochs_at_a_time() -> None:
     rows = [{"prompt": f"p{n}", "task": "chain_sum", "answer": "1"} for n in range(5)]
-    asked = [row["prompt"][-1]["content"] for row in in_order(rows, 12, climbing=False, seed=0)]
+    asked = [row["prompt"][-1]["content"] for row in in_order(rows, 12, curriculum=False, seed=0)]
     assert sorted(asked[:5]) == sorted(asked[5:10]) == sorted(row["prompt"] for row in rows)
-    assert asked != [row["prompt"][-1]["content"] for row in in_order(rows, 12, climbing=False, seed=1)]
-    climbing = [row["prompt"][-1]["content"] for row in in_order(rows, 10, climbing=True, seed=0)]
-    assert climbing == [f"p{n}" for n in range(5) for _ in range(2)]
+    assert asked != [row["prompt"][-1]["content"] for row in in_order(rows, 12, curriculum=False, seed=1)]
+    curriculum = [row["prompt"][-1]["content"] for row in in_order(rows, 10, curriculum=True, seed=0)]
+    assert curriculum == [f"p{n}" for n in range(5) for _ in range(2)]

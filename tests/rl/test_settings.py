@@ -31,7 +31,7 @@ def test_the_budget_counts_whole_rounds(algorithm: dict[str, int], steps: int, b
 
 @pytest.mark.parametrize(("steps", "whole"), [(1, 4), (4, 4), (5, 8), (8, 8)])
 def test_checkpoints_are_at_the_end_of_rounds(steps: int, whole: int) -> None:
-    assert settings({}, num_mini_batches=2, num_iterations=2).whole_rounds(steps) == whole
+    assert settings({}, num_mini_batches=2, num_iterations=2).round_up(steps) == whole
 
 
 def test_the_algorithm_adds_its_rewards_after_the_stages_own() -> None:

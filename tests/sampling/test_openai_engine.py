@@ -19,7 +19,7 @@ from r1.config.sampling import OpenaiEngineConfig, SamplingConfig
 from r1.models.chat import as_messages
 from r1.models.policy import Policy
 from r1.sampling import open_sampler
-from r1.sampling.interface import Completion, ContextExceeded, Conversation, Drawn, Sampler, pieces
+from r1.sampling.interface import Completion, ContextExceeded, Conversation, Drawn, Sampler, chunks
 from r1.sampling.journal import Journal, Resumed
 from r1.sampling.openai_engine import EndpointError, OpenaiSampler
 from r1.support.errors import ConfigurationError
@@ -151,7 +151,7 @@ def test_retries(endpoint: Endpoint, status: int) -> None:
     assert endpoint.sampler().sample(QUESTIONS[:2], WARM, 0) == [[Completion("x", 5, False)] * 3] * 2
     assert len(endpoint.asked) == 2 * 3 * 3
     endpoint.asked.clear()
-    with pytest.raises(EndpointError, match=rf"^http://\S+ answers {status} after 1 retries: slow down$"):
+    with pytest.raises(EndpointError, match=rf"^http://\S+ returned {status} after 1 retries: slow down$"):
         endpoint.sampler(retries=1, max_concurrency=1).sample(QUESTIONS, WARM, 0)
     assert len(endpoint.asked) == 2
 
@@ -184,16 +184,16 @@ def without(key: str) -> Answer:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((200, b"<html>Bad gateway</html>"), "answered with no chat completion: it: Invalid JSON"),
-        ((200, b""), "answered with no chat completion: it: Invalid JSON"),
+        ((200, b"<html>Bad gateway</html>"), "returned no valid chat completion: response: Invalid JSON"),
+        ((200, b""), "returned no valid chat completion: response: Invalid JSON"),
         ((200, {"choices": []} | {"usage": {"completion_tokens": 1}}), "choices: List should have at least 1 item"),
-        (without("usage"), "answered with no chat completion: usage: Field required"),
-        (without("choices"), "answered with no chat completion: choices: Field required"),
-        ((302, b""), "answers 302"),
-        (refusal(401, f"Incorrect API key provided: {KEY}"), "wants a key (401): set api_key_env"),
+        (without("usage"), "returned no valid chat completion: usage: Field required"),
+        (without("choices"), "returned no valid chat completion: choices: Field required"),
+        ((302, b""), "returned 302"),
+        (refusal(401, f"Incorrect API key provided: {KEY}"), "needs an API key (401): set api_key_env"),
         (refusal(404, "The model `tiny` does not exist."), "does not know the model 'tiny' or the address (404): The"),
-        (refusal(402, "Insufficient Balance"), "answers 402: Insufficient Balance"),
-        (refusal(400, "top_p:\nno"), "answers 400: top_p: no"),
+        (refusal(402, "Insufficient Balance"), "returned 402: Insufficient Balance"),
+        (refusal(400, "top_p:\nno"), "returned 400: top_p: no"),
     ],
 )
 def test_errors_have_one_line(endpoint: Endpoint, answer: Answer, words: str) -> None:
@@ -221,7 +221,7 @@ def test_a_context_is_not_exceeded(endpoint: Endpoint, message: Any) -> None:
 def test_the_only_model_is_found(endpoint: Endpoint) -> None:
     assert endpoint.sampler(model=None).source == f"tiny at {endpoint.url}"
     endpoint.models = ["a", "b"]
-    with pytest.raises(EndpointError, match=r"lists 2 models \(a, b\): name one by `model`"):
+    with pytest.raises(EndpointError, match=r"lists 2 models \(a, b\): set `model`"):
         endpoint.sampler(model=None)
     endpoint.models = []
     with pytest.raises(EndpointError, match=r"lists 0 models \(none\)"):
@@ -230,7 +230,9 @@ def test_the_only_model_is_found(endpoint: Endpoint) -> None:
 
 def test_nobody_there() -> None:
     engine = Endpoint().engine(base_url="http://127.0.0.1:1/v1", model=None, retries=0)
-    with pytest.raises(EndpointError, match=r"^http://127.0.0.1:1/v1 cannot be reached \(.+\): does the server run\?$"):
+    with pytest.raises(
+        EndpointError, match=r"^http://127.0.0.1:1/v1 cannot be reached \(.+\): is the server running\?$"
+    ):
         OpenaiSampler(engine)
 
 
@@ -240,7 +242,7 @@ def test_a_silent_endpoint(endpoint: Endpoint) -> None:
         return chat("x")
 
     endpoint.answer = slow
-    with pytest.raises(EndpointError, match=r"was silent for timeout = 0\.2 s"):
+    with pytest.raises(EndpointError, match=r"did not respond within timeout = 0\.2 s"):
         endpoint.sampler(timeout=0.2, retries=0).sample(QUESTIONS, WARM, 0)
 
 
@@ -256,7 +258,7 @@ def test_the_key_is_sent_and_never_said(
     assert "of-another-account" not in str(endpoint.headers)
     assert KEY not in repr(engine) + (tmp_path / "completions.jsonl").read_text()
 
-    for status, words in ((401, r"refuses the key in TEACHER_KEY \(401\)$"), (400, r"answers 400: wrong: \*\*\*")):
+    for status, words in ((401, r"rejects the API key in TEACHER_KEY \(401\)$"), (400, r"returned 400: wrong: \*\*\*")):
         endpoint.answer = lambda body, nth, status=status: refusal(status, f"wrong: {KEY}")  # type: ignore[misc]
         with pytest.raises(EndpointError, match=words):
             OpenaiSampler(engine).sample(QUESTIONS, WARM, 0)
@@ -264,7 +266,7 @@ def test_the_key_is_sent_and_never_said(
     assert KEY not in out + err
 
     monkeypatch.setenv("TEACHER_KEY", f"{KEY}\n{KEY}")
-    with pytest.raises(EndpointError, match=r"^api_key_env = 'TEACHER_KEY': holds what no key can be$"):
+    with pytest.raises(EndpointError, match=r"^api_key_env = 'TEACHER_KEY': its value cannot be an API key$"):
         OpenaiSampler(engine)
     monkeypatch.delenv("TEACHER_KEY")
     with pytest.raises(EndpointError, match="'TEACHER_KEY': this environment variable is not set"):
@@ -381,7 +383,7 @@ def test_damaged_lines_are_asked_again(tmp_path: Path) -> None:
 
 
 class Chunked(Sampler):
-    """An in-process engine: pieces of three, each with a seed of its own; killed before a piece if told to."""
+    """An in-process engine: chunks of three, each with a seed of its own; killed before a chunk if told to."""
 
     name = "chunked"
 
@@ -392,13 +394,13 @@ class Chunked(Sampler):
     def draw(
         self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int, done: Collection[int] = ()
     ) -> Iterator[Drawn]:
-        for number, piece in pieces(range(len(conversations)), 3, done):
+        for number, chunk in chunks(range(len(conversations)), 3, done):
             if number == self.killed_at:
                 raise KeyboardInterrupt
             self.drawn.append(number)
             yield {
                 index: [Completion(f"{seed + number} {index} {sample}", 1, False) for sample in range(3)]
-                for index in piece
+                for index in chunk
             }
 
 
@@ -410,7 +412,7 @@ def test_pieces_of_an_engine_are_drawn_whole_or_not_at_all(tmp_path: Path) -> No
         Resumed(Chunked(killed_at=2), path).sample(asked, WARM, 7)
     lines = path.read_bytes().splitlines(keepends=True)
     assert len(lines) == 6
-    path.write_bytes(b"".join(lines[:5]) + lines[5][:20])  # a piece cut short: its first two prompts are whole
+    path.write_bytes(b"".join(lines[:5]) + lines[5][:20])  # a chunk cut short: its first two prompts are whole
     again = Chunked()
     assert Resumed(again, path).sample(asked, WARM, 7) == undisturbed
     assert again.drawn == [1, 2, 3]

@@ -19,7 +19,7 @@ from tests.sampling.test_engines import VLLM, WARM
 
 RAY = RayEngineConfig(**VLLM.model_dump(exclude={"name"}), name="ray", address=None, replicas=2, chunk_size=32)
 QUESTIONS = [as_messages(f"What is {n} + {m}?") for n in range(8) for m in range(8)]
-"""64 of 4 samples each: 8 pieces."""
+"""64 of 4 samples each: 8 chunks."""
 
 
 @pytest.fixture
@@ -30,12 +30,12 @@ def model(tiny_model: Path) -> Path:
 
 
 def replicas_draw_what_one_engine_draws(model: Path) -> None:
-    """Whichever of two replicas draws a piece; and one that is killed is started again."""
+    """Whichever of two replicas draws a chunk; and one that is killed is started again."""
     import r1.sampling.vllm_engine as vllm_engine
     from r1.sampling import ray_engine
 
     class Mortal(ray_engine.Replica):
-        """Dies at its first piece, once."""
+        """Dies at its first chunk, once."""
 
         def __call__(self, row: dict) -> dict:
             died = Path(self.sampler.source.removeprefix("vllm:")).parent / "died"
@@ -48,10 +48,10 @@ def replicas_draw_what_one_engine_draws(model: Path) -> None:
     sampler = open_sampler(Policy(model), RAY)
     drawn = list(sampler.draw(QUESTIONS, WARM, 1, done=range(8, 16)))
     assert (model.parent / "died").exists()
-    assert [len(piece) for piece in drawn] == [8] * 7
-    vllm_engine.PIECE = RAY.chunk_size
+    assert [len(chunk) for chunk in drawn] == [8] * 7
+    vllm_engine.CHUNK_SIZE = RAY.chunk_size
     expected = open_sampler(Policy(model), VLLM).sample(QUESTIONS, WARM, 1)
-    replicas = {number: completions for piece in drawn for number, completions in piece.items()}
+    replicas = {number: completions for chunk in drawn for number, completions in chunk.items()}
     assert replicas == {number: expected[number] for number in range(64) if number not in range(8, 16)}
 
 
@@ -67,7 +67,7 @@ def errors_are_clear(model: Path) -> None:
         next(sampler.draw(QUESTIONS[:1], WARM.model_copy(update={"max_new_tokens": 1000}), 0))
     model.rename(model.with_name("elsewhere"))  # what this process has read of it stays read
     try:
-        with pytest.raises(ReplicaError, match=rf"{model} is not there on node .* shared file system"):
+        with pytest.raises(ReplicaError, match=rf"{model} does not exist on node .* shared file system"):
             next(sampler.draw(QUESTIONS, WARM, 0))
     finally:
         model.with_name("elsewhere").rename(model)
@@ -106,7 +106,7 @@ def test_a_killed_run_goes_on_without_what_it_had(model: Path, tmp_path: Path) -
     drawing = (
         "from tests.sampling.test_ray_engine import *; from r1.support.log import configure; configure()\n"
         f"sampler = open_sampler(Policy(Path({str(model)!r})), RAY, Path({str(tmp_path)!r}))\n"
-        "asked = [number for piece in sampler.draw(QUESTIONS, WARM, 1) for number in piece]\n"
+        "asked = [number for chunk in sampler.draw(QUESTIONS, WARM, 1) for number in chunk]\n"
         "assert sorted(asked) == list(range(64)), asked\n"
     )
     journal = tmp_path / "completions.jsonl"
@@ -117,7 +117,7 @@ def test_a_killed_run_goes_on_without_what_it_had(model: Path, tmp_path: Path) -
     before = set(Journal(journal).known)
     assert 8 <= len(before) < 64
     second = subprocess.run([sys.executable, "-c", drawing], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert f"{len(before)} of 64 prompts were finished before" in second.stdout
+    assert f"{len(before)} of 64 prompts were already finished" in second.stdout
     assert journal.read_bytes().count(b"\n") == 64 == len(Journal(journal).known)
 
 

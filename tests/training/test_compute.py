@@ -19,7 +19,7 @@ from r1.rl.settings import RlSettings
 from r1.rl.train import train_rl
 from r1.support.errors import ConfigurationError
 from r1.training import compute
-from r1.training.compute import CannotTrain, adapters, check_compute, merged, weights_dtype
+from r1.training.compute import CannotTrain, check_compute, lora_config, merged, weights_dtype
 from r1.training.context import PLAIN, Trained, TrainingContext
 from tests.conftest import compose
 from tests.trainings import (
@@ -160,7 +160,7 @@ def test_frozen_weights_under_adapters_are_half_as_large(base: Path) -> None:
 
 
 def test_all_weights_are_trained_unless_adapters_are_wanted() -> None:
-    assert adapters(PLAIN) is None
+    assert lora_config(PLAIN) is None
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model("qwen3", num_hidden_layers=1, hidden_size=8))
     assert merged(model) is model
 

@@ -72,7 +72,7 @@ def test_what_goes_on_for_too_long_stops_reinforcement_learning(
     for row in (FINE, FINE | bad, FINE | bad, FINE, FINE | bad, FINE | bad):
         assert replay.step(row) == (row is FINE), "a step in trouble is not saved"
     assert capsys.readouterr().out.count("warning: step ") == 4
-    with pytest.raises(Stopped, match=f"stopped at step 7 of 100: {said}; so since step 5\n  usually ") as stopped:
+    with pytest.raises(Stopped, match=f"stopped at step 7 of 100: {said}; since step 5\n  usually ") as stopped:
         replay.step(FINE | bad)
     assert stopped.value.since == 5
 
@@ -83,7 +83,7 @@ def test_steps_that_did_not_measure_it_do_not_count_and_are_not_saved(capsys: py
     assert not replay.step(silent) and not replay.step(silent)
     assert not replay.step({**FINE, "kl": 3.0})
     assert capsys.readouterr().out.count("warning") == 2
-    with pytest.raises(Stopped, match="so since step 1"):
+    with pytest.raises(Stopped, match="since step 1"):
         replay.step({**FINE, "kl": 3.0})
 
 
@@ -92,7 +92,7 @@ def test_a_resumed_run_counts_on() -> None:
     for _ in range(2):
         killed.step({**FINE, "frac_reward_zero_std": 1.0})
     resumed.record.restore(json.loads(json.dumps(killed.record.state())))
-    with pytest.raises(Stopped, match="so since step 1"):
+    with pytest.raises(Stopped, match="since step 1"):
         resumed.step({**FINE, "frac_reward_zero_std": 1.0}, row_step=3)
 
 
@@ -128,7 +128,7 @@ def test_a_dead_reward_is_warned_of_and_stops_nothing(capsys: pytest.CaptureFixt
     for _ in range(10):
         replay.step(rewards(dead=(0.0, 0.0), good=(0.5, 0.4)))
         replay.step({"loss": 0.1, "grad_norm": 1.0})  # within a round
-    warning = "warning: by step {} dead has been 0 for every completion: so far it teaches nothing\n"
+    warning = "warning: by step {} dead has been 0 for every completion: no signal so far\n"
     assert capsys.readouterr().out.partition(" ")[2] == warning.format(5), "behind the time of day"
     replay.guard.on_train_end(replay.args, replay.state, None)  # type: ignore[arg-type]
     assert capsys.readouterr().out.partition(" ")[2] == warning.format(20), "of the whole run"
