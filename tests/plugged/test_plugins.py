@@ -286,7 +286,12 @@ def test_the_outside_package_prepares_rewards_and_samples(config: Config) -> Non
 
     functions, weights = build_rewards(config.zero.rewards, config.rl.reward_options, 32)
     assert weights == [1.0, 1.0, 0.5] and functions[2].__name__ == outside.REWARD
-    columns = {"task": [row["task"], ""], "answer": [row["answer"], ""], "prompts": [[], []], "trainer_state": None}
+    columns: dict[str, Any] = {
+        "task": [row["task"], ""],
+        "answer": [row["answer"], ""],
+        "prompts": [[], []],
+        "trainer_state": None,
+    }
     assert functions[2](completions=["aaa", "b"], **columns) == [0.25, None]
     assert functions[0](completions=[right, ""], **columns) == [1.0, None]
 
