@@ -120,7 +120,7 @@ def find(folder: str, name: str) -> Found:
         raise ValueError(f"plugins = {folder!r} has no module {parts[0]}, {_elsewhere(folder, parts[0])}")
     if not file.is_file():
         missing = ".".join(parts[: depth + 1])
-        hint = _hint(parts[min(depth, len(parts) - 1)], place)
+        hint = _hint(parts[min(depth, len(parts) - 1)], _modules(place))
         raise ValueError(f"plugins = {folder!r} has no module {missing}{hint}")
     found = Found(file, ".".join(parts[:depth]), ".".join(parts[depth:]))
     if found.attribute:
@@ -140,8 +140,11 @@ def _elsewhere(folder: str, package: str) -> str:
     return f"but {place} has, where a change would go unnoticed: set plugins to that folder, or link it into {folder}"
 
 
-def _hint(wanted: str, place: Path) -> str:
-    there = [path.stem for path in place.iterdir() if path.suffix == ".py" or path.is_dir()]
+def _modules(place: Path) -> set[str]:
+    return {path.stem for path in place.iterdir() if path.suffix == ".py" or path.is_dir()}
+
+
+def _hint(wanted: str, there: set[str]) -> str:
     close = get_close_matches(wanted, there, n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
@@ -161,6 +164,7 @@ def _check_bound(found: Found, name: str) -> None:
         elif isinstance(node, ast.alias):
             bound.add(node.asname or node.name.partition(".")[0])
     if name not in bound and not bound & {"*", "__getattr__"}:
-        close = get_close_matches(name, bound, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise ValueError(f"{found.file} has no {name!r}{hint}")
+        if found.file.name == "__init__.py":
+            hint = _hint(name, bound | _modules(found.file.parent))
+            raise ValueError(f"{found.file.parent} has neither a module nor a name {name!r}{hint}")
+        raise ValueError(f"{found.file} has no {name!r}{_hint(name, bound)}")

@@ -14,6 +14,8 @@ an answer passes only
 - or, of a family in `_OWN`, if it has the form given there, and their verifier gives it full credit.
 
 An empty answer and the question repeated are wrong whatever a verifier says. docs/reasoning_gym.md lists the families.
+
+Long because the tables of what each family's verifier may decide stand beside the checks that they name.
 """
 
 import ast
@@ -43,7 +45,7 @@ REFUSED = {
 }
 """Families that cannot be used, and why."""
 
-_CHUNK = 2000
+CHUNK = 2000
 """Entries of one data set; the next begins with a seed that repeats none."""
 _TRIED = 200
 """Entries without a gold answer that is verified, after which a family is given up."""
@@ -123,7 +125,7 @@ class ReasoningGymFamily:
         written = json.dumps(options, sort_keys=True)
         tried = found = 0
         while True:
-            for index in range(_CHUNK):
+            for index in range(CHUNK):
                 entry, answer = _entry(self.family, written, seed, index)
                 tried += 1
                 gold = json.dumps(
@@ -134,7 +136,7 @@ class ReasoningGymFamily:
                     yield Problem(self.name, entry["question"].strip(), gold)
                 if tried == _TRIED and not found:
                     raise ValueError(f"of {tried} problems of {self.name} no gold answer is verified")
-            seed += _CHUNK
+            seed += CHUNK
 
     def verify(self, predicted: str, gold: str) -> bool:
         """True for a right answer with full credit; whatever their verifier raises is a wrong one.
@@ -170,7 +172,7 @@ class ReasoningGymFamily:
 @lru_cache(maxsize=256)
 def _data_set(family: str, options: str, seed: int) -> Any:
     try:
-        return reasoning_gym.create_dataset(family, size=_CHUNK, seed=seed, **json.loads(options))
+        return reasoning_gym.create_dataset(family, size=CHUNK, seed=seed, **json.loads(options))
     except (AssertionError, TypeError) as error:
         raise ValueError(f"options {options} of reasoning-gym's {family}: {error}") from error
 
