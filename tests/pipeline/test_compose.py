@@ -269,7 +269,7 @@ WRONG_CHOICES = [
     ("profile=../../../tmp/x", "profile = '../../../tmp/x': allowed: cluster, gpu, miniature, node, node_math, smoke"),
     (
         "engine@evaluate.engine=../rollout/vllm",
-        "engine@evaluate.engine = '../rollout/vllm': allowed: openai, ray, transformers, vllm",
+        "engine@evaluate.engine = '../rollout/vllm': allowed: openai, plugin, ray, transformers, vllm",
     ),
     ("rl/algorithm=trpo", "rl/algorithm = 'trpo': allowed: dapo, dr_grpo, grpo, gspo, ppo, reinforce_pp, rloo"),
     ("rl/difficulty=hard", "rl/difficulty = 'hard': allowed: all, curriculum, filtered"),

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from r1.pipeline.compose import compose as compose_values
+from r1.pipeline.compose import write_params
 from r1.sandbox import process, seccomp
 from r1.sandbox.examine import BrokenTests, CodeProblem, passes
 from r1.sandbox.inside import decode, encode
 from r1.sandbox.isolation import Limits, SandboxUnavailable
 from r1.sandbox.process import SandboxFailed
 from r1.support.errors import UserError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, copy_project
 
 
 def problem(*asserts: str, prompt: str = "") -> CodeProblem:
@@ -277,13 +279,17 @@ def test_none_runs_without_the_tool_says_so_and_still_has_limits(
 
 
 def test_a_stage_that_may_meet_code_fails_at_its_start(tmp_path: Path) -> None:
+    project, empty = tmp_path / "project", tmp_path / "empty"
+    copy_project(project)
+    empty.mkdir()
+    write_params(compose_values(["code=formulas"], ROOT / "conf"), project / "params.yaml")
     result = subprocess.run(
-        [sys.executable, "stages/zero.py", "code=formulas"],
-        cwd=ROOT,
+        [sys.executable, "stages/zero.py"],
+        cwd=project,
         capture_output=True,
         text=True,
         check=False,
-        env={"PATH": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        env={"PATH": str(empty), "PYTHONPATH": str(project)},
     )
     assert result.returncode == 1
     assert "error: model-written code cannot be sandboxed: `" in result.stderr
