@@ -203,6 +203,7 @@ CHECKS: dict[str, Callable[[list[str], Path, bool], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "sh"], ids=str)
 def test_commands_are_run_or_valid(block: Block, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
@@ -219,6 +220,7 @@ def test_commands_are_run_or_valid(block: Block, project: Path, monkeypatch: pyt
         params.write_text(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "console"], ids=str)
 def test_what_is_shown_is_what_is_printed(block: Block, project: Path) -> None:
     command, *shown = block.body.strip().splitlines()

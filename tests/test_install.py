@@ -14,6 +14,8 @@ import pytest
 from requirements import install as installer
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 UV = Path(sys.executable).with_name("uv")
 
 

@@ -227,6 +227,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield project
 
 
+@pytest.mark.slow
 def test_every_artifact_has_its_fixed_name(smoke: Path) -> None:
     for model in MODELS:
         directory = smoke / "data/models" / model
@@ -250,6 +251,7 @@ def test_every_artifact_has_its_fixed_name(smoke: Path) -> None:
                 assert level[name]["low"] <= level[name]["mean"] <= level[name]["high"]
 
 
+@pytest.mark.slow
 def test_nothing_looked_for_a_network(smoke: Path) -> None:
     log = smoke / "network.log"
     assert not log.exists(), log.read_text()
@@ -260,12 +262,14 @@ def test_nothing_looked_for_a_network(smoke: Path) -> None:
     log.unlink()
 
 
+@pytest.mark.slow
 def test_claims_are_judged(smoke: Path) -> None:
     claims = json.loads((smoke / "data/metrics/claims.json").read_text())
     assert {claim["id"] for claim in claims} >= CLAIMS
     assert {claim["verdict"] for claim in claims} <= {"reproduced", "not reproduced", "inconclusive"}
 
 
+@pytest.mark.slow
 def test_no_evaluation_problem_is_trained_on(smoke: Path) -> None:
     metrics = json.loads((smoke / "data/metrics/prepare.json").read_text())
     assert metrics["contamination"] == {"exact": 0, "normalised": 0}
@@ -275,6 +279,7 @@ def test_no_evaluation_problem_is_trained_on(smoke: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_rejection_sampling_used_vllm_and_counted_every_sample(smoke: Path) -> None:
     metrics = json.loads((smoke / "data/metrics/rejection_sampling.json").read_text())
     assert metrics["engine"] == "vllm"
@@ -282,16 +287,19 @@ def test_rejection_sampling_used_vllm_and_counted_every_sample(smoke: Path) -> N
     assert metrics["reasoning"] == metrics["reasons"]["kept"]
 
 
+@pytest.mark.slow
 def test_report_stands_alone(smoke: Path) -> None:
     page = (smoke / "data/report/index.html").read_text()
     assert page.count("<svg") == 6
     assert 'src="http' not in page and 'href="http' not in page
 
 
+@pytest.mark.slow
 def test_repeating_does_nothing(smoke: Path) -> None:
     assert "Data and pipelines are up to date" in dvc(smoke, "repro")
 
 
+@pytest.mark.slow
 def test_inspect_shows_what_a_stage_made(smoke: Path) -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "r1", "inspect", "rejection_sampling"],
@@ -300,6 +308,7 @@ def test_inspect_shows_what_a_stage_made(smoke: Path) -> None:
     assert "data/sft" in shown and "as written" in shown and "reason" in shown and "unchanged" in shown
 
 
+@pytest.mark.slow
 def test_final_rl_learning_rate_reruns_final_rl_and_what_follows(smoke: Path) -> None:
     params = smoke / "params.yaml"
     before = params.read_text()
@@ -316,6 +325,7 @@ def test_final_rl_learning_rate_reruns_final_rl_and_what_follows(smoke: Path) ->
         params.write_text(before)
 
 
+@pytest.mark.slow
 def test_algorithms_are_compared_as_the_recipe_is_run(smoke: Path) -> None:
     for algorithm in ("grpo", "ppo"):
         for seed in (1, 2):

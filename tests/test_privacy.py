@@ -71,6 +71,7 @@ def test_dvc_sends_no_analytics_and_asks_for_no_update() -> None:
         assert shown.stdout.strip() == "false"
 
 
+@pytest.mark.slow
 def test_an_offline_checkpoint_opens_no_connection() -> None:
     run_alone(
         "import socket\n"

@@ -16,6 +16,8 @@ from r1.models.template_trial import BrokenTemplate
 from r1.support.artifacts import content_hash
 from tests.trainings import SMOKE, context, dense
 
+pytestmark = pytest.mark.slow
+
 
 def existing(checkpoint: Path, **changes: Any) -> BaseConfig:
     """The configuration of a base that exists, under its own template if nothing else is said."""

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from r1.finetuning.pretrain import pack
 from r1.models.loading import load_tokenizer
+
+pytestmark = pytest.mark.slow
 
 
 def test_packing_loses_no_token_and_depends_on_the_seed(tiny_model: Path) -> None:

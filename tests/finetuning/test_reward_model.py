@@ -10,6 +10,8 @@ from r1.support.errors import UserError
 from r1.support.tables import NoRows, write_rows
 from tests.trainings import SMOKE, context
 
+pytestmark = pytest.mark.slow
+
 
 def test_pairs_that_are_too_long_are_counted(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -10,6 +10,8 @@ from r1.models.policy import Policy
 from r1.support.errors import UserError
 from tests.trainings import SMOKE, context
 
+pytestmark = pytest.mark.slow
+
 
 def test_sft_learns_its_examples_and_changes_the_template(tiny_model: Path, tmp_path: Path) -> None:
     examples = [{"prompt": f"What is {n} + 0?", "completion": f"<answer>{n}</answer>"} for n in range(8)]

@@ -18,6 +18,8 @@ from r1.models.tokenizer import train_tokenizer
 from r1.support.errors import reported
 from tests.conftest import ROOT, compose, run_alone
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:

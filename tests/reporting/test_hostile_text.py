@@ -66,6 +66,7 @@ def assert_harmless(page: str) -> Page:
     return read
 
 
+@pytest.mark.slow
 @each_attack
 def test_the_page_shows_it_as_text(attack: str, tmp_path: Path) -> None:
     harmless = contents("harmless")
@@ -95,6 +96,7 @@ def ablation(attack: str, template: str) -> str:
     )
 
 
+@pytest.mark.slow
 @each_attack
 def test_the_comparison_shows_it_as_text(attack: str) -> None:
     page, before = assert_harmless(ablation(attack, "ablation.html.j2")), Page(ablation("harmless", "ablation.html.j2"))
@@ -117,6 +119,7 @@ def cells(markdown: str) -> list[int]:
     return [len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in markdown.splitlines() if line.startswith("|")]
 
 
+@pytest.mark.slow
 @each_attack
 def test_markdown_shows_it_as_text(attack: str, tmp_path: Path) -> None:
     render(contents("harmless"), tmp_path)

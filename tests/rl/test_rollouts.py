@@ -25,6 +25,8 @@ from tests.conftest import compose
 from tests.sampling.serving import vllm_server
 from tests.trainings import context
 
+pytestmark = pytest.mark.slow
+
 
 def rollout(**changes: object) -> VllmServerRolloutConfig:
     configured = compose("rollout=vllm_server").rl.rollout

@@ -14,6 +14,8 @@ from r1.training.guards import Stopped
 from tests.conftest import compose, run_alone
 from tests.trainings import SMOKE, Killed, brevity, configured, context, dense, reinforced
 
+pytestmark = pytest.mark.slow
+
 ALGORITHMS = ("grpo", "dr_grpo", "dapo", "gspo", "rloo", "reinforce_pp", "ppo")
 DIAGNOSIS = {
     "reward", "rewards/brevity/mean", "frac_reward_zero_std", "kl", "entropy", "clip_ratio/region_mean",

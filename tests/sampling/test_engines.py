@@ -13,6 +13,8 @@ from r1.sampling.interface import ContextExceeded, check_context
 from r1.sampling.vllm_engine import VllmSampler
 from tests.conftest import run_alone
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = [as_messages(question) for question in ("What is 3 + 4?", "What is 1 - 9?", "Calculate (3 + 5) - 2.")]
 TRANSFORMERS = TransformersEngineConfig(name="transformers", batch_size=8)
 VLLM = VllmEngineConfig(

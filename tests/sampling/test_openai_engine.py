@@ -25,6 +25,8 @@ from r1.sampling.openai_engine import EndpointError, OpenaiSampler
 from r1.support.errors import ConfigurationError
 from tests.conftest import ROOT, compose
 
+pytestmark = pytest.mark.slow
+
 UNUSED = Policy(Path("unused"))
 """An endpoint samples what it serves."""
 KEY = "sk-no-real-key-0123456789"

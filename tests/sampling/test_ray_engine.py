@@ -17,6 +17,8 @@ from r1.sampling.journal import Journal
 from tests.conftest import ROOT, run_alone
 from tests.sampling.test_engines import VLLM, WARM
 
+pytestmark = pytest.mark.slow
+
 RAY = RayEngineConfig(**VLLM.model_dump(exclude={"name"}), name="ray", address=None, replicas=2, chunk_size=32)
 QUESTIONS = [as_messages(f"What is {n} + {m}?") for n in range(8) for m in range(8)]
 """64 of 4 samples each: 8 chunks."""

@@ -12,6 +12,8 @@ from r1.sampling.openai_engine import EndpointError
 from tests.sampling.serving import vllm_server
 from tests.sampling.test_engines import QUESTIONS, TRANSFORMERS, WARM
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_vllm_server_samples_as_the_engine_in_the_process(tiny_model: Path, tmp_path: Path) -> None:
     if tiny_model.parent.name.startswith("deepseek"):

@@ -90,6 +90,7 @@ def test_what_is_installed_fits_and_what_it_asks_for_is_read() -> None:
     assert {"torch", "transformers", "vllm"} <= named
 
 
+@pytest.mark.slow
 def test_an_engine_asks_before_it_imports_vllm_and_in_under_a_second() -> None:
     code = (
         "import sys, time\n"

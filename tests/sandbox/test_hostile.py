@@ -11,6 +11,8 @@ from r1.sandbox.examine import CodeProblem, passes
 from r1.sandbox.isolation import Limits
 from tests.sandbox.hostile import ADDITION, ESCAPES, HOGS, LIES, Host
 
+pytestmark = pytest.mark.slow
+
 LOOSE = CodeProblem(
     prompt="",
     entry_point="f",

@@ -156,6 +156,7 @@ def test_threads_take_turns() -> None:
     assert results == dict.fromkeys(range(6), True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["", "os.kill(os.getpid(), 9)"], ids=["at-exit", "killed"])
 def test_workers_end_with_their_process(end: str) -> None:
     code = (
@@ -244,6 +245,7 @@ def test_nothing_in_an_answer_breaks_the_line_to_a_worker(pool: Pool) -> None:
     assert values(found)[-1] is True and True not in values(found)[:-1]
 
 
+@pytest.mark.slow
 def test_the_verdicts_are_those_of_trl() -> None:
     """All of bench/math_reward.py's ordinary answers, and each against another's gold."""
     import random

@@ -38,6 +38,8 @@ from tests.trainings import (
     reinforced,
 )
 
+pytestmark = pytest.mark.slow
+
 trainings = pytest.mark.parametrize("training", [pretrained, finetuned, preferring])
 
 

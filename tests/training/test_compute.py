@@ -37,6 +37,8 @@ from tests.trainings import (
     reinforced,
 )
 
+pytestmark = pytest.mark.slow
+
 LORA = LoraConfig(r=4, alpha=8, dropout=0.0, target_modules="all-linear")
 
 

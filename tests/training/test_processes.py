@@ -14,6 +14,8 @@ from tests.conftest import copy_project
 from tests.training.launched import launched, sums
 from tests.trainings import dense
 
+pytestmark = pytest.mark.slow
+
 STEPS = 4
 
 
