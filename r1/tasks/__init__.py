@@ -67,11 +67,9 @@ def verify_all(task: str, predicted: Sequence[str], gold: Sequence[str]) -> list
     if task == mathematics.NAME:
         return mathematics.verify_all(predicted, gold)
 
-    verifier = verifier_of(task)
-
     def verify(answer: str, right: str) -> bool:
         try:
-            return verifier(answer, right)
+            return verifier_of(task)(answer, right)
         except UserError:
             raise
         except Exception:
