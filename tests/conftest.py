@@ -53,6 +53,12 @@ def copy_project(target: Path) -> None:
         subprocess.run(["git", *command], cwd=target, check=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files that run the DAG first: they take longest, and with --dist loadfile one process runs a whole file."""
+    runs_dag = {item.path for item in items if "smoke" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in runs_dag)
+
+
 @pytest.fixture(autouse=True)
 def messages() -> None:
     """Messages go to standard output, as in a run."""
