@@ -87,11 +87,3 @@ def test_a_change_concerns_exactly_the_stages_that_use_it(smoke: Path, file: str
         else:
             path.write_text(before)
         dvc(smoke, "repro", "plugins")
-
-
-def test_a_changed_engine_evaluates_again_and_nothing_else(smoke: Path) -> None:
-    with (smoke / outside.PACKAGE / "outside" / "engine.py").open("a") as opened:
-        opened.write("\n# changed\n")
-    stages = ran(dvc(smoke, "repro"))
-    assert stages[0] == "plugins" and stages[-1] == "report"
-    assert sorted(stages[1:-1]) == sorted(f"evaluate@{model}" for model in MODELS)

@@ -91,7 +91,7 @@ PATCHES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 """By what r1/models/patches.py replaces: which function of it does, and the code it was written against, by hash."""
 
-MEANT_TO_BE_SET = {"os.environ", "sys.argv", "sys.modules", "sys.stdout"}
+MEANT_TO_BE_SET = {"os.environ", "sys.argv", "sys.dont_write_bytecode", "sys.modules", "sys.stdout"}
 """By Python itself."""
 
 

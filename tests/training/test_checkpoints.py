@@ -211,7 +211,7 @@ def test_a_stopped_run_stays_and_is_not_run_again_as_it_was(tmp_path: Path, monk
     for _ in range(2):
         with stage_run(0.2).checkpoints({}):
             assert first.is_dir()
-        with pytest.raises(UserError, match="zero is not run again as it was: it stopped at step 5"):
+        with pytest.raises(UserError, match="zero is not run again with the same settings: it stopped at step 5"):
             stage_run(0.1).checkpoints({}).__enter__()
     (first / STOPPED).unlink()
     with stage_run(0.1).checkpoints({}) as again:
