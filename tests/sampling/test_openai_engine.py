@@ -359,7 +359,7 @@ def test_a_killed_run_goes_on_where_it_was_killed(endpoint: Endpoint, tmp_path: 
     assert stuck.wait(60)
     time.sleep(0.3)
     process.send_signal(kill)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     killed.set()
     journal = tmp_path / "completions.jsonl"
     kept = len(Journal(journal).known)
