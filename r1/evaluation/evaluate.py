@@ -13,6 +13,7 @@ from r1.preference import RewardModel, final_summary
 from r1.prompts.general import refuses
 from r1.rewards.accuracy import are_correct
 from r1.sampling import Completion, Sampler
+from r1.tasks import votes
 from r1.text import count_reflections, is_mixed, parse_response, unreadable_because
 
 Summary = dict[str, dict[str, dict[str, Estimate]]]
@@ -74,8 +75,10 @@ def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
     for _, group in samples.groupby("problem", sort=True):
         n, correct = len(group), int(group["correct"].sum())
         first = group.iloc[0]
-        voted = majority([None if pd.isna(answer) else _canonical(answer) for answer in group["predicted"]])
-        right = group.loc[group["correct"], "predicted"].map(_canonical)
+        answered = group["predicted"].dropna()
+        voted_for = pd.Series(votes(first["task"], answered.tolist()), index=answered.index, dtype=object)
+        voted = majority(voted_for.tolist())
+        right = voted_for[group.loc[answered.index, "correct"].astype(bool)]
         rows.append(
             {
                 "task": first["task"],
@@ -92,11 +95,6 @@ def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def _canonical(answer: str) -> str:
-    """Answers that differ in white space or a leading plus vote together."""
-    return "".join(answer.split()).removeprefix("+")
 
 
 def sample_general(

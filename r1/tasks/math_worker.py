@@ -5,9 +5,9 @@ is said ("line": is one a multiple of the other, "side": a positive one). Its re
 `[found, bytes]`: yes or no, and the most address space that this process ever took. Before the first comes an empty
 line: ready.
 
-The parser is math-verify's, latex2sympy2-extended. The comparison is not: math-verify compares floats at six digits and
-chops at fifteen, so that 10^{-20} is 10^{-21}, and calls `simplify`, which may take forever. Here both are worked out at
-random points to thirty digits, exactly where they are rational; what has no value is not equal.
+The parser is math-verify's, latex2sympy2-extended. The comparison is not: math-verify compares floats at six digits
+and chops at fifteen, so that 10^{-20} is 10^{-21}, and calls `simplify`, which may take forever. Here both are worked
+out at random points to thirty digits, exactly where they are rational; what has no value is not equal.
 
 Limits are the kernel's, since math-verify's own (`signal.alarm`, an exception) wait for C code to return, and the
 exception is swallowed where sympy catches all: a timer of processor time that ends the process, and its address space.
@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 _DIGITS = 30
-_POINTS = 7
 _ENOUGH = 3
 """Points where both have a value; a polynomial that vanishes there by chance is nowhere else."""
 
@@ -143,8 +142,8 @@ def _points(one: Any, other: Any) -> list[dict[Any, Any]]:
         return [{}]
     rng = random.Random(0)
     return [
-        {symbol: sympy.Rational(rng.randint(500, 3_500) * (1 if at < 4 else rng.choice((-1, 1, 3))), 997) for symbol in symbols}
-        for at in range(_POINTS)
+        {symbol: sympy.Rational(rng.randint(500, 3_500) * sign, 997) for symbol in symbols}
+        for sign in (1, 1, 1, 1, -1, 3, -3)
     ]
 
 

@@ -5,14 +5,15 @@ TRL's accuracy_reward gives both texts to math-verify; we read them first (r1/ta
 math-verify pays function values, roman units and tiny numbers that are wrong, and refuses units and dress.
 """
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 
 from r1.tasks.answers.guards import is_askable
-from r1.tasks.answers.kinds import Answer
+from r1.tasks.answers.kinds import Answer, Expression
 from r1.tasks.answers.matching import Question, match
-from r1.tasks.answers.structure import read
+from r1.tasks.answers.structure import read, says_something
 from r1.tasks.math_workers import CPU_SECONDS, MEMORY_BYTES, POOL
 
 NAME = "math"
@@ -67,14 +68,29 @@ def verify_all(predicted: Sequence[str], gold: Sequence[str]) -> list[bool]:
     return [pair in right for pair in pairs]
 
 
-def is_readable(gold: str) -> bool:
-    """Whether another spelling than its own could ever equal this gold answer: no sentence, no broken LaTeX."""
-    reading = _reading(gold) if len(gold) <= MAX_CHARACTERS else None
-    return reading is not None and bool(reading.key)
+def readable(golds: Sequence[str]) -> list[bool]:
+    """Whether another spelling than its own could equal each gold answer [batch].
+
+    Not if its LaTeX is broken, or nobody can read it; if it says where the answer is ("See solution"), is a sentence,
+    or a statement about numbers ("5 = 4").
+    """
+    readings = [_reading(gold) if len(gold) <= MAX_CHARACTERS else None for gold in golds]
+    asked: dict[Question, tuple[str, str]] = {}
+    for gold, reading in zip(golds, readings, strict=True):
+        if reading is not None and isinstance(reading.what, Expression):
+            asked[reading.what.latex, reading.what.latex, "equal"] = gold, gold
+    known = _ask(asked) if asked else {}
+    return [
+        reading is not None
+        and says_something(reading)
+        and (not isinstance(what := reading.what, Expression) or known[what.latex, what.latex, "equal"])
+        for reading in readings
+    ]
 
 
 def _letters(text: str) -> str:
-    return "".join(text.split())
+    """Without white space, but between two digits."""
+    return re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", text)
 
 
 def _reading(text: str) -> Answer | None:

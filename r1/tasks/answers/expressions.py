@@ -14,7 +14,8 @@ _COMMANDS = (
     rf"lfloor|rfloor|lceil|rceil|{_GREEK}"
 )
 _TOKENS = re.compile(
-    rf"(?:\\(?:{_COMMANDS})(?![A-Za-z])|(?<![A-Za-z])[A-Za-z]{{1,3}}(?![A-Za-z])|\d++(?:\.\d++)?+|\.\d++(?![.\d])|[-+/^_(){{}}\[\]|! °])++"
+    rf"(?:\\(?:{_COMMANDS})(?![A-Za-z])|(?<![A-Za-z])[A-Za-z]{{1,3}}(?![A-Za-z])"
+    rf"|\d++(?:\.\d++)?+|\.\d++(?![.\d])|[-+/^_(){{}}\[\]|! °])++"
 )
 _SUBSCRIPT = r"(?:(?<=\\log)|(?<=[A-Za-z])) ?_ ?\{[A-Za-z0-9+-]+\}"
 _MISREAD = re.compile(
@@ -50,7 +51,7 @@ def expression(text: str) -> Expression | None:
 
 def _brackets(latex: str) -> bool:
     """True if brackets do not match in kind."""
-    stack = []
+    stack: list[str] = []
     pairs = {")": "(", "]": "[", "}": "{"}
     for bracket in re.findall(r"[(){}\[\]]", latex):
         if bracket in pairs:

@@ -1,5 +1,6 @@
 """What an answer can be: numbers are `quantities.Quantity`, the rest stands here."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -105,9 +106,12 @@ class Answer:
     """What an answer is, and its one spelling."""
 
     text: str
-    what: "Quantity | Expression | Text | Choice | Based | Clock | Series | Decimal | Interval | Equation | Relation | Matrix"
+    what: (
+        "Quantity | Expression | Text | Choice | Based | Clock | Series | Decimal | Interval | Equation | Relation"
+        " | Matrix"
+    )
     key: str = field(init=False)
-    """Spelling without white space."""
+    """Spelling without white space, but what parts two numbers: 3 5/8 is not 35/8, nor is 1, 234 a number."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "key", "".join(self.text.split()))
+        object.__setattr__(self, "key", re.sub(r"(?<!\d) +(?!\d{3}(?!\d))|(?<!\d)(?<!\d,) +| +(?!\d)", "", self.text))

@@ -3,6 +3,7 @@
 Sympy is asked through a function of the caller's, about two expressions at a time; everything else is decided here.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Literal
@@ -57,22 +58,26 @@ def match(gold: Answer, answer: Answer, ask: Ask, alone: bool = True) -> bool:
             return _numbers(g, a, alone)
         case Expression(), Quantity() | Expression():
             unit = a.unit
+            if isinstance(a, Quantity) and unit == "degree" and "\\pi" in g.latex:
+                return ask((g.latex, f"({_latex(a)})\\cdot\\frac{{\\pi}}{{180}}", "equal"))
             return unit != "percent" and same_unit(g.unit, unit) and ask((g.latex, _latex(a), "equal"))
+        case Quantity(unit="degree"), Expression(unit="" | "radian") if "\\pi" in a.latex:
+            return ask((f"({_latex(g)})\\cdot\\frac{{\\pi}}{{180}}", a.latex, "equal"))
         case Decimal(), Quantity():
             return g.number.value == a.value and not a.unit
         case Decimal(), Series(form="list" | "set"):
             return _in_order(g.pair.items, a.items, ask)
         case Text(words=True), Text(words=True):
-            # AB is not ab.
-            small = gold.key.casefold()
-            return small == answer.key.casefold() and (len(small) > 2 or small == "no")
+            return _same_words(gold.text, answer.text)
         case Based(), Based():
             return g == a
         case Clock(), Clock():
             return g == a
         case Matrix(), Matrix():
-            return g.determinant == a.determinant and len(g.rows) == len(a.rows) and all(
-                _in_order(ours, theirs, ask) for ours, theirs in zip(g.rows, a.rows, strict=True)
+            return (
+                g.determinant == a.determinant
+                and len(g.rows) == len(a.rows)
+                and all(_in_order(ours, theirs, ask) for ours, theirs in zip(g.rows, a.rows, strict=True))
             )
         case Series(form="ratio"), Quantity():
             return not a.unit and not a.worked and [item.what for item in g.items] == _ends_of(a.value)
@@ -81,6 +86,13 @@ def match(gold: Answer, answer: Answer, ask: Ask, alone: bool = True) -> bool:
         case Series(), Series():
             return _series(g, a, ask)
     return False
+
+
+def _same_words(gold: str, answer: str) -> bool:
+    """Thursday is thursday, but AB is not ab, nor is June 1 2 June 12."""
+    one, other = (re.sub(r"(?<!\d) +| +(?!\d)", "", text) for text in (gold, answer))
+    small = one.casefold()
+    return one == other or (small == other.casefold() and (len(small) > 2 or small == "no"))
 
 
 def _numbers(gold: Quantity, answer: Quantity, alone: bool) -> bool:
@@ -121,8 +133,10 @@ def _choices(gold: Answer, answer: Answer, ask: Ask, alone: bool) -> bool:
 
 
 def _is_system(what: object) -> bool:
-    return isinstance(what, Series) and what.form in ("list", "set") and all(
-        isinstance(item.what, Equation) for item in what.items
+    return (
+        isinstance(what, Series)
+        and what.form in ("list", "set")
+        and all(isinstance(item.what, Equation) for item in what.items)
     )
 
 
@@ -141,12 +155,12 @@ def _systems(gold: Answer, answer: Answer, ask: Ask) -> bool:
     system, other = (g, a) if _is_system(g) else (a, g)
     named = _by_name(system)
     indexed = len({equation.name.partition("_")[0] for equation in named}) == 1
-    if not (other.form == "tuple" or indexed and other.form in ("list", "set")):
+    if not (other.form == "tuple" or (indexed and other.form in ("list", "set"))):
         return False
     values = [equation.value for equation in named]
-    if other.form == "set" and named[0].name.startswith("x"):
-        return _in_any_order(*((values, other.items) if system is g else (other.items, values)), ask)
-    return _in_order(*((values, other.items) if system is g else (other.items, values)), ask)
+    if system is a and named[0].name.startswith("x") and other.form != "tuple":  # x_1 and x_2 are two roots
+        return _in_any_order(other.items, values, ask)
+    return _in_order(values, other.items, ask) if system is g else _in_order(other.items, values, ask)
 
 
 def _by_name(system: Series) -> list[Equation]:
@@ -223,9 +237,15 @@ def _series(gold: Series, answer: Series, ask: Ask) -> bool:
     if gold.form == "union":
         return _in_any_order(gold.items, answer.items, ask)
     if gold.form == "units":
-        units = [[part.what.unit for part in series.items if isinstance(part.what, Quantity)] for series in (gold, answer)]
+        units = [
+            [part.what.unit for part in series.items if isinstance(part.what, Quantity)] for series in (gold, answer)
+        ]
         return units[0] == units[1] and _in_order(gold.items, answer.items, ask)
     return _in_order(gold.items, answer.items, ask)
+
+
+def _units(series: Series) -> list[str]:
+    return [part.what.unit for part in series.items if isinstance(part.what, Quantity)]
 
 
 def _in_order(gold: Sequence[Answer], answer: Sequence[Answer], ask: Ask) -> bool:

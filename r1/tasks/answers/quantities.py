@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 _MAX_EXPONENT = 400
+_POINT = re.compile(r"^[^.]*\.\d*$")
 _GROUPS = r"\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d{1,3}(?:'\d{3})+|\d{1,3}(?:\.\d{3}){2,}(?![\d.])|\d+"
-_REPEATING = (
-    r"\d*\.\d*(?:\\overline ?\{ ?\d+ ?\}|\(\d+\)|\\dot ?\{? ?\d ?\}?(?:\d*\\dot ?\{? ?\d ?\}?)?)"
-)
+_REPEATING = r"\d*\.\d*(?:\\overline ?\{ ?\d+ ?\}|\(\d+\)|\\dot ?\{? ?\d ?\}?(?:\d*\\dot ?\{? ?\d ?\}?)?)"
 _DECIMAL = rf"(?:(?:{_GROUPS})(?:\.\d*)?|\.\d+)"
 _SIGN = r"(?:[+-] ?)?"
 _FRACTION = rf"\\frac ?\{{ ?{_SIGN}{_DECIMAL} ?\}} ?\{{ ?{_SIGN}{_DECIMAL} ?\}}"
@@ -20,37 +19,40 @@ _POWER_OF_TEN = r"10 ?\^ ?(?:\{ ?[+-]? ?\d{1,4} ?\}|\d)"
 NUMBER = (
     rf"{_SIGN}(?:(?P<repeating>{_REPEATING})|(?P<whole>\d+) ?(?:(?P<part>\\frac ?\{{ ?\d+ ?\}} ?\{{ ?\d+ ?\}})"
     rf"|(?<= )(?P<slashed>\d+ ?/ ?\d+))|(?P<fraction>{_FRACTION}|{_DECIMAL} ?/ ?{_DECIMAL})"
-    rf"|(?P<alone>{_POWER_OF_TEN})|(?P<decimal>{_DECIMAL})(?:[eE](?P<e>[+-]?\d{{1,4}})| ?\\cdot ?(?P<ten>{_POWER_OF_TEN}))?)"
+    rf"|(?P<alone>{_POWER_OF_TEN})|(?P<decimal>{_DECIMAL})"
+    rf"(?:[eE](?P<e>[+-]?\d{{1,4}})| ?\\cdot ?(?P<ten>{_POWER_OF_TEN}))?)"
 )
 _NUMBER = re.compile(NUMBER, re.ASCII)
 _NUMERAL = re.compile(rf"{_SIGN}{_DECIMAL}", re.ASCII)
 
 _CURRENCIES = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yuan", "USD": "dollar", "EUR": "euro", "RMB": "yuan"}
 _QUANTITY = re.compile(
-    rf"(?:(?P<sign>- ?)?(?P<money>\$|€|£|¥|(?:US|USD|EUR|RMB)(?![A-Za-z]) ?\$?))? ?(?P<number>{NUMBER})(?P<unit>.*)", re.ASCII
+    rf"(?:(?P<sign>- ?)?(?P<money>\$|€|£|¥|(?:US|USD|EUR|RMB)(?![A-Za-z]) ?\$?))? ?(?P<number>{NUMBER})(?P<unit>.*)",
+    re.ASCII,
 )
 _SYNONYMS = {
-    "dollar": "dollars usd $", "euro": "euros eur €", "cent": "cents ¢", "yuan": "元 rmb", "percent": "% percentage pct",
-    "degree": "° degrees deg", "hour": "hours hr hrs h 小时", "minute": "minutes min mins 分钟", "second": "seconds sec s 秒",
-    "day": "days 天", "week": "weeks 周", "month": "months", "year": "years yr yrs 年", "m": "meter meters metre metres 米",
-    "km": "kilometer kilometers kilometre kilometres 千米 公里", "cm": "centimeter centimeters centimetre centimetres 厘米",
-    "mm": "millimeter millimeters 毫米", "foot": "feet ft", "inch": "inches in", "mile": "miles mi", "yard": "yards yd",
+    "dollar": "dollars usd $", "euro": "euros eur €", "cent": "cents ¢", "yuan": "元 rmb",
+    "percent": "% percentage pct", "degree": "° degrees deg", "radian": "radians rad", "°C": "", "°F": "",
+    "hour": "hours hr hrs h 小时", "minute": "minutes min mins 分钟", "second": "seconds sec s 秒", "day": "days 天",
+    "week": "weeks 周", "month": "months", "year": "years yr yrs 年",
+    "m": "meter meters metre metres 米", "km": "kilometer kilometers kilometre kilometres 千米 公里",
+    "cm": "centimeter centimeters centimetre centimetres 厘米", "mm": "millimeter millimeters 毫米",
+    "foot": "feet ft", "inch": "inches in", "mile": "miles mi", "yard": "yards yd",
     "g": "gram grams 克", "kg": "kilogram kilograms kgs 千克 公斤", "pound": "pounds lb lbs", "ounce": "ounces oz",
     "l": "liter liters litre litres L 升", "ml": "milliliter milliliters mL 毫升",
-    "mph": "mi/hr", "km/h": "kmh km/hr", "°C": "", "°F": "", "radian": "radians rad",
+    "mile/hour": "mph", "km/hour": "kmh kph",
 }  # fmt: skip
 _UNITS = {name: unit for unit, names in _SYNONYMS.items() for name in [unit, *names.split()]}
-_PERCENT = "percent"
-_ATTACHED = set("%°$€¢") | {unit for unit in _UNITS if len(unit) > 1}
+_SIGNS = "%°$€¢"
 _WORD = r"[A-Za-z]+(?:\.(?= |$))?"
 _UNIT = re.compile(
     rf"(?:%|° ?[CF]?|¢|€|\$|\(? ?(?:{_WORD}|[\u4e00-\u9fff]+)(?:[ /-]+(?:{_WORD}|[\u4e00-\u9fff]+))*)"
     r"(?: ?\^ ?\{?-?[1-3]\}?)? ?\)?"
 )
 _NO_UNIT = re.compile(
-    r"(?<![a-z])(?:hundreds?|thousands?|k|[mb]illions?|mn|bn|trillions?|dozens?|half|halves|thirds?|quarters?|times|per"
-    r"cent of|and|or|not?|if|else|then|but|is|to|plus|minus|squared|cubed|base|mod|over|by|factorial|negative|am|pm|a\.m"
-    r"|p\.m|i|e|x|y|z|n|k|c|sin|cos|tan|log|ln|pi)(?![a-z])|[十百千万亿半倍成折或和不]"
+    r"(?<![a-z])(?:hundreds?|thousands?|k|[mb]illions?|mn|bn|trillions?|dozens?|half|halves|thirds?|quarters?|times"
+    r"|percent of|and|or|not?|if|else|then|but|is|to|plus|minus|squared|cubed|base|mod|over|by|factorial|negative|am|pm"
+    r"|a\.m|p\.m|i|e|x|y|z|n|k|c|sin|cos|tan|log|ln|pi)(?![a-z])|[十百千万亿半倍成折或和不]"
 )
 
 
@@ -74,7 +76,7 @@ def number(text: str) -> Quantity | None:
     return _of(found) if found else None
 
 
-def quantity(text: str) -> Quantity | None:
+def quantity(text: str, in_parts: bool = False) -> Quantity | None:
     """A number with its money sign or its unit, if that is no word that changes the number.
 
     >>> quantity("$1,800.00").value, quantity("5 m/s").unit, quantity("10 percent").unit, quantity("4 million")
@@ -90,7 +92,7 @@ def quantity(text: str) -> Quantity | None:
         return None
     if found["sign"]:
         read = Quantity(-read.value, read.worked, read.integer, read.unit)
-    named = unit_of(unit)
+    named = unit_of(unit, in_parts)
     if named is None:
         return None
     if money:
@@ -111,7 +113,7 @@ def in_units(text: str) -> list[Quantity] | None:
     text = text.replace("''", '"').replace('"', " second " if "°" in text else " inch ")
     text = re.sub(" +", " ", text)
     parts = [part for part in re.split(r"(?:, ?(?:and )?| and |(?<=[^\d\s,.+/-]) ?(?=\d)) ?", text.strip()) if part]
-    read = [quantity(part) for part in parts]
+    read = [quantity(part, in_parts=True) for part in parts]
     if len(parts) < 2 or not all(part is not None and part.unit for part in read):
         return None
     return [part for part in read if part is not None]
@@ -119,31 +121,50 @@ def in_units(text: str) -> list[Quantity] | None:
 
 def same_unit(one: str, other: str) -> bool:
     """Not two different units that we know: 4 cm is not 4 m. Of a word that we do not know, nothing follows."""
-    return one == other or not (one and other) or one not in _SYNONYMS or other not in _SYNONYMS
+    return one == other or not (one and other) or not (_is_known(one) and _is_known(other))
 
 
-def unit_of(text: str) -> str | None:
-    """Its one name; "" if there is none, None if it is no unit."""
-    spaced, text = text.startswith(" "), text.strip()
+def _is_known(unit: str) -> bool:
+    return all(part.partition("^")[0] in _SYNONYMS for part in unit.split("/"))
+
+
+def unit_of(text: str, in_parts: bool = False) -> str | None:
+    """Its one name; "" if there is none, None if it is no unit.
+
+    Args:
+        text: what stands behind a number, with the space before it.
+        in_parts: of a compound quantity, where 1h is an hour; elsewhere 5h may be a product.
+    """
+    spaced, text = text.startswith(" ") or in_parts, text.strip()
     if not text:
         return ""
     if _UNIT.fullmatch(text) is None or text.count("(") != text.count(")"):
         return None
     plain = re.sub(r" ?\^ ?\{?(-?[1-3])\}?$", r"^\1", text.strip("() ")).rstrip(".")
-    known = _UNITS.get(plain) or _UNITS.get(plain.lower())
-    if known is not None and (spaced or plain in _ATTACHED or plain.lower() in _ATTACHED):
-        return known
-    if plain.replace(" ", "") in ("°C", "°F"):
-        return plain.replace(" ", "")
+    parts = [_known(part) for part in plain.split("/")]
+    # "5x" and "5 ab" are products; "5 m/s" and "5 apples" are not.
+    if all(parts) and (spaced or len(plain) > 1 or plain in _SIGNS):
+        return _UNITS.get(plain, "/".join(part for part in parts if part))
     if _NO_UNIT.search(plain.lower()):
         return None
     if not plain.isascii():
         return plain
-    # "5x" and "5 ab" are products; "5 m/s" and "5 apples" are not.
-    words = re.findall(r"[A-Za-z]+", plain)
-    if all(word in _UNITS for word in words) and (spaced or len(words) > 1 or "^" in plain):
-        return plain
-    return plain if spaced and any(len(word) > 2 and re.search("[aeiou]", word.lower()) for word in words) else None
+    return (
+        plain
+        if spaced and any(len(word) > 2 and re.search("[aeiou]", word.lower()) for word in plain.split())
+        else None
+    )
+
+
+def _known(part: str) -> str | None:
+    """cm, centimeters, square centimeters, sq. cm, cm^2: by one name."""
+    part, power = part.strip(), ""
+    for opening, exponent in (("square ", "^2"), ("sq. ", "^2"), ("sq ", "^2"), ("cubic ", "^3"), ("cu ", "^3")):
+        if part.startswith(opening):
+            part, power = part.removeprefix(opening), exponent
+    base, caret, exponent = part.partition("^")
+    name = _UNITS.get(base.replace(" ", "")) or _UNITS.get(base.replace(" ", "").lower())
+    return None if name is None else f"{name}{power}{caret}{exponent}"
 
 
 def _of(found: re.Match[str]) -> Quantity | None:
@@ -169,7 +190,8 @@ def _of(found: re.Match[str]) -> Quantity | None:
             if power is None:
                 return None
             scale = power
-        return Quantity(sign * value * scale, True, _plain(found["decimal"]).denominator == 1 and not re.search(r"\.\d*$", found["decimal"]) and scale.denominator == 1, "")
+        integer = value.denominator == scale.denominator == 1 and not _POINT.search(found["decimal"])
+        return Quantity(sign * value * scale, True, integer, "")
     except (ValueError, ZeroDivisionError):
         return None
 

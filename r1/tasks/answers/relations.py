@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 from r1.tasks.answers.expressions import expression
 from r1.tasks.answers.kinds import Answer, Equation, Expression, Interval, Relation, Series, Text
@@ -9,7 +10,9 @@ from r1.tasks.answers.quantities import Quantity, number
 from r1.tasks.answers.splitting import depths
 
 _OPERATOR = re.compile(r"\\(?:le|ge|ne|in|approx)(?![A-Za-z])|[<>=]")
-_OTHER = re.compile(r"\\(?:equiv|sim|simeq|cong|to|iff|implies|Rightarrow|subset|parallel|perp|propto)(?![A-Za-z])|==|≡")
+_OTHER = re.compile(
+    r"\\(?:equiv|sim|simeq|cong|to|iff|implies|Rightarrow|subset|parallel|perp|propto)(?![A-Za-z])|==|≡"
+)
 _LESS = {"<": "<", "\\le": "\\le", ">": "<", "\\ge": "\\le"}
 _GREEK = r"\\(?:alpha|beta|gamma|delta|epsilon|theta|lambda|mu|rho|sigma|tau|phi|varphi|psi|omega|Delta|Omega|Sigma)"
 _LETTER = rf"(?:[A-Za-z]|{_GREEK}) ?'*(?: ?_ ?\{{[^{{}}]*\}})?"
@@ -23,8 +26,9 @@ _NAME = re.compile(
 _ONE_THING = re.compile(
     r"\\(?:sqrt|sin|cos|tan|ln|log|frac|binom)(?![A-Za-z])[^=+]*|[A-Za-z]!|[a-z](?: ?\+ ?[a-z])+|\|[^|]*\||\\\|.*\\\|"
 )
-_CURVE = re.compile(r"(?<![A-Za-z])x(?![A-Za-z]).*(?<![A-Za-z])y(?![A-Za-z])|(?<![A-Za-z])y(?![A-Za-z]).*(?<![A-Za-z])x")
-_ORDERED = re.compile(r"[A-Za-z]")
+_X, _Y = (rf"(?<![A-Za-z]){letter}(?![A-Za-z])" for letter in "xy")
+_CURVE = re.compile(rf"{_X}.*{_Y}|{_Y}.*{_X}")
+_UNKNOWN = re.compile(r"(?<![A-Za-z])(?!e(?![A-Za-z]))[A-Za-z]")
 
 
 def relation(text: str, inner: Callable[[str], Answer]) -> Answer | None:
@@ -64,8 +68,8 @@ def _equation(text: str, left: str, right: str, inner: Callable[[str], Answer]) 
         of = named["of"] or ""
         return Answer(text, Equation(_plain(left), bool(re.search(r"\d", of)), value, (left, right)))
     one = _ONE_THING.fullmatch(left) is not None and not _CURVE.search(left)
-    if expression(left) is None and number(left) is None or expression(right) is None and number(right) is None:
-        # Nothing to ask sympy about, but what it says may be plain: \|v\| = 2.
+    if not (_is_askable(left) and _is_askable(right)):
+        # Nothing to ask sympy about, but what it says may be plain: \\|v\\| = 2.
         return Answer(text, Equation(_plain(left), True, value, (left, right))) if one else None
     return Answer(text, Relation("=", (left, right), value if one else _solved(left, value)))
 
@@ -94,14 +98,11 @@ def _inequality(text: str, terms: list[str], operators: list[str]) -> Answer | N
             return Answer(text, Interval(end("-\\infty"), end(high), (False, shut), _plain(low)))
         if _VARIABLE.fullmatch(high) and _is_constant(low):
             return Answer(text, Interval(end(low), end("\\infty"), (shut, False), _plain(high)))
-        if expression(low) is not None or expression(high) is not None:
-            if all(expression(side) is not None or number(side) is not None for side in (low, high)):
-                return Answer(text, Relation("\\le" if shut else "<", (low, high)))
+        if _is_askable(low) and _is_askable(high) and not (_is_constant(low) and _is_constant(high)):
+            return Answer(text, Relation("\\le" if shut else "<", (low, high)))
         return None
     if len(terms) == 3 and _VARIABLE.fullmatch(terms[1]) and _is_constant(terms[0]) and _is_constant(terms[2]):
-        return Answer(
-            text, Interval(end(terms[0]), end(terms[2]), (closed[0], closed[1]), _plain(terms[1]))
-        )
+        return Answer(text, Interval(end(terms[0]), end(terms[2]), (closed[0], closed[1]), _plain(terms[1])))
     joined = terms[0] + "".join(f" {operator} {term}" for operator, term in zip(operators, terms[1:], strict=True))
     return Answer(joined, Text(words=False))
 
@@ -126,23 +127,22 @@ def _except(text: str, left: str, right: str) -> Answer | None:
 
 def without(text: str, points: tuple[Answer, ...]) -> Answer | None:
     """The real numbers without some: a union of open intervals."""
-    numbers = [point for point in points if isinstance(point.what, Quantity)]
-    if len(numbers) != len(points) and len(points) > 1:
+    numbers = [(point.what.value, point) for point in points if isinstance(point.what, Quantity)]
+    if len(points) > 1 and len(numbers) != len(points):
         return None
-    ordered = sorted(points, key=lambda point: point.what.value) if len(points) > 1 else list(points)  # type: ignore[union-attr]
-    ends = [end("-\\infty"), *ordered, end("\\infty")]
-    gaps = [
-        Answer("", Interval(low, high, (False, False))) for low, high in zip(ends[:-1], ends[1:], strict=True)
-    ]
-    return Answer(text, Series(tuple(gaps), "union"))
+    inner = [point for _, point in sorted(numbers, key=lambda pair: pair[0])] or list(points)
+    gaps = pairwise([end("-\\infty"), *inner, end("\\infty")])
+    return Answer(text, Series(tuple(Answer("", Interval(*gap, (False, False))) for gap in gaps), "union"))
 
 
 def gathered(text: str, items: list[Answer]) -> Answer | None:
     """A list of values; of one name's values, n = 2, 3, 4; or of several names', which stay equations."""
     first = items[0].what
     equations = [item.what for item in items if isinstance(item.what, Equation)]
-    if isinstance(first, Equation) and len(equations) == 1 and not any(
-        isinstance(item.what, Relation | Interval | Text) for item in items[1:]
+    if (
+        isinstance(first, Equation)
+        and len(equations) == 1
+        and not any(isinstance(item.what, Relation | Interval | Text) for item in items[1:])
     ):
         values = (first.value, *items[1:])
         series = Answer(text.partition("=")[2].strip(), Series(_flat(values), "list"))
@@ -166,7 +166,11 @@ def _is_constant(text: str) -> bool:
     """A number, or an expression without letters but e and π."""
     if number(text) is not None or re.fullmatch(r"[-+]? ?\\infty", text):
         return True
-    return expression(text) is not None and not re.search(r"(?<![\\A-Za-z])(?!e(?![A-Za-z]))[A-Za-z]", re.sub(r"\\[A-Za-z]+", "", text))
+    return expression(text) is not None and not _UNKNOWN.search(re.sub(r"\\[A-Za-z]+", "", text))
+
+
+def _is_askable(side: str) -> bool:
+    return number(side) is not None or expression(side) is not None
 
 
 def end(text: str) -> Answer:

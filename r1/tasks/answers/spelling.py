@@ -20,23 +20,20 @@ _UNICODE = {
     **dict(zip("½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞", (f" \\frac{{{n}}}{{{d}}}" for n, d in (
         (1, 2), (1, 3), (2, 3), (1, 4), (3, 4), (1, 5), (2, 5), (3, 5), (4, 5), (1, 6), (5, 6), (1, 8), (3, 8),
         (5, 8), (7, 8))), strict=True)),
-    "÷": "\\div ", "≤": "\\le ", "⩽": "\\le ", "≥": "\\ge ", "⩾": "\\ge ", "≠": "\\ne ", "≈": "\\approx ",
+    "∶": ":", "÷": "\\div ", "≤": "\\le ", "⩽": "\\le ", "≥": "\\ge ", "⩾": "\\ge ", "≠": "\\ne ", "≈": "\\approx ",
     "±": "\\pm ", "∓": "\\mp ", "∞": "\\infty ", "∈": "\\in ", "∪": "\\cup ", "∩": "\\cap ", "∅": "\\emptyset ",
     "∖": "\\setminus ", "∠": "\\angle ", "△": "\\triangle ", "→": "\\to ", "⇒": "\\Rightarrow ", "∴": "\\therefore ",
     "…": "\\ldots ", "ℝ": "\\mathbb{R}", "ℤ": "\\mathbb{Z}", "ℚ": "\\mathbb{Q}", "ℕ": "\\mathbb{N}",
     "ℂ": "\\mathbb{C}", "⟨": "\\langle ", "⟩": "\\rangle ", "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ",
     "⌉": "\\rceil ", "√": "\\sqrt ", "∣": "|",
 }  # fmt: skip
-_GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi "
-    "psi omega"
-).split()
-_UNICODE |= {
-    letter: f"\\{name} "
-    for name, letter in zip(_GREEK, "αβγδεζηθικλμνξοπρστυφχψω", strict=True)
-    if name != "omicron"
-}
-_UNICODE |= {letter: f"\\{name} " for name, letter in zip(("Delta", "Omega", "Sigma", "Phi"), "ΔΩΣΦ", strict=True)}
+_GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η", "theta": "θ",
+    "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ",
+    "tau": "τ", "upsilon": "υ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
+    "Delta": "Δ", "Omega": "Ω", "Sigma": "Σ", "Phi": "Φ",
+}  # fmt: skip
+_UNICODE |= {letter: f"\\{name} " for name, letter in _GREEK.items()}
 _TABLE = str.maketrans(_UNICODE)
 _RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "₀₁₂₃₄₅₆₇₈₉₊₋"
 _LEVELS = str.maketrans(_RAISED + _LOWERED, "0123456789+-" * 2)
@@ -58,6 +55,10 @@ _RULES: list[tuple[re.Pattern[str], str]] = [
         (r"\\m?(?:left|right)(?![A-Za-z])\s*\.?", ""),
         (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
         (r"\\(?:degree|textdegree)(?![A-Za-z])|\^\s*\{?\s*\\circ(?![A-Za-z])\s*\}?", "°"),
+        (r"\^ ?\{? ?\\prime ?\\prime ?\}?", "''"),
+        (r"\^ ?\{? ?\\prime(?![A-Za-z]) ?\}?", "'"),
+        (r"\(? ?\\?[pb]?mod(?![A-Za-z]) ?(?:\{ ?(\w+) ?\}|(\w+)) ?\)?", r"\\pmod{\1\2}"),
+        (r"(?<![A-Za-z])per cent(?![A-Za-z])", "percent"),
         (r"\\(?:lbrace|\{)", r"\\{"),
         (r"\\(?:rbrace|\})", r"\\}"),
         (r"\\lbrack(?![A-Za-z])", "["),
@@ -93,10 +94,22 @@ _RULES: list[tuple[re.Pattern[str], str]] = [
         (r" +", " "),
     ]
 ]
-_ENDS = {"$$": "$$", "$": "$", "\\(": "\\)", "\\[": "\\]", "**": "**", "*": "*", "`": "`", '"': '"', "{": "}"}
+_ENDS = {
+    "$$": "$$",
+    "$": "$",
+    "\\(": "\\)",
+    "\\[": "\\]",
+    "**": "**",
+    "*": "*",
+    "__": "__",
+    "`": "`",
+    "'": "'",
+    '"': '"',
+    "{": "}",
+}
 _BEFORE = re.compile(
-    r"#{2,4}(?= )|(?:so,? |thus,? |therefore,? |hence,? )?(?:the )?(?:final |correct )?answer(?: is|:| is:| =)(?= |\d|\\|\$|\()"
-    r"|(?:故|所以)?(?:最终)?(?:答案|结果)(?:是|为|:)+|等于|共(?:有)?(?=\d)"
+    r"#{2,4}(?= )|(?:(?:so|thus|therefore|hence),? )?(?:the )?(?:final |correct )?answer(?: is:?|:| =)(?=[ \d\\$(])"
+    r"|(?:故|所以)?(?:最终)?(?:答案|结果) ?(?:是|为|:)+|等于|共(?:有)?(?=\d)"
     r"|\\(?:therefore|Rightarrow|implies|approx)(?![A-Za-z])|(?:=|≈|~)(?![=~])",
     re.IGNORECASE,
 )
@@ -156,10 +169,9 @@ def undressed(text: str) -> str:
         text = _AFTER.sub("", text).strip()
         for start, end in _ENDS.items():
             inner = text[len(start) : len(text) - len(end)]
-            if len(text) > len(start) + len(end) and text.startswith(start) and text.endswith(end):
-                if _closes_only_there(inner, start, end):
-                    text = inner
-                    break
+            if inner and text == start + inner + end and _closes_only_there(inner, start, end):
+                text = inner
+                break
         if (box := _BOX.match(text)) and text.endswith("}") and _closes_only_there(text[box.end() + 1 : -1], "{", "}"):
             text = text[box.end() + 1 : -1]
         if text == before:

@@ -9,14 +9,28 @@ from collections.abc import Callable
 
 from r1.tasks.answers import quantities
 from r1.tasks.answers.expressions import expression
-from r1.tasks.answers.kinds import Answer, Based, Choice, Clock, Decimal, Expression, Interval, Matrix, Series, Text
+from r1.tasks.answers.kinds import (
+    Answer,
+    Based,
+    Choice,
+    Clock,
+    Decimal,
+    Interval,
+    Matrix,
+    Relation,
+    Series,
+    Text,
+)
 from r1.tasks.answers.relations import end, gathered, relation, without
 from r1.tasks.answers.spelling import ROW, spelled, undressed
 from r1.tasks.answers.splitting import is_whole, split
 
 _MAX_PARTS = 64
-_BASES = dict(zip("two three four five six seven eight nine ten eleven twelve sixteen".split(), [*range(2, 13), 16], strict=True))
-_BASED = re.compile(r"\(?(-?[0-9A-F]+(?:\.[0-9A-F]+)?)\)? ?(?:_ ?\{ ?(\w+) ?\}|\(? ?(?:in )?base[ -](\w+) ?\)?)", re.ASCII)
+_NUMERALS = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "sixteen"]
+_BASES = dict(zip(_NUMERALS, [*range(2, 13), 16], strict=True))
+_BASED = re.compile(
+    r"\(?(-?[0-9A-F]+(?:\.[0-9A-F]+)?)\)? ?(?:_ ?\{ ?(\w+) ?\}|\(? ?(?:in )?base[ -](\w+) ?\)?)", re.ASCII
+)
 _CHOICE = re.compile(r"\(([A-J])\) ?(.+)|([A-J])[.:)] ?(.+)")
 _CLOCK = re.compile(r"(\d{1,2}(?::\d\d)?) ?([ap])\.? ?m\.?", re.ASCII | re.IGNORECASE)
 _ENVIRONMENT = re.compile(
@@ -27,6 +41,13 @@ _BUILT = re.compile(r"\\\{ ?[A-Za-z] ?(?:\\in ?[^|:]*)?[|:](?P<condition>.*)\\\}
 _AND = r" ?(?:,|;)? (?:and|or) (?:also )?| ?[和或与] ?|;"
 _REALS = {"\\mathbb{R}", "allrealnumbers", "allreals", "therealnumbers", "realnumbers", "anyrealnumber"}
 _NONE = {"\\emptyset", "\\{\\}", "emptyset", "theemptyset", "nosolutions", "norealsolution", "norealsolutions"}
+
+_NOTHING_SAID = re.compile(
+    r"(?:see|refer|as (?:shown|above|below)|not? ?(?:found|answer|given|available|provided|applicable|specified)"
+    r"|unknown|unanswered|solution|answers?|proof|proved|proven|prove|omitted|todo|tbd|error|n ?[./]? ?a)(?![a-z])",
+    re.IGNORECASE,
+)
+_MAX_WORDS = 4
 
 
 def read(text: str) -> Answer | None:
@@ -39,6 +60,19 @@ def read(text: str) -> Answer | None:
     """
     one = spelled(text)
     return None if one is None else _read(one, 0)
+
+
+def says_something(answer: Answer) -> bool:
+    """Not where the answer might be found, nor a whole sentence, nor a relation of numbers."""
+    if not re.search(r"[^\W_]|\\[A-Za-z]", answer.text) or _NOTHING_SAID.match(answer.text):
+        return False
+    if isinstance(answer.what, Relation):
+        return re.search(r"(?<![\\A-Za-z])[A-Za-z]", "".join(answer.what.sides)) is not None
+    if not isinstance(answer.what, Text):
+        return True
+    if answer.what.words:
+        return len(answer.text.split()) <= _MAX_WORDS
+    return re.search(r"[A-Za-z\u4e00-\u9fff]", answer.text) is not None
 
 
 def _read(text: str, depth: int) -> Answer:
@@ -60,7 +94,7 @@ def _read(text: str, depth: int) -> Answer:
     read_as = expression(text)
     if read_as is not None:
         return Answer(text, read_as)
-    return Answer(text, Text(words=re.fullmatch(r"[A-Za-z][A-Za-z .'-]*", text) is not None))
+    return Answer(text, Text(words=re.fullmatch(r"[A-Za-z][\w .,'-]*", text) is not None))
 
 
 def _named(text: str, _: Callable[[str], Answer]) -> Answer | None:
@@ -172,13 +206,15 @@ def _several(text: str, inner: Callable[[str], Answer]) -> Answer | None:
     if re.fullmatch(r"-?\d+,\d{2,}", text):
         number = quantities.number(text.replace(",", "."))
         return Answer(text, Decimal(number, listed.what)) if number is not None else None
-    if len(split(text, " or | ?或 ?")) == len(parts) and all(isinstance(item.what, Interval) for item in listed.what.items):
+    if len(split(text, " or | ?或 ?")) == len(parts) and all(
+        isinstance(item.what, Interval) for item in listed.what.items
+    ):
         return Answer(text, Series(listed.what.items, "union"))
     return listed
 
 
 def _series(text: str, parts: list[str], form: str, inner: Callable[[str], Answer]) -> Answer | None:
-    parts = [part for part in (part.strip() for part in parts)]
+    parts = [part.strip() for part in parts]
     if len(parts) > 1 and not parts[-1]:
         parts.pop()
     if not all(parts) or len(parts) > _MAX_PARTS:
