@@ -80,7 +80,8 @@ class Equation:
     name: str
     of_number: bool
     value: "Answer"
-    sides: tuple[str, str]
+    sides: tuple[str, str] | None = None
+    """As LaTeX that sympy may be asked about; None if the name has several values."""
 
 
 @dataclass(frozen=True)

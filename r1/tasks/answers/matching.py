@@ -195,7 +195,9 @@ def _lines(gold: Equation | Relation, answer: Equation | Relation, ask: Ask) -> 
     return ask((ours, theirs, "line" if operators[0] == "=" else "side"))
 
 
-def _difference(sides: tuple[str, str]) -> str | None:
+def _difference(sides: tuple[str, str] | None) -> str | None:
+    if sides is None:
+        return None
     parts = []
     for side in sides:
         exact, other = number(side), expression(side)

@@ -143,7 +143,7 @@ def unit_of(text: str, in_parts: bool = False) -> str | None:
     plain = re.sub(r" ?\^ ?\{?(-?[1-3])\}?$", r"^\1", text.strip("() ")).rstrip(".")
     parts = [_known(part) for part in plain.split("/")]
     # "5x" and "5 ab" are products; "5 m/s" and "5 apples" are not.
-    if all(parts) and (spaced or len(plain) > 1 or plain in _SIGNS):
+    if all(parts) and (spaced or len(plain) > 1 or plain in _SIGNS or not plain.isascii()):
         return _UNITS.get(plain, "/".join(part for part in parts if part))
     if _NO_UNIT.search(plain.lower()):
         return None

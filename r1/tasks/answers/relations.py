@@ -146,11 +146,11 @@ def gathered(text: str, items: list[Answer]) -> Answer | None:
     ):
         values = (first.value, *items[1:])
         series = Answer(text.partition("=")[2].strip(), Series(_flat(values), "list"))
-        return Answer(text, Equation(first.name, first.of_number, series, first.sides))
+        return Answer(text, Equation(first.name, first.of_number, series))
     if len(equations) == len(items) and len({equation.name for equation in equations}) == 1:
         values = tuple(equation.value for equation in equations)
         series = Answer(text, Series(_flat(values), "list"))
-        return Answer(text, Equation(equations[0].name, equations[0].of_number, series, equations[0].sides))
+        return Answer(text, Equation(equations[0].name, equations[0].of_number, series))
     return Answer(text, Series(_flat(tuple(items)), "list"))
 
 

@@ -113,7 +113,7 @@ _BEFORE = re.compile(
     r"|\\(?:therefore|Rightarrow|implies|approx)(?![A-Za-z])|(?:=|≈|~)(?![=~])",
     re.IGNORECASE,
 )
-_AFTER = re.compile(r"(?:(?<![.\\])\.|[,;:]|\\\\|(?<=[A-Za-z ])!)$")
+_AFTER = re.compile(r"(?:(?<![.\\])\.|(?<!\\)[,;:]|\\\\|(?<=[A-Za-z ])!)$")
 _CONTROL = re.compile(rf"[\0-\x08\x0e-\x1f\x7f-\x9f{ROW}]")
 _BOX = re.compile(r"\\f?box(?:ed)?\s*(?=\{)")
 
