@@ -244,12 +244,12 @@ def test_nothing_in_an_answer_breaks_the_line_to_a_worker(pool: Pool) -> None:
 
 
 def test_the_verdicts_on_ordinary_answers_are_those_of_trl() -> None:
-    """All of bench/math_reward.py's ordinary answers, and each against another's gold."""
+    """All of bench/math_cases.py's ordinary answers, and each against another's gold."""
     import random
 
     from trl.rewards import accuracy_reward as trls
 
-    from bench.math_reward import ordinary
+    from bench.math_cases import ordinary
 
     rng = random.Random(5)
     drawn = [ordinary(rng) for _ in range(80)]

@@ -19,7 +19,8 @@ _TOKENS = re.compile(
 )
 _SUBSCRIPT = r"(?:(?<=\\log)|(?<=[A-Za-z])) ?_ ?\{[A-Za-z0-9+-]+\}"
 _MISREAD = re.compile(
-    r"\d \d|\d \.|!!|\.\d*\.|(?<![A-Za-z\\])[fghFGH]\(|[-+] ?[-+]|[A-Za-z0-9)}]\\infty|[{(^+/-]$|^[/^_]|\\(?:infty|pi)_|\\(?:cdot|div) ?$"
+    r"\d \d|\d \.|!!|\.\d*\.|(?<![A-Za-z\\])[fghFGH]\(|[-+] ?[-+]|[A-Za-z0-9)}]\\infty|[{(^+/-]$|^[/^_]"
+    r"|\\(?:infty|pi)_|\\(?:cdot|div) ?$"
 )
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![A-Za-z])")
 _DEGREES = re.compile(r"(\d+(?:\.\d+)?) ?°")

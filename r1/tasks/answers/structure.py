@@ -141,8 +141,8 @@ def _clock_or_ratio(text: str, _: Callable[[str], Answer]) -> Answer | None:
 
 
 def _choice(text: str, inner: Callable[[str], Answer]) -> Answer | None:
-    if re.fullmatch(r"[A-Z]", text):
-        return Answer(text, Choice(text))
+    if re.fullmatch(r"[A-Z]\)?", text):
+        return Answer(text[0], Choice(text[0]))
     found = _CHOICE.fullmatch(text)
     if found is None:
         return None
