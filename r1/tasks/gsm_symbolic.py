@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from r1.tasks.answers.kinds import Answer
+from r1.tasks.answers.kinds import Answer, Equation
 from r1.tasks.answers.quantities import Quantity
 from r1.tasks.answers.structure import read
 from r1.tasks.arithmetic import entries
@@ -50,5 +50,6 @@ def verify(predicted: str, gold: str) -> bool:
 
 def _value(answer: Answer) -> Fraction | None:
     """Of a number written as a decimal: "40/2" is to be worked out."""
-    number = answer.what
+    what = answer.what
+    number = what.value.what if isinstance(what, Equation) and not what.of_number else what
     return number.value if isinstance(number, Quantity) and number.worked and number.unit != "percent" else None
