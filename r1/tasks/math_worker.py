@@ -58,8 +58,8 @@ def main(cpu_seconds: float, memory_bytes: int) -> None:
 def _amend_parser() -> None:
     """Hydra pins ANTLR 4.9.3, and the parser generated for it lacks an attribute that the visitor of percentages asks.
 
-    latex2sympy2-extended 1.11, `latex2sympy2.py`: `atom.FUNC_GAMMA()` comes before `atom.PERCENT_NUMBER()`. Every
-    percentage raised. This process is a worker's own: nobody else's parser changes.
+    latex2sympy2-extended 1.11 (its pull request 2 added it): `atom.FUNC_GAMMA()` is called before
+    `atom.PERCENT_NUMBER()`, so that every percentage raised. This process is a worker's own: nobody else's parser changes.
     """
     from latex2sympy2_extended.antlr_parser import PSParser
 

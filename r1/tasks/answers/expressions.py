@@ -37,6 +37,7 @@ def expression(text: str) -> Expression | None:
     if (behind := _UNIT_BEHIND.fullmatch(text)) and (named := unit_of(" " + behind["unit"])):
         text, unit = behind["latex"], named
     latex = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
+    latex = re.sub(r"\+ ?-", "-", latex)
     if _TRIGONOMETRY.search(latex):
         latex = _DEGREES.sub(r"(\1\\cdot\\frac{\\pi}{180})", latex)
     latex = latex.replace("°", "").strip()
