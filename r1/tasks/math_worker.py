@@ -59,7 +59,8 @@ def _amend_parser() -> None:
     """Hydra pins ANTLR 4.9.3, and the parser generated for it lacks an attribute that the visitor of percentages asks.
 
     latex2sympy2-extended 1.11 (its pull request 2 added it): `atom.FUNC_GAMMA()` is called before
-    `atom.PERCENT_NUMBER()`, so that every percentage raised. This process is a worker's own: nobody else's parser changes.
+    `atom.PERCENT_NUMBER()`, so that every percentage raised. This process is a worker's own:
+    nobody else's parser changes.
     """
     from latex2sympy2_extended.antlr_parser import PSParser
 

@@ -1,5 +1,7 @@
 """What an answer is read as, and what is left to sympy."""
 
+import time
+
 import pytest
 
 from r1.tasks.answers.expressions import expression
@@ -96,6 +98,17 @@ def test_degrees_are_angles_within_a_sine() -> None:
 )
 def test_powers_far_beyond_gold_are_not_asked(predicted: str, gold: str, is_so: bool) -> None:
     assert is_askable(predicted, gold) is is_so
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["y", "½", "4>", "²5e", "√;₂", "\\{", "(", "1,", " 000", "x=", "mod=", "\\pm 1", "2 or ", "5 ft ", "'", "|x"],
+)
+def test_reading_ends_soon(piece: str) -> None:
+    """Of the longest text that is read at all, whatever it repeats."""
+    start = time.perf_counter()
+    read((piece * 2_000)[:2_000])
+    assert time.perf_counter() - start < 10
 
 
 def test_splitting_minds_brackets_of_any_kind() -> None:
