@@ -275,10 +275,9 @@ def _verifiable(golds: Sequence[tuple[str, str | None]], task: str) -> set[tuple
         return {(tests, solution) for tests, solution in golds if solution is not None and _passes(solution, tests)}
     plain = [gold for gold, _ in golds]
     verified = {gold for gold, is_so in zip(plain, rewarded(plain, plain), strict=True) if is_so}
-    if task == mathematics.NAME:
-        others = [gold for gold in plain if gold not in verified]
-        well_written = rewarded(mathematics.well_written(others), others)
-        verified |= {gold for gold, is_so in zip(others, well_written, strict=True) if is_so}
+    if task == mathematics.NAME:  # its own letters equal any gold
+        ordered = sorted(verified)
+        verified = {gold for gold, is_so in zip(ordered, mathematics.readable(ordered), strict=True) if is_so}
     return {one for one in golds if one[0] in verified}
 
 

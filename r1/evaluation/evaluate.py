@@ -17,6 +17,7 @@ from r1.rewards.accuracy import are_correct
 from r1.rewards.preference import RewardModel, final_summary
 from r1.rewards.response import count_reflections, is_mixed, parse_response, unreadable_because
 from r1.sampling import Completion, Sampler, open_sampler
+from r1.tasks import votes
 
 SAMPLES, PROBLEMS, GENERAL = "samples.parquet", "problems.parquet", "general.parquet"
 Summary = dict[str, dict[str, dict[str, Estimate]]]
@@ -127,8 +128,10 @@ def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
     for _, group in samples.groupby("problem", sort=True):
         n, correct = len(group), int(group["correct"].sum())
         first = group.iloc[0]
-        voted = majority([None if pd.isna(answer) else _canonical(answer) for answer in group["predicted"]])
-        right = group.loc[group["correct"], "predicted"].map(_canonical)
+        answered = group["predicted"].dropna()
+        voted_for = pd.Series(votes(first["task"], answered.tolist()), index=answered.index, dtype=object)
+        voted = majority(voted_for.tolist())
+        right = voted_for[group.loc[answered.index, "correct"].astype(bool)]
         rows.append(
             {
                 "task": first["task"],
@@ -145,11 +148,6 @@ def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def _canonical(answer: str) -> str:
-    """Answers that differ only in whitespace or a leading plus count as the same vote."""
-    return "".join(answer.split()).removeprefix("+")
 
 
 def sample_general(

@@ -81,6 +81,29 @@ def verify_all(task: str, predicted: Sequence[str], gold: Sequence[str]) -> list
     return list(map(verify, predicted, gold))
 
 
+def votes(task: str, answers: Sequence[str]) -> list[str]:
+    """For each answer [samples of one problem] the first one of its value: what maj@k counts.
+
+    Answers have one value if the task's verifier takes either for the other's gold; programs, if they are the same
+    text.
+
+    >>> votes("math", ["1/2", "0.5", "2", "\\frac12"])
+    ['1/2', '1/2', '2', '1/2']
+    """
+    spelled = ["".join(answer.split()).removeprefix("+") for answer in answers]
+    distinct = dict(zip(reversed(spelled), reversed(answers), strict=True))
+    names = list(dict.fromkeys(spelled))
+    first = {name: name for name in names}
+    if task != code.NAME:
+        pairs = [(one, other) for at, one in enumerate(names) for other in names[at + 1 :]]
+        ours, theirs = [distinct[one] for one, _ in pairs], [distinct[other] for _, other in pairs]
+        both = zip(pairs, verify_all(task, theirs, ours), verify_all(task, ours, theirs), strict=True)
+        for (one, other), taken, given in both:
+            if (taken or given) and first[other] == other:
+                first[other] = first[one]
+    return [distinct[first[name]] for name in spelled]
+
+
 __all__ = [
     "TASKS",
     "VERIFIERS",
@@ -91,5 +114,6 @@ __all__ = [
     "task_of",
     "verifier_of",
     "verify_all",
+    "votes",
     "worked_of",
 ]

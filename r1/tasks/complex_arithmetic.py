@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from r1.tasks.answers.spelling import spelled
 from r1.tasks.arithmetic import entries, score
 from r1.tasks.arithmetic import work_out as work_out
 from r1.tasks.problem import Problem
@@ -15,7 +16,8 @@ NAME = "complex_arithmetic"
 _VERB = {"+": "Add", "-": "Subtract"}
 _COMPLEX = re.compile(r"\s*(-?\d+) ([+-]) (\d+)i\s*")
 # What a model may answer with. reasoning-gym's own parser takes "nan" for any number, and any script's digits.
-_READABLE = re.compile(r"\s*[+-]?\d+(?:\.\d+)?(?:\s*[+-]\s*\d*(?:\.\d+)?i)?\s*|\s*[+-]?\d*(?:\.\d+)?i\s*", re.ASCII)
+_READABLE = re.compile(r"\s*[+-]?\d+(?:\.\d+)?(?:\s*[+-]\s*\d*(?:\.\d+)? ?i)?\s*|\s*[+-]?\d*(?:\.\d+)? ?i\s*", re.ASCII)
+_TURNED = re.compile(r"([+-]?\d*(?:\.\d+)?i)([+-]\d+(?:\.\d+)?)", re.ASCII)
 
 
 def generate(options: dict[str, Any], seed: int) -> Iterator[Problem]:
@@ -39,12 +41,22 @@ def conclude(values: list[int]) -> str:
 
 
 def verify(predicted: str, gold: str) -> bool:
-    """Equal real and imaginary parts."""
-    match = _COMPLEX.fullmatch(gold)
-    if match is None or _READABLE.fullmatch(predicted) is None:
+    """Equal real and imaginary parts; brackets and LaTeX around them make no difference."""
+    match, said = _COMPLEX.fullmatch(gold), _plain(predicted)
+    if match is None or said is None:
         return False
     real, imaginary = int(match[1]), int(match[2] + match[3])
-    return score(NAME, predicted, {"answer": gold, "metadata": {"result": (real, imaginary)}})
+    return score(NAME, said, {"answer": gold, "metadata": {"result": (real, imaginary)}})
+
+
+def _plain(predicted: str) -> str | None:
+    """The number alone, the real part first; None if it is none."""
+    text = re.sub(r"^[a-z] ?= ?", "", spelled(predicted) or "")
+    text = text[1:-1] if text.startswith("(") and text.endswith(")") else text
+    if turned := _TURNED.fullmatch(text.replace(" ", "")):
+        imaginary, real = turned.groups()
+        text = real + (imaginary if imaginary[0] in "+-" else f"+{imaginary}")
+    return text if _READABLE.fullmatch(text) else None
 
 
 def _show(real: int, imaginary: int) -> str:

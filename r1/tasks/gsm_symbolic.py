@@ -7,10 +7,13 @@ the answer is left out: the prompt's template says it.
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
-from r1.tasks.arithmetic import entries, is_number
+from r1.tasks.answers.kinds import Answer, Equation
+from r1.tasks.answers.quantities import Quantity
+from r1.tasks.answers.structure import read
+from r1.tasks.arithmetic import entries
 from r1.tasks.problem import Problem
 
 NAME = "gsm_symbolic"
@@ -37,5 +40,16 @@ def _readable(steps: str) -> str:
 
 
 def verify(predicted: str, gold: str) -> bool:
-    """Equal as plain numbers. reasoning-gym's own verifier does not read the minus sign: "-20" would pass for 20."""
-    return is_number(predicted) and Decimal(predicted.strip()) == Decimal(gold)
+    """Equal as numbers; the answer may have its unit, its money sign and its thousands separators: "$1,000".
+
+    reasoning-gym's own verifier does not read the minus sign: "-20" would pass for 20.
+    """
+    said, wanted = read(predicted), read(gold)
+    return said is not None and wanted is not None and _value(said) is not None and _value(said) == _value(wanted)
+
+
+def _value(answer: Answer) -> Fraction | None:
+    """Of a number written as a decimal: "40/2" is to be worked out."""
+    what = answer.what
+    number = what.value.what if isinstance(what, Equation) and not what.of_number else what
+    return number.value if isinstance(number, Quantity) and number.worked and number.unit != "percent" else None

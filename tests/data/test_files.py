@@ -167,8 +167,22 @@ def test_a_good_row_is_kept(what: str, prompt: Any, answer: Any, task: str, gold
     assert found.answer == gold
 
 
-@pytest.mark.parametrize("gold", ["}{", "5 = 4", "1 2 3 = 4 = 5"])
-def test_what_math_verify_cannot_read_is_dropped(gold: str) -> None:
+@pytest.mark.parametrize(
+    "gold",
+    [
+        "}{",
+        "5 = 4",
+        "1 2 3 = 4 = 5",
+        "notfound",
+        "See solution",
+        "\\text{see above}",
+        "N/A",
+        "Proof",
+        "?",
+        "The function increases on the whole interval.",
+    ],
+)
+def test_gold_that_only_its_own_letters_equal_is_dropped(gold: str) -> None:
     assert examine([Question(OTHER, gold)], "math") == ["answer_unverifiable"]
 
 

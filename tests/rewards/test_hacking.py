@@ -288,6 +288,19 @@ EXPRESSION_HACKS = [
     ("x+1", "9^\\frac{{{{{999999999}}}}}{1}"),
     ("x+1", "9^\\left(999999999\\right)"),
     ("e^{x^2}", "9^{9^{9^{9}}}"),
+    ("4 \\text{ cm}", "4 \\text{ m}"),
+    ("4", "4 \\text{ million}"),
+    ("\\{1, 2\\}", "(1, 2)"),
+    ("x = 3", "x = 3 \\text{ or } x = 5"),
+    ("f(2) = 0", "f(3) = 0"),
+    ("P(A) = 0.5", "P(B) = 0.5"),
+    ("\\gcd(m, n)", "1"),
+    ("7 + x", "3 4 + x"),
+    ("15", "1 5"),
+    ("3 5/8", "35/8"),
+    ("5", "5x"),
+    ("C", "c"),
+    ("AB + BC", "ab + bc"),
 ]
 """Gold that is no number, and what must not pass for it."""
 
@@ -389,12 +402,11 @@ def test_no_hack_passes_for_an_expression(gold: str, predicted: str) -> None:
 
 
 ACCEPTED_BY_MATH = [
-    ("4 \\text{ cm}", "4 \\text{ m}", "units are not compared, math-verify drops them"),
-    ("4", "4 \\text{ million}", "a word behind a number reads as its unit"),
     ("0.5", "\\frac{3}{6}", "a fraction need not be reduced, so a question for the reduced one is its own answer"),
     ("\\sqrt{2}", "2^{1/2}", "an expression equal to an expression: which is the simpler one, nobody says"),
     ("5\\sqrt{2}", "\\sqrt{50}", "nor which root is the simpler one"),
-    ("\\{1, 2\\}", "(1, 2)", "math-verify takes a pair for the set of its parts"),
+    ("10\\%", "0.1", "a percentage is its hundredth, and what was asked for is not known"),
+    ("5 \\text{ apples}", "5 \\text{ pears}", "of two words that are no units nothing follows"),
 ]
 
 

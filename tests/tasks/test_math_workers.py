@@ -17,10 +17,10 @@ from r1.tasks import mathematics
 from r1.tasks.math_workers import POOL, WALL_SECONDS, Found, Pool, WorkersFailed
 from tests.conftest import ROOT, run_alone
 
-SLOW = ("\\boxed{2}", "\\boxed{9^{9^{9^{9}}}}")
-EQUAL, UNEQUAL = ("\\boxed{0.5}", "\\boxed{\\frac{1}{2}}"), ("\\boxed{0.5}", "\\boxed{\\frac{1}{3}}")
-NESTED = "(" * 50 + "x" + ")" * 50
-"""Passes the guards, and takes math-verify's grammar longer than anybody would wait."""
+SLOW = ("2", "9^{9^{9^{9}}}")
+EQUAL, UNEQUAL = ("0.5", "\\frac{1}{2}"), ("0.5", "\\frac{1}{3}")
+TOWER, SLOWER = "9^{9^{9^{9}}}", "9^{9^{9^{8}}}"
+"""Where gold is a tower, the guards let a tower pass, and sympy takes longer than anybody would wait."""
 
 
 @pytest.fixture
@@ -125,28 +125,27 @@ def test_an_interrupted_caller_leaves_no_reply_to_the_next() -> None:
 
 
 def test_a_forked_child_has_workers_of_its_own() -> None:
-    assert mathematics.verify("1/2", "0.5")
+    assert mathematics.verify("x/2", "0.5x")
     before = {worker.process.pid for worker in POOL.workers}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of a fork where there are threads: the very point
         child = os.fork()
     if child == 0:
-        right = mathematics.verify("1/2", "0.5") and not mathematics.verify("1/3", "0.5")
+        right = mathematics.verify("x/2", "0.5x") and not mathematics.verify("x/3", "0.5x")
         own = not before & {worker.process.pid for worker in POOL.workers}
         POOL.close()
         os._exit(0 if right and own else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert {worker.process.pid for worker in POOL.workers} == before
-    assert mathematics.verify("1/2", "0.5")
+    assert mathematics.verify("x/2", "0.5x")
 
 
 def test_threads_take_turns() -> None:
     results: dict[int, bool] = {}
 
     def ask(number: int) -> None:
-        results[number] = mathematics.verify_all(["1/2"] * 5, ["0.5", "0.25"] * 2 + ["0.5"]) == [True, False] * 2 + [
-            True
-        ]
+        found = mathematics.verify_all(["x/2"] * 5, ["0.5x", "0.25x"] * 2 + ["0.5x"])
+        results[number] = found == [True, False, True, False, True]
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
     for thread in threads:
@@ -161,7 +160,7 @@ def test_threads_take_turns() -> None:
 def test_workers_end_with_their_process(end: str) -> None:
     code = (
         "import os; from r1.tasks import mathematics; from r1.tasks.math_workers import POOL;"
-        "mathematics.verify('1/2', '0.5'); print(*(w.process.pid for w in POOL.workers), flush=True);" + end
+        "mathematics.verify('x/2', '0.5x'); print(*(w.process.pid for w in POOL.workers), flush=True);" + end
     )
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False).stdout
     deadline = time.monotonic() + 10
@@ -191,7 +190,7 @@ def test_workers_that_do_not_start_are_reported(monkeypatch: pytest.MonkeyPatch)
 def test_neither_the_process_nor_a_worker_needs_torch_for_a_verdict() -> None:
     run_alone(
         "import sys; from r1.tasks import mathematics; from r1.tasks.math_workers import POOL;"
-        "assert mathematics.verify('1/2', '0.5');"
+        "assert mathematics.verify('x/2', '0.5x');"
         "assert not {'torch', 'trl', 'vllm', 'math_verify'} & set(sys.modules);"
         "(worker,) = POOL.workers; maps = open(f'/proc/{worker.process.pid}/maps').read(); assert 'torch' not in maps"
     )
@@ -209,10 +208,10 @@ def test_no_worker_is_started_for_what_is_refused_or_for_other_tasks() -> None:
 def test_what_is_lost_is_not_silently_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     with Pool(2, cpu_seconds=0.5) as pool:
         monkeypatch.setattr(mathematics, "POOL", pool)
-        said = [f"<think>a</think><answer>{answer}</answer>" for answer in ("y", NESTED, "x + 1", NESTED)]
+        said = [f"<think>a</think><answer>{answer}</answer>" for answer in ("y", SLOWER, "9^{81}", SLOWER)]
         for so_far in (1, 2):
             with pytest.warns(UserWarning, match=r"1 answers exceeded the limits.*; so far \d+ took more") as caught:
-                values = accuracy_reward(completions=said, task=["math"] * 4, answer=["x+1"] * 4)
+                values = accuracy_reward(completions=said, task=["math"] * 4, answer=["x + 1", TOWER, "3^{162}", TOWER])
             assert values == [0.0, 0.0, 1.0, 0.0]
             assert len(caught) == 1 and pool.replaced == so_far
 
@@ -221,10 +220,10 @@ def test_an_answer_or_gold_of_any_length_is_refused_before_a_worker(monkeypatch:
     monkeypatch.setattr(mathematics, "POOL", None)
     long = "x + " * 500 + "1"
     with pytest.raises(AttributeError):
-        mathematics.verify("x + 1", "x + 1")
+        mathematics.verify("1 + x", "x + 1")
     monkeypatch.setattr(mathematics, "POOL", asked := Asked())
     assert mathematics.verify_all([long, "x + 1", long], ["x + 1", long, long]) == [False] * 3
-    assert mathematics.well_written([long]) == [long]
+    assert mathematics.readable([long]) == [False]
     assert asked.requests == []
 
 
@@ -241,43 +240,30 @@ class Asked:
 
 def test_nothing_in_an_answer_breaks_the_line_to_a_worker(pool: Pool) -> None:
     texts = ["\ud800", "\0", "4\n[true, 0]\n", '"]', "\u2028", "{" * 20_000, "é" * 60_000, ""]
-    found = pool.ask([(f"\\boxed{{{text}}}", "\\boxed{x+1}") for text in texts] + [EQUAL])
+    found = pool.ask([(text, "x+1") for text in texts] + [EQUAL])
     assert values(found)[-1] is True and True not in values(found)[:-1]
 
 
 @pytest.mark.slow
-def test_the_verdicts_are_those_of_trl() -> None:
-    """All of bench/math_reward.py's ordinary answers, and each against another's gold."""
+def test_the_verdicts_on_ordinary_answers_are_those_of_trl() -> None:
+    """All of bench/math_cases.py's ordinary answers, and each against another's gold."""
     import random
 
     from trl.rewards import accuracy_reward as trls
 
-    from bench.math_reward import ordinary
+    from bench.math_cases import ordinary
 
     rng = random.Random(5)
     drawn = [ordinary(rng) for _ in range(80)]
     pairs = [(gold, answer) for gold, right, wrong in drawn for answer in (right, wrong)]
     pairs += [(drawn[at][0], drawn[at - 1][1]) for at in range(len(drawn))]
-    broken = [
-        "\\frac12",
-        "\\frac{1",
-        "x = 4",
-        "4 or 5",
-        "1,2",
-        "50\\%",
-        "\\text{yes}",
-        "",
-        "\\$4",
-        "4 \\approx 5",
-        "$x$",
-    ]
-    pairs += [(gold, answer) for gold in broken for answer in broken]
-    boxed = [(f"\\boxed{{{gold}}}", f"\\boxed{{{answer}}}") for gold, answer in pairs]
-    theirs = trls([[{"role": "assistant", "content": answer}] for _, answer in boxed], [gold for gold, _ in boxed])
-    ours = POOL.ask(boxed)
-    assert len(pairs) > 300 and 80 < sum(value == 1.0 for value in theirs) < 250
-    assert [bool(found.value) for found in ours] == [value == 1.0 for value in theirs]
+    boxed = [[{"role": "assistant", "content": f"\\boxed{{{answer}}}"}] for _, answer in pairs]
+    theirs = trls(boxed, [f"\\boxed{{{gold}}}" for gold, _ in pairs])
+    ours = mathematics.verify_all([answer for _, answer in pairs], [gold for gold, _ in pairs])
+    assert 60 < sum(value == 1.0 for value in theirs) < 200
+    assert ours == [value == 1.0 for value in theirs]
 
 
-def test_gold_answers_are_written_as_math_verify_reads_them() -> None:
-    assert mathematics.well_written(["\\frac12", "}{", "\\frac12"]) == ["\\frac{1}{2}", "}{", "\\frac{1}{2}"]
+def test_a_worker_reads_percentages(pool: Pool) -> None:
+    """With ANTLR 4.9.3, which Hydra pins, latex2sympy2's visitor of percentages raises."""
+    assert values(pool.ask([("\\frac{x}{10}", "10\\%x"), ("0.1", "10\\%"), ("0.1", "1\\%")])) == [True, True, False]

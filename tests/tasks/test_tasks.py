@@ -96,6 +96,38 @@ def test_the_sign_of_an_answer_counts() -> None:
     assert is_correct(tagged("20.0"), "gsm_symbolic", "20")
 
 
+@pytest.mark.parametrize(
+    ("task", "gold", "predicted", "is_so"),
+    [
+        *[
+            ("gsm_symbolic", "20", text, True)
+            for text in ("$20", "\\$20", "20 bananas", "20.", "20.00", "**20**", "x = 20")
+        ],
+        *[("gsm_symbolic", "20", text, False) for text in ("20 thousand", "20%", "40/2", "2,0", "$21", "20 or 21")],
+        *[("gsm_symbolic", "1000", text, True) for text in ("1,000", "$1,000", "1,000.00", "1 000")],
+        *[
+            ("complex_arithmetic", "15 + 3i", text, True)
+            for text in (
+                "(15 + 3i)",
+                "15+3i",
+                "3i + 15",
+                "$15 + 3i$",
+                "\\boxed{15+3i}",
+                "15 + 3\\mathrm{i}.",
+                "z = 15 + 3i",
+            )
+        ],
+        *[
+            ("complex_arithmetic", "15 + 3i", text, False)
+            for text in ("(15 + 3i", "15 - 3i", "-3i + 15", "3 + 15i", "15", "(15, 3)")
+        ],
+        ("complex_arithmetic", "2 - 1i", "-i + 2", True),
+    ],
+)
+def test_dress_and_units_make_no_difference(task: str, gold: str, predicted: str, is_so: bool) -> None:
+    assert is_correct(tagged(predicted), task, gold) is is_so
+
+
 def test_two_guesses_joined_by_a_comma_are_not_one_number() -> None:
     assert not is_correct(tagged("3,4"), "chain_sum", "34")
 
