@@ -62,7 +62,7 @@ class Plugin(NamedTuple):
     """A plug-in that the configuration names.
 
     Attributes:
-        kind: what it is to be.
+        kind: task, reward, adapter or engine.
         name: its import path.
         key: where the configuration names it.
     """

@@ -25,7 +25,7 @@ SandboxPolicy = Literal["bubblewrap", "none"]
 
 
 class Config(Section):
-    """The whole recipe, in R1's order.
+    """The full recipe, in R1's order.
 
     plugins: folder of tasks, rewards, adapters and engines that are named by import path.
     """
@@ -164,7 +164,7 @@ class Config(Section):
             for reward in extra:
                 if reward in getattr(self, name).rewards:
                     raise ValueError(
-                        f"rl.algorithm.extra_rewards.{reward} = {extra[reward]}: stands in {name}.rewards already, "
+                        f"rl.algorithm.extra_rewards.{reward} = {extra[reward]}: is in {name}.rewards already, "
                         "set its weight there"
                     )
         return self

@@ -158,9 +158,9 @@ class RlConfig(Section):
     """What every RL stage shares.
 
     Attributes:
-        max_kl, min_entropy: nats per token; a KL above, an entropy below, stop the run with a diagnosis.
-        patience: steps in a row that stop it, of these or without reward variance in any group.
-        checkpoint_steps: a killed run goes on from its last checkpoint, one every so many steps.
+        max_kl, min_entropy: limits in nats per token; beyond either the run stops with a diagnosis.
+        patience: consecutive steps beyond a limit, or without reward variance in any group, that stop the run.
+        checkpoint_steps: optimizer steps between checkpoints; a killed run resumes from the last one.
     """
 
     algorithm: AlgorithmConfig

@@ -17,7 +17,7 @@ class LoraConfig(Section):
         r: rank of each adapter.
         alpha: adapters are scaled by alpha / r.
         dropout: of an adapter's input.
-        target_modules: names of the linear layers that get one, or all but the head.
+        target_modules: linear layers that get an adapter; `all-linear` is all but the head.
     """
 
     r: PositiveInt
@@ -31,9 +31,9 @@ class TrainingConfig(Section):
 
     Attributes:
         mixed_precision: bf16 computes in bfloat16 on float32 weights and moments; none computes in float32.
-        gradient_checkpointing: activations are computed anew in the backward pass but for each layer's input.
+        gradient_checkpointing: keep only each layer's input and recompute its activations in the backward pass.
         attention: the kernel; flash_attention_2 needs the package flash-attn and an NVIDIA GPU.
-        liger: Liger's kernels for norms, rotations and feed-forward layers.
+        liger: Liger's fused kernels for norms, rotary embeddings and feed-forward layers.
         lora: adapters, merged into the weights before an artifact is written. Pretraining always trains all weights.
     """
 
@@ -53,7 +53,7 @@ class TrainingConfig(Section):
 class OptimizationConfig(Section):
     """AdamW with warm-up, then cosine decay to `min_learning_rate_ratio` of the peak.
 
-    checkpoint_steps: a killed run goes on from its last checkpoint, one every so many steps.
+    checkpoint_steps: optimizer steps between checkpoints; a killed run resumes from the last one.
     """
 
     learning_rate: PositiveFloat

@@ -209,7 +209,7 @@ def _fingerprint(question: Question) -> bytes:
 def _identity(problem: Problem) -> str:
     """Tells apart what `normalise` does not, and generated problems never need: x < 3 and x > 3, 5! and 5, 1.5 and 1 5.
 
-    Finer than `Problem.identity`, which still decides the split: what differs by a sign stands in one.
+    Finer than `Problem.identity`, which still decides the split: questions that differ only by a sign share it.
     """
     return " ".join(_PARTS.findall(unicodedata.normalize("NFKC", problem.question).lower()))
 

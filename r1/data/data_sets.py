@@ -1,4 +1,4 @@
-"""Problems from files beside the generated ones: who gets which, so that none stands in two splits."""
+"""Problems from files beside the generated ones: which split gets which, so that none is in two."""
 
 import logging
 import random
@@ -86,7 +86,7 @@ def draw_data_sets(
 def in_split(
     items: Sequence[Item], split: Any, splits: Mapping[Any, Asked], buckets: Mapping[Any, range]
 ) -> list[Item]:
-    """The items that may stand in a split: those of its share of the identities.
+    """Items that a split may have: those in its share of the identities.
 
     Shares are as wide as the splits' buckets, and of the splits that the data set feeds alone: no row lies idle for
     the others' sake.
@@ -114,13 +114,13 @@ def share_out(
     text: Callable[[Item], str],
     seed: int,
 ) -> tuple[dict[SplitName, list[Item]], dict[str, Any]]:
-    """What stands in each split of one data set, without what shares an n-gram with evaluation, and its counts.
+    """Each split's items of one data set, without those that share an n-gram with evaluation, and counts.
 
     Args:
         key: of the data set in the configuration, for messages.
         path: of the data set, likewise.
         splits: what is asked for.
-        pools: what may stand in each split; of `evaluate` what was chosen already.
+        pools: what each split may have; for `evaluate`, what was chosen already.
         usable: rows that are of use, wherever they stand.
         reasons: why the other rows are not; contaminated ones are added.
         evaluation: every evaluation prompt.

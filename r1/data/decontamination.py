@@ -42,12 +42,12 @@ def words(text: str) -> list[str]:
 
 
 class EvaluationNgrams:
-    """The word n-grams of evaluation prompts, as 64-bit hashes; prompts to be held against them are streamed.
+    """The word n-grams of evaluation prompts, as 64-bit hashes; prompts are checked against them as a stream.
 
     A hash is Rabin and Karp's, a polynomial in the words' own hashes modulo a prime, which rolls on by one word
     in constant time. Two different n-grams meet in one with a probability near 2**-64: 10 million n-grams
     against 300,000 do once in six million runs. Memory grows with the evaluation prompts alone: a word that
-    stands in none of them can be part of no shared n-gram, and is not kept.
+    is in none of them cannot be part of a shared n-gram, and is not kept.
 
     >>> ngrams = EvaluationNgrams(8)
     >>> ngrams.add("test", ["Tom has five red apples and eats two of them. How many are left?"])

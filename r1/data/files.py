@@ -24,7 +24,7 @@ Kind = Literal["text", "numbers", "booleans", "lists of text", "messages"]
 Columns = Mapping[str, tuple[Kind, ...]]
 """The columns that are needed and what each may hold; none is anything. `a.b` is the field b of the objects in a."""
 Row = dict[str, Any]
-"""The needed columns' values as they stand in the file, None where there is none."""
+"""Raw values of the needed columns; None where a row has none."""
 
 _BOM = b"\xef\xbb\xbf"
 _FOREIGN = {

@@ -1,7 +1,7 @@
 """General prompts from published data sets beside those of this small world: instructions, preferences, safety.
 
 Their evaluation prompts are known before any problem is drawn, and what they would train on is drawn after, so that
-either kind is held against the evaluation prompts of both.
+both kinds are checked against the evaluation prompts of both.
 """
 
 import random

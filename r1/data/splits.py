@@ -86,7 +86,7 @@ def as_row(problem: Problem, name: str, family: FamilyConfig | DataSetConfig) ->
 
 
 def contamination(evaluation: Iterable[str], training: Iterable[str]) -> dict[str, int]:
-    """How many evaluation prompts stand in the training prompts: to the letter, and normalised.
+    """Count the evaluation prompts that are also training prompts: verbatim, and normalised.
 
     It compares the texts themselves and knows nothing of buckets.
     """

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 Language = Literal["en", "zh"]
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
-# Latin without × and ÷; Greek, which stands in formulas.
+# Latin without × and ÷; Greek, which is used in formulas.
 _LATIN = r"A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u1e00-\u1eff"
 _WORD = re.compile(rf"(?P<zh>[{_HAN}])|(?P<en>[{_LATIN}]+)|(?P<other>[^\W\d_{_LATIN}{_HAN}]+)")
 _TAG = re.compile(r"</?(?:think|answer)>")

@@ -24,7 +24,7 @@ def open_sampler(policy: "Policy", engine: EngineConfig, checkpoints: Path | Non
     Args:
         policy: what is sampled; an endpoint serves its own instead.
         engine: which, and how.
-        checkpoints: a folder where finished completions are kept, so that a killed run goes on from there.
+        checkpoints: a folder where finished completions are kept, so that a killed run resumes from there.
     """
     sampler = _open(policy, engine)
     if checkpoints is None:

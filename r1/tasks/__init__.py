@@ -62,7 +62,7 @@ def verify_all(task: str, predicted: Sequence[str], gold: Sequence[str]) -> list
     A verifier that stumbles over what a model wrote has not verified it.
 
     Raises:
-        UserError: if nothing can be verified at all: no sandbox, no tests, no worker. It would else be wrong silently.
+        UserError: if nothing can be verified at all: no sandbox, no tests, no worker; a silent verdict would be wrong.
     """
     if task == mathematics.NAME:
         return mathematics.verify_all(predicted, gold)

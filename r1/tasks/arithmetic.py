@@ -23,7 +23,7 @@ def work_out(expression: str, record: Callable[[str, int], int]) -> int:
     Args:
         expression: "5 - 2 * 3".
         record: called with each operation ("2 * 3") and its right result (6);
-            returns the value to go on with, so that a slip is carried through.
+            returns the value to continue with, so that a slip carries through.
 
     Returns:
         The value of the whole expression, as `record` has it.

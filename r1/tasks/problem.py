@@ -47,7 +47,7 @@ class Worked(Task, Protocol):
     """A family whose problems are expressions, so that the corpus' authors can work them out, and slip."""
 
     def work_out(self, expression: str, record: Callable[[str, Any], Any]) -> Any:
-        """The value of an expression: `record` gets each operation with its right result, says what to go on with."""
+        """Value of an expression: `record` gets each operation with its right result and returns the one to use."""
 
     def conclude(self, values: list[Any]) -> str:
         """The answer that follows from the values of a problem's expressions."""
@@ -68,6 +68,6 @@ def bucket(identity: str, buckets: int = 100) -> int:
     """A number in [0, buckets) that depends on the identity alone.
 
     Splits are sets of buckets: whoever generates a problem, whenever, it falls
-    into the same split, so no problem can stand in two of them.
+    into the same split, so no problem can be in two of them.
     """
     return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big") % buckets

@@ -1,4 +1,4 @@
-r"""MATH: competition problems whose answer stands in the last \boxed{} of the solution; and MATH-500, a test set of it.
+r"""MATH: competition problems whose answer is in the last \boxed{} of the solution; and MATH-500, a test set of it.
 
 Instance: {"problem": "What is $1 + \\frac{1}{2}$?", "level": "Level 1", "type": "Algebra", "solution": "It is
 $\\boxed{\\frac{3}{2}}$."}. Schemas: huggingface.co/datasets/EleutherAI/hendrycks_math, a folder a subject with

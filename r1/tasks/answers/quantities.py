@@ -1,4 +1,4 @@
-"""Numbers read exactly, with what stands beside them: money, units, percent.
+"""Numbers read exactly, with money, units and percent signs beside them.
 
 Nothing is rounded: math-verify compares floats at six digits, so that 10^{-20} equals 10^{-21} (`float_rounding`), and
 chops differences at fifteen (`numeric_precision`): Math-Verify issues 14 and 21, closed as meant.
