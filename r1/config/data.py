@@ -21,7 +21,7 @@ AdapterName = (
 ADAPTERS: tuple[str, ...] = (*get_args(get_args(AdapterName)[0]), *get_args(CodeAdapterName))
 GeneralAdapterName = Literal["messages", "ultrafeedback", "pku_saferlhf"]
 REASONING_GYM = "reasoning_gym/"
-"""What a task begins with that is any of reasoning-gym's families: reasoning_gym/countdown."""
+"""Prefix of a task that is one of reasoning-gym's families, such as reasoning_gym/countdown."""
 _TASKS = ("chain_sum", "basic_arithmetic", "complex_arithmetic", "gsm_symbolic", "code")
 
 
@@ -34,12 +34,12 @@ def _check_task(task: str) -> str:
 
 
 class FamilyConfig(Section):
-    """A task family at one level, and how many of its problems go where.
+    """A task family at one level, and how many of its problems each split gets.
 
     Attributes:
-        task: one of ours, `reasoning_gym/<family>`, or the import path of somebody else's.
-        options: reasoning-gym's, those of r1/tasks/code.py, or what that task takes.
-        documents: of the corpus; the others count problems.
+        task: a built-in one, `reasoning_gym/<family>`, or the import path of your own.
+        options: as reasoning-gym, r1/tasks/code.py or your own task takes them.
+        documents: corpus documents; the other counts are problems.
     """
 
     task: Annotated[str, AfterValidator(_check_task)]
@@ -61,14 +61,14 @@ class FamilyConfig(Section):
 
 
 class PublishedConfig(Section):
-    """Where a data set's rows come from, in the names of datasets.load_dataset.
+    """Source of a data set's rows; names are those of datasets.load_dataset.
 
     Attributes:
-        path: a .jsonl or .parquet file; a directory that holds what is published; or, with offline=false, a hub id.
-            From the project's root, where data/external/ is what DVC watches; an absolute path may lead anywhere.
-        data_files: of a directory or hub data set the files to read, as patterns such as main/train-*.parquet.
-        revision: of a hub data set, a branch, tag or commit; null takes the newest, whose commit manifests name.
-        where: rows to take, by the values that a column may have; null takes all.
+        path: a .jsonl or .parquet file, a directory with the published files, or (with offline=false) a hub id. Relative
+            to the project's root, of which DVC watches data/external/; an absolute path may lead anywhere.
+        data_files: files to read from a directory or the hub, as patterns such as main/train-*.parquet.
+        revision: branch, tag or commit on the hub; null takes the newest, and the manifest records its commit.
+        where: allowed values by column, to select rows; null takes all.
     """
 
     path: str
@@ -108,7 +108,7 @@ class PublishedConfig(Section):
         return self
 
     def missing_because(self, offline: bool) -> str | None:
-        """Why there can be nothing at the path, None if there may be."""
+        """Why the path cannot exist; None if it may."""
         local = Path(self.path).expanduser()
         if local.exists() and (self.is_file or local.is_dir()):
             return None
@@ -122,16 +122,16 @@ class PublishedConfig(Section):
 
 
 class DataSetConfig(PublishedConfig):
-    """Problems with answers that a verifier judges.
+    """Problems with verifiable answers.
 
     Attributes:
-        adapter: what publishes this schema, see r1/data/adapters, or an import path; `columns` takes any two columns.
-        task: of `columns` and of an import path, whose verifier judges answers: ours (`math` is math-verify), or an
-            import path. An adapter of somebody else's may know it itself.
-        prompt_column, answer_column: of `columns`, where the question and its one answer stand.
-        level: as a family's.
-        splits: how many problems go where, or `all` of a split's. A data set that feeds a single split feeds it
-            with any of its problems; one that feeds several shares them out by identity, as families do.
+        adapter: reads the published schema, see r1/data/adapters, or an import path; `columns` reads any two columns.
+        task: whose verifier judges answers, for `columns` and import paths: a built-in task or an import path. An
+            adapter of your own may set it itself.
+        prompt_column, answer_column: for `columns`, the columns of the question and its answer.
+        level: as for a family.
+        splits: problems per split, or `all`. A data set that feeds one split may use any of its problems for it; one
+            that feeds several divides them by identity, as families do.
     """
 
     adapter: Annotated[str, check_name(*ADAPTERS)] = "columns"
@@ -173,7 +173,7 @@ class GeneralDataSetConfig(PublishedConfig):
 
     @property
     def kind(self) -> PreferenceName:
-        """Which preference judges its prompts."""
+        """The preference model that judges its prompts."""
         return "harmless" if self.adapter == "pku_saferlhf" else "helpful"
 
     @model_validator(mode="after")
@@ -184,16 +184,16 @@ class GeneralDataSetConfig(PublishedConfig):
 
 
 class StylesConfig(Section):
-    """How often the corpus' authors do what; r1/data/documents.py shows each style.
+    """How often the authors of the corpus do what; r1/data/documents.py shows each style.
 
     Attributes:
-        direct: documents that answer without any step.
-        chinese, mixed: of those with steps, the language; the rest is English.
-        tagged: of those with steps, in think/answer form.
-        slip: per step, a wrong result.
-        careful: of those with steps, authors that check themselves.
-        confirm: per right step of a careful author, an explicit check.
-        header: documents under R1-Zero's instruction.
+        direct: share of documents that answer without working.
+        chinese, mixed: of the worked documents, the share in that language; the rest is English.
+        tagged: of the worked documents, the share in think/answer form.
+        slip: probability of a wrong result, per step.
+        careful: of the worked documents, the share whose author checks each step.
+        confirm: probability that a careful author writes out the check of a right step.
+        header: share of documents that open with R1-Zero's instruction.
     """
 
     direct: Probability
@@ -213,7 +213,7 @@ class StylesConfig(Section):
 
 
 class GeneralConfig(Section):
-    """How many general prompts go where; documents counts corpus documents."""
+    """General prompts per split; `documents` counts corpus documents."""
 
     documents: int = Field(ge=0)
     sft: int = Field(ge=0)
@@ -223,13 +223,13 @@ class GeneralConfig(Section):
 
 
 class DecontaminationConfig(Section):
-    """Rows of data sets that share so many words in a row with an evaluation prompt are not trained on."""
+    """Data-set rows that share `ngram` consecutive words with an evaluation prompt are not trained on."""
 
     ngram: int = Field(ge=8, le=13)
 
 
 class PrepareConfig(Section):
-    """The world: problems by family and from data sets, the corpus' styles, general prompts of its own and others'."""
+    """Everything `prepare` makes: problems by family and from data sets, corpus styles, general prompts."""
 
     families: dict[Name, FamilyConfig]
     data_sets: dict[Name, DataSetConfig]
@@ -254,7 +254,7 @@ class PrepareConfig(Section):
 
     @model_validator(mode="after")
     def _splits_are_fed(self) -> Self:
-        """A stage that finds no prompts would say so only when its turn comes."""
+        """Refuse a split without problems here; otherwise its stage would fail hours later."""
         for split in get_args(PromptSplit):
             families = any(getattr(family, split) for family in self.families.values())
             if not families and not any(split in data_set.splits for data_set in self.data_sets.values()):

@@ -30,7 +30,7 @@ class VllmEngineConfig(Section):
 
 
 class RayEngineConfig(VllmEngineConfig):
-    """Replicas of the vLLM engine as actors of Ray Data, on this machine or a cluster; a replica stays on one node.
+    """vLLM replicas as Ray Data actors, on this machine or a cluster; each replica stays on one node.
 
     Attributes:
         address: of a running cluster, `auto` for the one that this machine belongs to; null starts Ray here for as
@@ -47,7 +47,7 @@ class RayEngineConfig(VllmEngineConfig):
 
 
 class OpenaiEngineConfig(Section):
-    """Any endpoint that speaks OpenAI's chat completions: a `vllm serve` of one's own, or a teacher's API.
+    """Any OpenAI-compatible chat-completions endpoint: your own `vllm serve`, or a teacher's API.
 
     It samples from the model that it serves; the model directory of the stage is not loaded.
 
@@ -72,7 +72,7 @@ class OpenaiEngineConfig(Section):
 
     @model_validator(mode="after")
     def _no_secret_is_written(self) -> Self:
-        """A check of the whole section, since one of a field would quote its value, which may be a key."""
+        """Check the section, not the field: an error of a field would quote its value, which may be a key."""
         if self.api_key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.api_key_env):
             raise ValueError("api_key_env: must be the NAME of an environment variable, such as TEACHER_API_KEY")
         try:
@@ -88,7 +88,7 @@ class OpenaiEngineConfig(Section):
 
 
 class PluginEngineConfig(Section):
-    """An engine of somebody else's: the import path of a Sampler, made with the policy and these options."""
+    """Your own engine: the import path of a Sampler, constructed from the policy and these options."""
 
     name: ImportPath
     options: Mapping[str, Any]
