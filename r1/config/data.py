@@ -64,8 +64,8 @@ class PublishedConfig(Section):
     """Source of a data set's rows; names are those of datasets.load_dataset.
 
     Attributes:
-        path: a .jsonl or .parquet file, a directory with the published files, or (with offline=false) a hub id. Relative
-            to the project's root, of which DVC watches data/external/; an absolute path may lead anywhere.
+        path: a .jsonl or .parquet file, a directory with the published files, or (with offline=false) a hub id. It is
+            relative to the project's root, of which DVC watches data/external/; an absolute path may lead anywhere.
         data_files: files to read from a directory or the hub, as patterns such as main/train-*.parquet.
         revision: branch, tag or commit on the hub; null takes the newest, and the manifest records its commit.
         where: allowed values by column, to select rows; null takes all.
