@@ -8,7 +8,7 @@ repro: setup           ## run the full recipe with the committed configuration
 	. $(BIN)/activate && dvc repro
 
 test: setup lint       ## check style and types, and run all tests, including the smoke DAG
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -91,6 +91,8 @@ PATCHES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 """By what r1/models/patches.py replaces: which function of it does, and the code it was written against, by hash."""
 
+OWN_PROCESS = {"r1/tasks/math_worker.py"}
+"""Programs of their own that import nothing of r1: what they patch reaches no other process."""
 MEANT_TO_BE_SET = {"os.environ", "sys.argv", "sys.dont_write_bytecode", "sys.modules", "sys.stdout"}
 """By Python itself."""
 
@@ -326,7 +328,7 @@ def test_no_other_module_changes_what_it_imports() -> None:
         for path in (*ROOT.glob("r1/**/*.py"), *ROOT.glob("stages/*.py"))
         if path != ROOT / "r1/models/patches.py"
         for _, target in foreign_assignments(path.read_text())
-        if target not in MEANT_TO_BE_SET
+        if target not in MEANT_TO_BE_SET and path.relative_to(ROOT).as_posix() not in OWN_PROCESS
     ]
     assert not said, "\n".join(said)
 

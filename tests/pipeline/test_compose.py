@@ -96,7 +96,7 @@ def project(tmp_path: Path) -> Path:
     for name in ("conf", "r1"):
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "stages", tmp_path / "stages")
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    write_params(compose([], ROOT / "conf"), tmp_path / "params.yaml")  # the working tree may hold another profile's
     return tmp_path
 
 

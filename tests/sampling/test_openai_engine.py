@@ -352,6 +352,7 @@ def test_a_killed_run_goes_on_where_it_was_killed(endpoint: Endpoint, tmp_path: 
     endpoint.answer = until_killed
     code = (
         "import signal; from pathlib import Path; from tests.sampling.test_openai_engine import *\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job inherits that it is ignored
         f"e = Endpoint(); e.url = {endpoint.url!r}\n"
         f"open_sampler(UNUSED, e.engine(), Path({str(tmp_path)!r})).sample(QUESTIONS, WARM, 0)"
     )
