@@ -98,7 +98,7 @@ def clean(name: str, data_set: DataSetConfig) -> tuple[list[Problem], Counter[st
         converted = [row if isinstance(row, str) else adapter.convert(row) for row in piece]
         fresh = {_fingerprint(one): one for one in converted if isinstance(one, Question)}
         fresh = {fingerprint: one for fingerprint, one in fresh.items() if fingerprint not in repeated}
-        examined = dict(zip(fresh, examine(list(fresh.values()), adapter.task), strict=True))
+        examined = dict(zip(fresh, usable_problems(list(fresh.values()), adapter.task), strict=True))
         for one in converted:
             found: Reason | Problem
             if isinstance(one, Question):
@@ -125,12 +125,12 @@ def tally(kept: int, reasons: Counter[str]) -> str:
     return f"{kept} of {kept + reasons.total()} rows can be used" + (f" ({dropped})" if dropped else "")
 
 
-def examine(questions: Sequence[Question], task: str) -> list[Problem | Reason]:
+def usable_problems(questions: Sequence[Question], task: str) -> list[Problem | Reason]:
     """Each row as a problem, or why it is none; the verifier must accept the solution, or else the answer itself.
 
-    >>> [problem.answer for problem in examine([Question("What is 3 + 4?", 7.0)], "chain_sum")]
+    >>> [problem.answer for problem in usable_problems([Question("What is 3 + 4?", 7.0)], "chain_sum")]
     ['7']
-    >>> examine([Question("What is 3 + 4?", "seven")], "chain_sum")
+    >>> usable_problems([Question("What is 3 + 4?", "seven")], "chain_sum")
     ['answer_unverifiable']
     """
     read = [_read(question.prompt, question.answer, task) for question in questions]
@@ -165,7 +165,7 @@ def _read(prompt: Any, answer: Any, task: str) -> Problem | Reason:
     return _nothing_asked_because(question) or Problem(task, question, gold, expressions=())
 
 
-def examine_general(found: GeneralPrompt) -> GeneralPrompt | Reason:
+def usable_prompt(found: GeneralPrompt) -> GeneralPrompt | Reason:
     """A general prompt as our stages can use it, or why they cannot; only the rejected response may be empty."""
     if (refused := _no_prompt_because(found.prompt)) is not None:
         return refused

@@ -63,7 +63,7 @@ def draw_data_sets(
         read[name] = fresh, reasons
         if "evaluate" in data_set.splits:
             pool = in_split(fresh, "evaluate", data_set.splits, PROBLEM_BUCKETS)
-            evaluated[name] = choose(pool, data_set.splits["evaluate"], seed)
+            evaluated[name] = take(pool, data_set.splits["evaluate"], seed)
             evaluation.add(name, (problem.question for problem in evaluated[name]))
     for name, (fresh, reasons) in read.items():  # only now is every evaluation prompt known
         data_set = data_sets[name]
@@ -98,7 +98,7 @@ def in_split(
     return [item for item in items if bucket(item.identity, total) in mine]
 
 
-def choose(pool: list[Item], asked: Asked, seed: int) -> list[Item]:
+def take(pool: list[Item], asked: Asked, seed: int) -> list[Item]:
     """As many of a pool as are asked for, at random, or all there are."""
     return pool if asked == "all" or asked >= len(pool) else random.Random(seed).sample(pool, asked)
 
@@ -131,7 +131,7 @@ def share_out(
         TooFewProblems: if a split asks for more than there are.
     """
     trained = {split: pool for split, pool in pools.items() if split != "evaluate"}
-    shared, by_set = evaluation.examine(text(item) for pool in trained.values() for item in pool)
+    shared, by_set = evaluation.find_shared(text(item) for pool in trained.values() for item in pool)
     contaminated = iter(shared)
     kept = {split: [item for item in pool if not next(contaminated)] for split, pool in trained.items()}
     dropped = sum(shared)
@@ -139,7 +139,7 @@ def share_out(
     said = f"{path}: {tally(usable - dropped, reasons)}"
     log.info("%s: %s", key, said)
     used = {
-        split: pools[split] if split == "evaluate" else choose(kept[split], asked, seed)
+        split: pools[split] if split == "evaluate" else take(kept[split], asked, seed)
         for split, asked in splits.items()
     }
     for split, asked in splits.items():

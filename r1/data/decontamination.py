@@ -81,7 +81,7 @@ class EvaluationNgrams:
             bits |= self._sets.get(hashed, 0)
         return [name for index, name in enumerate(self.names) if bits >> index & 1]
 
-    def examine(self, prompts: Iterable[str]) -> tuple[list[bool], dict[str, int]]:
+    def find_shared(self, prompts: Iterable[str]) -> tuple[list[bool], dict[str, int]]:
         """For each prompt whether it shares an n-gram, and how many do with each evaluation set that any does with."""
         contaminated: list[bool] = []
         by_set: Counter[str] = Counter()
@@ -93,7 +93,7 @@ class EvaluationNgrams:
 
     def count(self, prompts: Iterable[str]) -> dict[str, Any]:
         """How many prompts there are, how many share an n-gram, and how many with each evaluation set."""
-        contaminated, by_set = self.examine(prompts)
+        contaminated, by_set = self.find_shared(prompts)
         return {"prompts": len(contaminated), "contaminated": sum(contaminated), "contaminated_by": by_set}
 
 

@@ -48,7 +48,7 @@ class _DuplicateKey(ValueError):
     """A JSON object gives two values for one key."""
 
 
-def read_rows(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
+def scan_rows(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
     """The needed columns of every row, or why a row cannot be read; blank lines are no rows.
 
     Raises:

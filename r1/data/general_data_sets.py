@@ -12,8 +12,8 @@ from typing import Any, get_args
 
 from r1.config.data import GeneralDataSetConfig, GeneralSplit
 from r1.data.adapters import GENERAL_ADAPTERS
-from r1.data.clean import NothingUsable, Reason, examine_general, tally
-from r1.data.data_sets import choose, in_split, share_out
+from r1.data.clean import NothingUsable, Reason, tally, usable_prompt
+from r1.data.data_sets import in_split, share_out, take
 from r1.data.decontamination import EvaluationNgrams
 from r1.data.general import GeneralPrompt
 from r1.data.sources import rows
@@ -58,7 +58,7 @@ def read_general(
         evaluated: list[GeneralPrompt] = []
         if "evaluate" in data_set.splits:
             pool = in_split(prompts, "evaluate", data_set.splits, GENERAL_BUCKETS)
-            evaluated = choose(pool, data_set.splits["evaluate"], seed)
+            evaluated = take(pool, data_set.splits["evaluate"], seed)
             evaluation.add(name, (found.prompt for found in evaluated))
         read[name] = GeneralSet(prompts, reasons, evaluated)
     return read
@@ -111,7 +111,7 @@ def _clean(name: str, data_set: GeneralDataSetConfig, own: set[str]) -> tuple[li
     for row in rows(key, data_set, adapter.columns):
         found: Reason | GeneralPrompt = row if isinstance(row, str) else adapter.convert(row)
         if isinstance(found, GeneralPrompt):
-            found = examine_general(found)
+            found = usable_prompt(found)
         if isinstance(found, str):
             reasons[found] += 1
         elif found.identity in own or found.identity in seen:

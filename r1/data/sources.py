@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from r1.config.data import PublishedConfig
-from r1.data.files import BadFile, Columns, FileReason, Row, read_rows
+from r1.data.files import BadFile, Columns, FileReason, Row, scan_rows
 from r1.support.artifacts import content_hash
 from r1.support.errors import UserError
 from r1.support.progress import track
@@ -33,7 +33,7 @@ def rows(key: str, source: PublishedConfig, columns: Columns) -> Iterator[Row | 
     needed: Columns = {**{column: () for column in where}, **columns}
     for label, path in locate(key, source).items():
         try:
-            for row in track(read_rows(path, needed), f"{key.removeprefix('prepare.')} ({path.name})", "row"):
+            for row in track(scan_rows(path, needed), f"{key.removeprefix('prepare.')} ({path.name})", "row"):
                 taken = isinstance(row, str) or all(row[column] in values for column, values in where.items())
                 yield row if taken else "not_taken"
         except BadFile as error:

@@ -19,7 +19,7 @@ import pytest
 
 from r1.config.data import DataSetConfig
 from r1.data.adapters import Question
-from r1.data.clean import MAX_PROMPT_CHARACTERS, NothingUsable, clean, examine
+from r1.data.clean import MAX_PROMPT_CHARACTERS, NothingUsable, clean, usable_problems
 from r1.data.data_sets import draw_data_sets
 from r1.data.decontamination import EvaluationNgrams
 from r1.data.files import MAX_LINE_BYTES
@@ -162,20 +162,20 @@ KEPT: list[tuple[str, Any, Any, str, str]] = [
 
 @pytest.mark.parametrize(("what", "prompt", "answer", "task", "gold"), KEPT, ids=[what for what, *_ in KEPT])
 def test_a_good_row_is_kept(what: str, prompt: Any, answer: Any, task: str, gold: str) -> None:
-    (found,) = examine([Question(prompt, answer)], task)
+    (found,) = usable_problems([Question(prompt, answer)], task)
     assert isinstance(found, Problem), found
     assert found.answer == gold
 
 
 @pytest.mark.parametrize("gold", ["}{", "5 = 4", "1 2 3 = 4 = 5"])
 def test_what_math_verify_cannot_read_is_dropped(gold: str) -> None:
-    assert examine([Question(OTHER, gold)], "math") == ["answer_unverifiable"]
+    assert usable_problems([Question(OTHER, gold)], "math") == ["answer_unverifiable"]
 
 
 def test_a_prompt_may_have_so_many_characters() -> None:
     prompt = "x" * MAX_PROMPT_CHARACTERS
-    assert isinstance(examine([Question(prompt, "7")], "chain_sum")[0], Problem)
-    assert examine([Question(prompt + "x", "7")], "chain_sum") == ["prompt_too_long"]
+    assert isinstance(usable_problems([Question(prompt, "7")], "chain_sum")[0], Problem)
+    assert usable_problems([Question(prompt + "x", "7")], "chain_sum") == ["prompt_too_long"]
 
 
 @pytest.mark.parametrize(
