@@ -1,4 +1,4 @@
-"""Problems from files beside the generated ones: who gets which, so that none stands in two splits."""
+"""Assign the problems of data sets to splits, so that none is in two."""
 
 import logging
 import random
@@ -23,25 +23,25 @@ Asked = int | Literal["all"]
 def draw_data_sets(
     data_sets: Mapping[str, DataSetConfig], generated: Iterable[str], seed: int, evaluation: EvaluationNgrams
 ) -> tuple[dict[PromptSplit, list[dict[str, Any]]], dict[str, Any]]:
-    """Rows of prompts files by split, and what became of each data set's rows.
+    """Rows of the prompts files by split, and what became of each data set's rows.
 
-    A question that is generated too is dropped, wherever it would stand: it may be trained on there
-    and asked here. Of data sets that share a question the one that only evaluates keeps it, else the first.
-    A row that would be trained on is dropped as "contaminated" if it shares an n-gram with an evaluation prompt.
+    A question that is also generated is dropped from every split: training may use one copy and evaluation the other.
+    Of data sets that share a question, one that only evaluates keeps it, otherwise the first.
+    A training row is dropped as "contaminated" if it shares an n-gram with an evaluation prompt.
 
     Args:
         data_sets: by name.
-        generated: every prompt that the families, the general prompts and the corpus hold.
-        seed: of the choice among more problems than are asked for.
-        evaluation: generated evaluation prompts; those of data sets are added.
+        generated: every prompt of the families, the general prompts and the corpus.
+        seed: for the random choice where there are more problems than requested.
+        evaluation: n-grams of the generated evaluation prompts; those of data sets are added.
 
     Returns:
-        Rows by split, and by data set: rows, kept, reasons of the others, rows contaminated by each
-        evaluation set, rows used in each split.
+        Rows by split, and counts by data set: rows, kept, dropped by reason, contaminated by each evaluation set,
+        used in each split.
 
     Raises:
         UserError: if a data set cannot be used.
-        TooFewProblems: if it has fewer problems than a split asks for.
+        TooFewProblems: if it has fewer problems than a split requests.
     """
     drawn: dict[PromptSplit, list[dict[str, Any]]] = {split: [] for split in get_args(PromptSplit)}
     counts: dict[str, Any] = {}
@@ -86,10 +86,10 @@ def draw_data_sets(
 def in_split(
     items: Sequence[Item], split: Any, splits: Mapping[Any, Asked], buckets: Mapping[Any, range]
 ) -> list[Item]:
-    """The items that may stand in a split: those of its share of the identities.
+    """The items that belong to a split, by their identities.
 
-    Shares are as wide as the splits' buckets, and of the splits that the data set feeds alone: no row lies idle for
-    the others' sake.
+    Shares are proportional to the splits' buckets, over only those splits that the data set feeds: no row is left
+    unused for the others.
     """
     fed = [name for name in buckets if name in splits]
     total = sum(len(buckets[name]) for name in fed)
@@ -99,7 +99,7 @@ def in_split(
 
 
 def take(pool: list[Item], asked: Asked, seed: int) -> list[Item]:
-    """As many of a pool as are asked for, at random, or all there are."""
+    """A random sample of the requested size, or the full pool if it has no more."""
     return pool if asked == "all" or asked >= len(pool) else random.Random(seed).sample(pool, asked)
 
 
@@ -114,21 +114,21 @@ def share_out(
     text: Callable[[Item], str],
     seed: int,
 ) -> tuple[dict[SplitName, list[Item]], dict[str, Any]]:
-    """What stands in each split of one data set, without what shares an n-gram with evaluation, and its counts.
+    """One data set's items by split, without those that share an n-gram with evaluation, and counts.
 
     Args:
-        key: of the data set in the configuration, for messages.
-        path: of the data set, likewise.
-        splits: what is asked for.
-        pools: what may stand in each split; of `evaluate` what was chosen already.
-        usable: rows that are of use, wherever they stand.
-        reasons: why the other rows are not; contaminated ones are added.
-        evaluation: every evaluation prompt.
-        text: of an item, what is asked.
-        seed: of the choice.
+        key: configuration key of the data set, for messages.
+        path: path of the data set, for messages.
+        splits: requested number by split.
+        pools: items that belong to each split; for `evaluate`, those already chosen.
+        usable: number of usable rows.
+        reasons: number of dropped rows by reason; contaminated ones are added.
+        evaluation: n-grams of every evaluation prompt.
+        text: returns an item's prompt.
+        seed: for the random choice.
 
     Raises:
-        TooFewProblems: if a split asks for more than there are.
+        TooFewProblems: if a split requests more than there are.
     """
     trained = {split: pool for split, pool in pools.items() if split != "evaluate"}
     shared, by_set = evaluation.find_shared(text(item) for pool in trained.values() for item in pool)

@@ -1,7 +1,7 @@
-"""General prompts from published data sets beside those of this small world: instructions, preferences, safety.
+"""General prompts from published data sets, beside the generated ones: instructions, preferences, safety.
 
-Their evaluation prompts are known before any problem is drawn, and what they would train on is drawn after, so that
-either kind is held against the evaluation prompts of both.
+Their evaluation prompts are chosen before any problem is drawn, their training prompts after, so that both kinds of
+training prompts are checked against both kinds of evaluation prompts.
 """
 
 import random
@@ -23,12 +23,12 @@ from r1.tasks import normalise
 
 @dataclass(frozen=True)
 class GeneralSet:
-    """A general data set that was read.
+    """A general data set, read and cleaned.
 
     Attributes:
-        prompts: distinct usable ones, in the order of the files.
-        reasons: why other rows are none.
-        evaluated: those that evaluation asks.
+        prompts: distinct usable prompts, in file order.
+        reasons: number of dropped rows by reason.
+        evaluated: prompts chosen for evaluation.
     """
 
     prompts: list[GeneralPrompt]
@@ -39,17 +39,17 @@ class GeneralSet:
 def read_general(
     data_sets: Mapping[str, GeneralDataSetConfig], generated: Iterable[str], seed: int, evaluation: EvaluationNgrams
 ) -> dict[str, GeneralSet]:
-    """Every general data set, its evaluation prompts added to `evaluation`.
+    """Read every general data set, and add its evaluation prompts to `evaluation`.
 
     Args:
         data_sets: by name.
-        generated: prompts of this world, which none may repeat.
-        seed: of the choice of evaluation prompts.
-        evaluation: takes in the evaluation prompts.
+        generated: generated prompts, which data sets must not repeat.
+        seed: for the choice of evaluation prompts.
+        evaluation: n-grams, to which the evaluation prompts are added.
 
     Raises:
         UserError: if a data set cannot be used.
-        NothingUsable: if no row of it can be.
+        NothingUsable: if it has no usable row.
     """
     own = {normalise(prompt) for prompt in generated} if data_sets else set()
     read = {}
@@ -70,12 +70,13 @@ def draw_general(
     seed: int,
     evaluation: EvaluationNgrams,
 ) -> tuple[dict[GeneralSplit, list[dict[str, Any]]], dict[str, Any]]:
-    """Rows by split, the data sets mixed, and what became of each data set's rows, as `draw_data_sets` counts.
+    """Rows by split, and counts of each data set's rows as in `draw_data_sets`.
 
-    Mixed, since a stage may take the first of them only. In a split no prompt stands twice; the first set keeps it.
+    Data sets are shuffled together, since a stage may use only the first rows. No prompt is twice in a split; the first
+    data set keeps it.
 
     Raises:
-        TooFewProblems: if a data set has fewer prompts than a split asks for.
+        TooFewProblems: if a data set has fewer prompts than a split requests.
     """
     drawn: dict[GeneralSplit, list[dict[str, Any]]] = {split: [] for split in get_args(GeneralSplit)}
     seen: dict[GeneralSplit, set[str]] = {split: set() for split in get_args(GeneralSplit)}
