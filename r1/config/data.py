@@ -155,9 +155,9 @@ class DataSetConfig(PublishedConfig):
                 continue
             if (getattr(self, key) is None) == (self.adapter == "columns"):
                 raise ValueError(
-                    f"{key}: is missing, which adapter=columns needs"
+                    f"{key}: is missing; adapter=columns needs it"
                     if self.adapter == "columns"
-                    else f"{key}: adapter={self.adapter} knows it itself"
+                    else f"{key}: adapter={self.adapter} already sets it"
                 )
         return self
 
@@ -181,7 +181,7 @@ class GeneralDataSetConfig(PublishedConfig):
     @model_validator(mode="after")
     def _splits_have_what_they_need(self) -> Self:
         if self.adapter == "messages" and set(self.splits) != {"sft"}:
-            raise ValueError("splits: conversations hold no preferences, and feed sft alone")
+            raise ValueError("splits: conversations have no preferences, so they feed only sft")
         return self
 
 

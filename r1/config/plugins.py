@@ -106,7 +106,7 @@ def find(folder: str, name: str) -> Found:
     path, root = Path(folder).expanduser(), import_root(folder)
     parts = name.split(".")
     if not path.is_dir():
-        raise ValueError(f"plugins = {folder!r} is no folder")
+        raise ValueError(f"plugins = {folder!r} is not a folder")
     if root != path and parts[0] != path.name:
         raise ValueError(f"plugins = {folder!r} is the package {path.name}, {_elsewhere(folder, parts[0])}")
     place, depth = root, 0

@@ -164,7 +164,7 @@ class Config(Section):
             for reward in extra:
                 if reward in getattr(self, name).rewards:
                     raise ValueError(
-                        f"rl.algorithm.extra_rewards.{reward} = {extra[reward]}: stands in {name}.rewards already, "
+                        f"rl.algorithm.extra_rewards.{reward} = {extra[reward]}: is already in {name}.rewards; "
                         "set its weight there"
                     )
         return self

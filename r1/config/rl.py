@@ -228,7 +228,7 @@ def check_rl_launch(rl: RlConfig, stage: RlStageConfig, sharding: Sharding, proc
     if resampling and stage.batch_size // processes * algorithm.num_mini_batches % stage.num_generations:
         raise ValueError(
             f"rl.algorithm.max_resampling_rounds: needs whole groups in each of {processes} processes, and the share "
-            f"of batch_size {stage.batch_size} is no multiple of num_generations {stage.num_generations}"
+            f"of batch_size {stage.batch_size} is not a multiple of num_generations {stage.num_generations}"
         )
 
 

@@ -64,7 +64,7 @@ def scan_rows(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
         if isinstance(error, OSError) and error.strerror:
             raise BadFile(f"cannot be read ({error.strerror})") from error
         said = "".join(filter(str.isprintable, str(error).partition("\n")[0])).rstrip(".")
-        raise BadFile(f"is no whole parquet file ({said})") from error  # pyarrow may raise any of these
+        raise BadFile(f"is not a complete parquet file ({said})") from error  # pyarrow may raise any of these
 
 
 def _check_found(columns: Iterable[str], found: list[str]) -> None:
@@ -76,9 +76,7 @@ def _check_found(columns: Iterable[str], found: list[str]) -> None:
 def _check_kinds(column: str, expected: tuple[Kind, ...], kinds: set[str], shown: str | None = None) -> None:
     """Reject a column without any value of an expected kind; a column of only nulls has no kind."""
     if expected and kinds and kinds.isdisjoint(expected):
-        raise BadFile(
-            f"column {column!r} holds {shown or ', '.join(sorted(kinds))}, expected is {' or '.join(expected)}"
-        )
+        raise BadFile(f"column {column!r} holds {shown or ', '.join(sorted(kinds))}, expected {' or '.join(expected)}")
 
 
 def _read_jsonl(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
@@ -86,7 +84,7 @@ def _read_jsonl(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
         start = opened.read(32)
         for magic, name in _FOREIGN.items():
             if start.startswith(magic):
-                raise BadFile(f"is no JSON Lines but {name}")
+                raise BadFile(f"is not JSON Lines but {name}")
         opened.seek(len(_BOM) if start.startswith(_BOM) else 0)
         yield from _pick(("line_too_long" if line is None else _parse(line) for line in _lines(opened)), columns)
 
@@ -97,9 +95,9 @@ def _read_json(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
     try:
         rows = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
-        raise BadFile("is no whole JSON") from None
+        raise BadFile("is not complete JSON") from None
     if not isinstance(rows, list):
-        raise BadFile("is no JSON array of objects")
+        raise BadFile("is not a JSON array of objects")
     yield from _pick((row if isinstance(row, dict) else "not_an_object" for row in rows), columns)
 
 

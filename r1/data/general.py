@@ -106,7 +106,7 @@ def draw(buckets: range, count: int, seed: int) -> list[GeneralPrompt]:
     by_kind = [[prompt for prompt in prompts if prompt.kind == kind] for kind in ("helpful", "harmless")]
     in_turn = [prompt for pair in zip_longest(*by_kind) for prompt in pair if prompt is not None]
     if len(in_turn) < count:
-        raise UserError(f"prepare.general: {count} prompts of one split asked for, this world has {len(in_turn)}")
+        raise UserError(f"prepare.general: {count} prompts requested for one split, only {len(in_turn)} exist")
     return in_turn[:count]
 
 

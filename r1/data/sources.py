@@ -76,5 +76,5 @@ def _download(key: str, path: str, revision: str | None, patterns: tuple[str, ..
         folder = snapshot_download(path, repo_type="dataset", revision=revision, allow_patterns=list(patterns))
     except Exception as error:  # from the hub, the network or the disk, in as many types as libraries below
         said = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise UserError(f"{key}.path = {path!r}: the hub does not give it ({said})") from error
+        raise UserError(f"{key}.path = {path!r}: cannot be downloaded from the hub ({said})") from error
     return Path(folder)

@@ -20,7 +20,7 @@ def engine_class(name: str) -> type[Sampler]:
     """
     found = load(name)
     if not inspect.isclass(found) or not issubclass(found, Sampler):
-        raise PluginError(f"{name}: is no subclass of Sampler (r1.sampling)")
+        raise PluginError(f"{name}: is not a subclass of Sampler (r1.sampling)")
     if missing := sorted(found.__abstractmethods__):
         raise PluginError(f"{name}: lacks {', '.join(missing)}")
     check_takes(name, "Engine(policy, options)", found, None, {})

@@ -84,8 +84,8 @@ def verify(predicted: str, gold: str) -> bool:
     try:
         problem = CodeProblem(**json.loads(gold))
     except (TypeError, ValueError) as error:
-        raise BrokenTests(f"the gold answer of a code problem is no JSON of its tests: {error}") from error
+        raise BrokenTests(f"the gold answer of a code problem is not JSON of its tests: {error}") from error
     if odd := [name for name, value in asdict(problem).items() if not isinstance(value, str)]:
-        raise BrokenTests(f"the gold answer of a code problem has fields that are no text: {', '.join(odd)}")
+        raise BrokenTests(f"the gold answer of a code problem has fields that are not text: {', '.join(odd)}")
     fenced = _FENCE.fullmatch(predicted.strip())
     return passes(fenced[2] if fenced else predicted, problem)

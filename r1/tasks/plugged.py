@@ -58,7 +58,7 @@ class PluggedTask:
         """Needed only for corpus documents about problems without a solution."""
         if not hasattr(self.task, function):
             raise PluginError(
-                f"{self.name}: documents are asked for, and its problems have no solution, nor the task a {function}"
+                f"{self.name}: documents are requested, but its problems have no solution and the task no {function}"
             )
         found: Callable[..., Any] = getattr(self.task, function)
         return found
