@@ -1,4 +1,4 @@
-"""Loading what the configuration names by import path; whatever is wrong with it ends in one line that names it."""
+"""Load plug-ins by import path; any fault in one becomes a one-line error that names it."""
 
 import importlib
 import importlib.util
@@ -14,15 +14,15 @@ from r1.config.plugins import import_root
 from r1.support.errors import UserError
 
 _roots: list[Path] = []
-"""Where modules of plug-ins must lie, once `use_folder` has said so."""
+"""Folder that plug-in modules must be in, set by `use_folder`."""
 
 
 class PluginError(UserError):
-    """A plug-in is missing, is not what its kind has to be, or raised."""
+    """A plug-in is missing, does not implement its interface, or raised."""
 
 
 def use_folder(folder: str) -> None:
-    """Make a folder's modules importable, after all others: none of theirs takes the place of Python's or ours.
+    """Make a folder's modules importable, last on the path: they never shadow Python's modules or ours.
 
     Args:
         folder: the configuration's `plugins`.
@@ -34,10 +34,10 @@ def use_folder(folder: str) -> None:
 
 
 def load(name: str) -> Any:
-    """What an import path names: a module, or anything in one.
+    """Load what an import path names: a module, or anything in one.
 
     Raises:
-        PluginError: if there is no such module, it raises while it is imported, or it has no such name.
+        PluginError: if the module is missing, raises on import, or lacks the name.
     """
     module: Any = None
     found: Any = None
@@ -54,10 +54,10 @@ def load(name: str) -> Any:
 
 
 def make(name: str) -> Any:
-    """What an import path names; of a class, an instance.
+    """Load what an import path names; for a class, create an instance.
 
     Raises:
-        PluginError: as `load`; also if the class cannot be made without arguments.
+        PluginError: as for `load`; also if the class cannot be constructed without arguments.
     """
     found = load(name)
     if not inspect.isclass(found):
@@ -67,22 +67,22 @@ def make(name: str) -> Any:
 
 
 def check_takes(name: str, what: str, function: Any, *args: Any, **kwargs: Any) -> None:
-    """Refuse what cannot be called with these arguments.
+    """Reject a function that cannot be called with these arguments.
 
     Args:
-        name: of the plug-in.
-        what: the signature, in words: "generate(options, seed)".
-        function: to be called.
-        args, kwargs: stand for what it will be called with.
+        name: import path of the plug-in.
+        what: the expected signature, for messages: "generate(options, seed)".
+        function: the function to check.
+        args, kwargs: placeholders for its later arguments.
 
     Raises:
-        PluginError: naming what is missing or too much.
+        PluginError: naming missing or unexpected arguments.
     """
     if not callable(function):
         raise PluginError(f"{name}: needs {what}")
     try:
         signature = inspect.signature(function)
-    except ValueError:  # written in C: nothing says what it takes
+    except ValueError:  # written in C, without a signature
         return
     try:
         signature.bind(*args, **kwargs)
@@ -92,7 +92,7 @@ def check_takes(name: str, what: str, function: Any, *args: Any, **kwargs: Any) 
 
 @contextmanager
 def naming(what: str) -> Iterator[None]:
-    """Turn what a plug-in raises into one line that names it; what is already for the user passes.
+    """Turn a plug-in's exception into a one-line error that names it; a UserError passes through.
 
     Raises:
         PluginError: naming the exception.
@@ -106,7 +106,7 @@ def naming(what: str) -> Iterator[None]:
 
 
 def guarded(what: str, items: Iterator[Any]) -> Iterator[Any]:
-    """The items of a plug-in's iterator, with `naming` around its own code alone."""
+    """Yield the items of a plug-in's iterator, with `naming` around only the plug-in's code."""
     while True:
         with naming(what):
             try:
@@ -122,7 +122,7 @@ def _is_module(path: str, package: ModuleType) -> bool:
 
 def _import(path: str, name: str) -> ModuleType:
     writes = sys.dont_write_bytecode
-    sys.dont_write_bytecode = True  # byte code would change the folder that DVC watches
+    sys.dont_write_bytecode = True  # bytecode would change the folder that DVC tracks
     try:
         with naming(f"{name}: importing {path}"):
             if importlib.util.find_spec(path) is None:
@@ -139,7 +139,7 @@ def _import(path: str, name: str) -> ModuleType:
 
 
 def _lies_in(file: Path) -> bool:
-    """True for a file of the folder, whether it is reached there or through a link in it."""
+    """True for a file in the folder, directly or through a link."""
     resolved = file.resolve()
     links = (entry.resolve() for root in _roots for entry in root.iterdir())
     return any(place == resolved or place in resolved.parents for place in (*_roots, *links))

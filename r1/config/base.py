@@ -1,4 +1,4 @@
-"""What every part shares: the base class, and types of single values."""
+"""Shared by every part: the base class and scalar types."""
 
 import os
 from difflib import get_close_matches
@@ -14,12 +14,12 @@ Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
 
 
 def leaves_project(path: str) -> bool:
-    """True for a relative path that climbs out; an absolute one is meant."""
+    """True for a relative path that leads out of the project; an absolute path is deliberate."""
     return os.path.normpath(path).split(os.sep)[0] == os.pardir
 
 
 def on_this_machine(address: str) -> bool:
-    """True if the host of a URL, or of host:port, is the loopback."""
+    """True if the host of a URL or of host:port is a loopback address."""
     try:
         host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
         return host == "localhost" or ip_address(host).is_loopback
@@ -28,7 +28,7 @@ def on_this_machine(address: str) -> bool:
 
 
 class Section(BaseModel):
-    """Base of every part: unknown keys are refused, values never change."""
+    """Base class of every part: rejects unknown keys and is immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

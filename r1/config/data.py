@@ -1,4 +1,4 @@
-"""Problems, data sets, general prompts and the miniature's corpus: what `prepare` makes."""
+"""Problems, data sets, general prompts and the miniature corpus: what `prepare` builds."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ AdapterName = (
 ADAPTERS: tuple[str, ...] = (*get_args(get_args(AdapterName)[0]), *get_args(CodeAdapterName))
 GeneralAdapterName = Literal["messages", "ultrafeedback", "pku_saferlhf"]
 REASONING_GYM = "reasoning_gym/"
-"""Prefix of a task that is one of reasoning-gym's families, such as reasoning_gym/countdown."""
+"""Prefix of a task that names a reasoning-gym family: reasoning_gym/countdown."""
 _TASKS = ("chain_sum", "basic_arithmetic", "complex_arithmetic", "gsm_symbolic", "code")
 
 
@@ -37,9 +37,10 @@ class FamilyConfig(Section):
     """A task family at one level, and how many of its problems each split gets.
 
     Attributes:
-        task: a built-in one, `reasoning_gym/<family>`, or the import path of your own.
-        options: as reasoning-gym, r1/tasks/code.py or your own task takes them.
-        documents: corpus documents; the other counts are problems.
+        task: a built-in task, `reasoning_gym/<family>`, or the import path of a plug-in.
+        options: passed to the task: reasoning-gym's, those of r1/tasks/code.py, or the plug-in's.
+        documents: number of corpus documents.
+        cold_start, rl, rejection, evaluate: number of problems in each split.
     """
 
     task: Annotated[str, AfterValidator(_check_task)]
@@ -61,14 +62,14 @@ class FamilyConfig(Section):
 
 
 class PublishedConfig(Section):
-    """Source of a data set's rows; names are those of datasets.load_dataset.
+    """Where the rows of a data set come from; names follow datasets.load_dataset.
 
     Attributes:
-        path: a .jsonl or .parquet file, a directory with the published files, or (with offline=false) a hub id. It is
-            relative to the project's root, of which DVC watches data/external/; an absolute path may lead anywhere.
-        data_files: files to read from a directory or the hub, as patterns such as main/train-*.parquet.
-        revision: branch, tag or commit on the hub; null takes the newest, and the manifest records its commit.
-        where: allowed values by column, to select rows; null takes all.
+        path: a .jsonl or .parquet file; a directory in the published layout; or, with offline=false, a hub id.
+            Relative to the project root, where DVC tracks data/external/; an absolute path may point anywhere.
+        data_files: files to read from a directory or hub data set, as patterns such as main/train-*.parquet.
+        revision: branch, tag or commit of a hub data set; null takes the latest, and manifests record its commit.
+        where: allowed values by column; other rows are skipped. null takes all rows.
     """
 
     path: str
@@ -108,7 +109,7 @@ class PublishedConfig(Section):
         return self
 
     def missing_because(self, offline: bool) -> str | None:
-        """Why the path cannot exist; None if it may."""
+        """Why there cannot be a data set at the path, or None if there may be one."""
         local = Path(self.path).expanduser()
         if local.exists() and (self.is_file or local.is_dir()):
             return None
@@ -125,13 +126,14 @@ class DataSetConfig(PublishedConfig):
     """Problems with verifiable answers.
 
     Attributes:
-        adapter: reads the published schema, see r1/data/adapters, or an import path; `columns` reads any two columns.
-        task: whose verifier judges answers, for `columns` and import paths: a built-in task or an import path. An
-            adapter of your own may set it itself.
-        prompt_column, answer_column: for `columns`, the columns of the question and its answer.
-        level: as for a family.
-        splits: problems per split, or `all`. A data set that feeds one split may use any of its problems for it; one
-            that feeds several divides them by identity, as families do.
+        adapter: reads the published schema: a name from r1/data/adapters, or an import path; `columns` reads any two
+            columns.
+        task: whose verifier checks the answers, for `columns` and import paths: a built-in task (`math` is
+            math-verify), or an import path. A plug-in adapter may set it itself.
+        prompt_column, answer_column: columns of the question and its single answer, for `columns`.
+        level: as in FamilyConfig.
+        splits: number of problems by split, or `all` that belong to it. A data set that feeds one split may use all
+            its problems there; one that feeds several divides them by identity, as families do.
     """
 
     adapter: Annotated[str, check_name(*ADAPTERS)] = "columns"
@@ -143,7 +145,7 @@ class DataSetConfig(PublishedConfig):
 
     @property
     def is_code(self) -> bool:
-        """True if answers are code, to be run in a sandbox."""
+        """True if answers are code, which runs in a sandbox."""
         return self.adapter in get_args(CodeAdapterName)
 
     @model_validator(mode="after")
@@ -153,19 +155,19 @@ class DataSetConfig(PublishedConfig):
                 continue
             if (getattr(self, key) is None) == (self.adapter == "columns"):
                 raise ValueError(
-                    f"{key}: is missing, which adapter=columns needs"
+                    f"{key}: is missing; adapter=columns needs it"
                     if self.adapter == "columns"
-                    else f"{key}: adapter={self.adapter} knows it itself"
+                    else f"{key}: adapter={self.adapter} already sets it"
                 )
         return self
 
 
 class GeneralDataSetConfig(PublishedConfig):
-    """General prompts with the response to imitate, or with a preferred and a rejected one.
+    """General prompts, each with a response to imitate or with a preferred and a rejected response.
 
     Attributes:
-        adapter: `messages` are conversations of which the first exchange is taken; the others hold preferences.
-        splits: as of DataSet; conversations feed sft alone.
+        adapter: `messages` takes the first exchange of each conversation; the others read preference pairs.
+        splits: as in DataSetConfig; conversations can feed only sft.
     """
 
     adapter: GeneralAdapterName
@@ -173,27 +175,27 @@ class GeneralDataSetConfig(PublishedConfig):
 
     @property
     def kind(self) -> PreferenceName:
-        """The preference model that judges its prompts."""
+        """The preference model that scores its prompts."""
         return "harmless" if self.adapter == "pku_saferlhf" else "helpful"
 
     @model_validator(mode="after")
     def _splits_have_what_they_need(self) -> Self:
         if self.adapter == "messages" and set(self.splits) != {"sft"}:
-            raise ValueError("splits: conversations hold no preferences, and feed sft alone")
+            raise ValueError("splits: conversations have no preferences, so they feed only sft")
         return self
 
 
 class StylesConfig(Section):
-    """How often the authors of the corpus do what; r1/data/documents.py shows each style.
+    """Style frequencies in the corpus, as probabilities; r1/data/documents.py shows each style.
 
     Attributes:
-        direct: share of documents that answer without working.
-        chinese, mixed: of the worked documents, the share in that language; the rest is English.
-        tagged: of the worked documents, the share in think/answer form.
+        direct: share of documents that answer without steps.
+        chinese, mixed: shares of those languages among documents with steps; the rest are in English.
+        tagged: share of documents with steps that use the think/answer form.
         slip: probability of a wrong result, per step.
-        careful: of the worked documents, the share whose author checks each step.
-        confirm: probability that a careful author writes out the check of a right step.
-        header: share of documents that open with R1-Zero's instruction.
+        careful: share of documents with steps whose author checks them.
+        confirm: probability that a careful author explicitly checks a right step.
+        header: share of documents that start with R1-Zero's instruction.
     """
 
     direct: Probability
@@ -213,7 +215,7 @@ class StylesConfig(Section):
 
 
 class GeneralConfig(Section):
-    """General prompts per split; `documents` counts corpus documents."""
+    """Number of general prompts by split; documents counts corpus documents."""
 
     documents: int = Field(ge=0)
     sft: int = Field(ge=0)
@@ -223,13 +225,13 @@ class GeneralConfig(Section):
 
 
 class DecontaminationConfig(Section):
-    """Data-set rows that share `ngram` consecutive words with an evaluation prompt are not trained on."""
+    """Training skips data-set rows that share `ngram` consecutive words with an evaluation prompt."""
 
     ngram: int = Field(ge=8, le=13)
 
 
 class PrepareConfig(Section):
-    """Everything `prepare` makes: problems by family and from data sets, corpus styles, general prompts."""
+    """Inputs of the recipe: problems by family and data set, corpus styles, generated and published general prompts."""
 
     families: dict[Name, FamilyConfig]
     data_sets: dict[Name, DataSetConfig]
@@ -240,7 +242,7 @@ class PrepareConfig(Section):
 
     @property
     def has_code(self) -> bool:
-        """True if model-written code will be run."""
+        """True if the recipe runs model-written code."""
         return any(family.task == "code" for family in self.families.values()) or any(
             data_set.is_code for data_set in self.data_sets.values()
         )
@@ -254,7 +256,7 @@ class PrepareConfig(Section):
 
     @model_validator(mode="after")
     def _splits_are_fed(self) -> Self:
-        """Refuse a split without problems here; otherwise its stage would fail hours later."""
+        """Fail now: otherwise a stage without prompts would fail only when it starts."""
         for split in get_args(PromptSplit):
             families = any(getattr(family, split) for family in self.families.values())
             if not families and not any(split in data_set.splits for data_set in self.data_sets.values()):
@@ -266,7 +268,7 @@ class PrepareConfig(Section):
             ):
                 raise ValueError(f"nothing is evaluated at the level {level!r}, which the report's claims need")
         for split in get_args(GeneralSplit):
-            if getattr(self.general, split) > 1:  # both kinds in turn
+            if getattr(self.general, split) > 1:  # two prompts or more cover both kinds
                 continue
             kinds = {data_set.kind for data_set in self.general_data_sets.values() if split in data_set.splits}
             needed = {"helpful", "harmless"} if split in ("preference", "evaluate") else set()

@@ -10,7 +10,7 @@ from r1.config.sampling import EngineConfig, SamplingConfig
 
 
 class EvaluateConfig(Section):
-    """Evaluation; sampling.num_samples is the k of pass@k and maj@k."""
+    """Evaluation; sampling.num_samples is k in pass@k and maj@k."""
 
     engine: EngineConfig
     sampling: SamplingConfig
@@ -20,20 +20,20 @@ class EvaluateConfig(Section):
 
 
 class ReportConfig(Section):
-    """Margins of the claims, fixed before the run."""
+    """Margins for the report's claims, fixed before the run."""
 
     mixing_bound: Probability
     non_inferiority_margin: Probability
 
 
 class AblationConfig(Section):
-    """The comparison of RL algorithms, experiments/algorithms: R1-Zero's RL for fewer rollouts, with mini-batches.
+    """The comparison of RL algorithms, experiments/algorithms: R1-Zero's RL with fewer rollouts and with mini-batches.
 
-    Several optimizer steps a round, since at one every ratio is 1 and no clip acts.
+    Each generation round has several optimizer steps: with one, every ratio is 1 and clipping never acts.
 
     Attributes:
-        algorithm, difficulty: the variant, whose settings are those of conf/rl.
-        equivalence_margin: pass@1 by which two algorithms may differ and still count as equal.
+        algorithm, difficulty: the variant; its settings come from conf/rl.
+        equivalence_margin: largest pass@1 difference at which two algorithms count as equivalent.
     """
 
     algorithm: AlgorithmName

@@ -1,4 +1,4 @@
-"""Supervised stages and the sampling of their examples."""
+"""Supervised stages and how their examples are sampled."""
 
 from typing import Literal
 
@@ -11,29 +11,29 @@ from r1.recipe import BaseName
 
 
 class FinetuneConfig(OptimizationConfig):
-    """Some epochs over a data set."""
+    """Fine-tuning for a number of epochs over a data set."""
 
     epochs: PositiveInt
 
 
 class RewardModelConfig(FinetuneConfig):
-    """Preference models; base: which base's backbone they get, a smaller one where two of the teacher's do not fit."""
+    """Preference models; `base` names their backbone: a smaller one where two of the teacher's do not fit in memory."""
 
     base: BaseName
 
 
 class SftConfig(FinetuneConfig):
-    """Supervised fine-tuning on prompt-completion pairs, loss on the completion alone.
+    """Supervised fine-tuning on prompt-completion pairs, with loss on the completion only.
 
-    chat_template: what the model is prompted with from here on; null keeps the base's, own keeps it but for the worked
-        examples that open it.
+    chat_template: template from this stage on; null keeps the base's, `own` keeps it without the worked examples at
+        its start.
     """
 
     chat_template: TemplateName | Literal["own"] | None
 
 
 class ColdStartDataConfig(Section):
-    """Sampling and filtering of the cold-start set; few_shot is the number of worked examples shown to the base."""
+    """Sampling and filtering of the cold-start set; few_shot is the number of worked examples in the base's prompt."""
 
     engine: EngineConfig
     sampling: SamplingConfig
@@ -44,7 +44,7 @@ class ColdStartDataConfig(Section):
 
 
 class RejectionSamplingConfig(Section):
-    """Sampling and filtering of the SFT set; general_ratio is general per reasoning example (R1: 200k to 600k)."""
+    """Sampling and filtering of the SFT set; general_ratio: general per reasoning example (R1: 200k to 600k)."""
 
     engine: EngineConfig
     sampling: SamplingConfig

@@ -1,7 +1,7 @@
-"""How a stage is started: in one process, in several on this machine, or as a Slurm job.
+"""How a stage is launched: in one process, in several on this machine, or as a Slurm job.
 
-`python -m r1 launch` builds the command from it. It is no parameter of any stage: another launcher changes no result
-beyond rounding, so it marks no finished stage as changed.
+`python -m r1 launch` builds the command from it. It is not a parameter of any stage: changing the launcher changes
+results only by rounding, so it does not mark finished stages as changed.
 """
 
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from pydantic import Field, PositiveInt
 from r1.config.base import Section
 
 Sharding = Literal["ddp", "fsdp2", "zero3"]
-"""How the processes of a training split it: ddp keeps the whole model in each, the others shard it."""
+"""How training processes split the model: ddp keeps a full copy in each, the others shard it."""
 
 
 class LocalConfig(Section):
@@ -32,7 +32,7 @@ class AccelerateConfig(Section):
     """Several processes on this machine, one per GPU; without a GPU they share the CPU (ddp only).
 
     Attributes:
-        num_processes: of a stage that trains; a stage that samples runs in one.
+        num_processes: processes of a training stage; a sampling stage runs in one.
     """
 
     name: Sharding
@@ -48,12 +48,12 @@ class AccelerateConfig(Section):
 
 
 class SlurmConfig(Section):
-    """One Slurm job per stage that trains or samples: training on all GPUs of several nodes, sampling on one node.
+    """One Slurm job per training or sampling stage: training uses all GPUs of all nodes, sampling one node.
 
-    Partition, time limit and account are sbatch's own variables: SBATCH_PARTITION, SBATCH_TIMELIMIT, SBATCH_ACCOUNT.
+    sbatch's variables set partition, time limit and account: SBATCH_PARTITION, SBATCH_TIMELIMIT, SBATCH_ACCOUNT.
 
     Attributes:
-        sharding: as of the launchers with these names.
+        sharding: ddp, fsdp2 or zero3, as with the launchers of those names.
         nodes, gpus_per_node: one process per GPU.
     """
 

@@ -1,4 +1,4 @@
-"""Bases: architectures, checkpoints, pretraining."""
+"""Base models: architectures, checkpoints, pretraining."""
 
 from typing import Annotated, Literal, Self
 
@@ -9,10 +9,10 @@ from r1.config.training import OptimizationConfig, TemplateName
 
 
 class DenseArchitectureConfig(Section):
-    """A dense decoder, `qwen3` or `llama`, in transformers' names.
+    """A dense decoder, `qwen3` or `llama`; names follow transformers.
 
-    Not qwen2: AutoTokenizer reads any tokenizer beside a qwen2 model as Qwen2's
-    own, and so would silently split our text otherwise than in training.
+    Not qwen2: AutoTokenizer loads any tokenizer saved with a qwen2 model as Qwen2's own, which would silently tokenize
+    text differently than in training.
     """
 
     model_type: Literal["qwen3", "llama"]
@@ -36,9 +36,9 @@ class DenseArchitectureConfig(Section):
 
 
 class DeepseekV3ArchitectureConfig(Section):
-    """R1's own: multi-head latent attention and a mixture of experts, in transformers' names.
+    """R1's architecture: multi-head latent attention and a mixture of experts; names follow transformers.
 
-    vLLM's CPU kernel wants kv_lora_rank + qk_rope_head_dim = 576 (measured).
+    vLLM's CPU kernel requires kv_lora_rank + qk_rope_head_dim = 576 (measured).
     """
 
     model_type: Literal["deepseek_v3"]
@@ -87,13 +87,14 @@ class PretrainConfig(OptimizationConfig):
 
 
 class BaseConfig(Section):
-    """A base model: pretrained here (architecture + pretraining), or a checkpoint that exists.
+    """A base model: pretrained here (architecture + pretraining), or an existing checkpoint.
 
     Attributes:
         checkpoint: hub id, local directory, or a .gguf file; outside the project only as an absolute path or with `~`.
-        chat_template: what the model is prompted with; null keeps a checkpoint's own.
-        worked_examples: shown before every question in the checkpoint's own template, since a small model that never
-            saw R1-Zero's form cannot be told it; a fine-tuning stage with `chat_template: own` drops them.
+        chat_template: prompt template; null keeps the checkpoint's own.
+        worked_examples: number put before every question in the checkpoint's own template, since a small model that
+            never saw R1-Zero's form does not follow an instruction to use it; a fine-tuning stage with
+            `chat_template: own` drops them.
     """
 
     checkpoint: str | None

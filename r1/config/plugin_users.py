@@ -1,4 +1,4 @@
-"""Which stage uses which plug-in: a change in one re-runs these stages and no others."""
+"""Which stages use which plug-in: a change in a plug-in re-runs only those stages."""
 
 from collections.abc import Iterator, Mapping
 from typing import Protocol, get_args
@@ -17,13 +17,13 @@ _VERIFIES: dict[PromptSplit, tuple[str, ...]] = {
     "rejection": ("rejection_sampling",),
     "evaluate": ("evaluate", "ablation"),
 }
-"""Stages that verify answers to the prompts of a split."""
+"""Stages that verify answers to each split's prompts."""
 USERS = ("prepare", "cold_start_data", "rejection_sampling", *runs("rl"), "evaluate", "ablation")
-"""Stages that may use plug-ins, as data/plugins/<stage>.json; a stage of several models has one for each it trains."""
+"""Stages that may use plug-ins, each with a data/plugins/<stage>.json; a multi-model stage has one per model."""
 
 
 class NamesPlugins(Protocol):
-    """Sections of the configuration that can name one."""
+    """Configuration sections that can name a plug-in."""
 
     @property
     def prepare(self) -> PrepareConfig: ...
@@ -38,10 +38,10 @@ class NamesPlugins(Protocol):
 
 
 def plugin_users(config: NamesPlugins) -> dict[str, list[Plugin]]:
-    """Plug-ins by the stage that uses them, an empty list for a stage that uses none.
+    """Plug-ins by stage; a stage without any has an empty list.
 
-    A task counts for `prepare`, which draws its problems, and for each stage that verifies answers to them; an adapter
-    for `prepare`; an engine for its stage; a reward for the RL runs where it weighs something.
+    `prepare` uses adapters and tasks, whose problems it draws; each stage that verifies answers to those problems uses
+    the task too. An engine belongs to its stage, a reward to the RL runs that give it a nonzero weight.
     """
     used: dict[str, list[Plugin]] = {stage: [] for stage in USERS}
     for stage, plugin in (*_tasks(config.prepare), *_rewards(config), *_engines(config)):

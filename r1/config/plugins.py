@@ -1,6 +1,6 @@
-"""What the configuration names by import path: tasks, rewards, adapters and engines that are not ours.
+"""Import paths in the configuration: plug-in tasks, rewards, adapters and engines.
 
-Names are checked by their files alone. Nothing of them is imported here, so a misspelt one fails at once.
+Names are checked against source files only. Nothing is imported here, so a misspelt name fails at once.
 """
 
 import ast
@@ -18,12 +18,12 @@ Kind = Literal["task", "reward", "adapter", "engine"]
 
 
 def is_plugin(name: str) -> bool:
-    """True for an import path such as my_package.rewards.brevity, which our own names never are."""
+    """True for an import path such as my_package.rewards.brevity; built-in names never contain a dot."""
     return "." in name and all(part.isidentifier() for part in name.split("."))
 
 
 def known(name: str, names: tuple[str, ...]) -> str:
-    """The name, if it is one of these or an import path; others are refused as pydantic refuses a literal."""
+    """The name, if it is one of these or an import path; otherwise pydantic's own error for a literal."""
     if name in names or is_plugin(name):
         return name
     expected = " or ".join(filter(None, (", ".join(map(repr, names[:-1])), repr(names[-1]))))
@@ -31,7 +31,7 @@ def known(name: str, names: tuple[str, ...]) -> str:
 
 
 def check_name(*names: str) -> AfterValidator:
-    """A validator that takes these names and import paths."""
+    """A validator that accepts these names and import paths."""
     return AfterValidator(lambda name: known(name, names))
 
 
@@ -45,7 +45,7 @@ ImportPath = Annotated[str, AfterValidator(_check_import_path)]
 
 
 def flatten(values: Any, prefix: str = "") -> Any:
-    """Nested keys as one: a dotted override (`zero.rewards.my_package.brevity=1`) arrives as a mapping in a mapping.
+    """Join nested keys with dots: an override such as `zero.rewards.my_package.brevity=1` arrives as nested mappings.
 
     >>> flatten({"format_reward": 1.0, "my_package": {"rewards": {"brevity": 0.5}}})
     {'format_reward': 1.0, 'my_package.rewards.brevity': 0.5}
@@ -62,9 +62,9 @@ class Plugin(NamedTuple):
     """A plug-in that the configuration names.
 
     Attributes:
-        kind: task, reward, adapter or engine.
+        kind: the interface it must implement.
         name: its import path.
-        key: where the configuration names it.
+        key: configuration key that names it.
     """
 
     kind: Kind
@@ -74,12 +74,12 @@ class Plugin(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """Where the plug-ins' folder has an import path.
+    """Where an import path was found in the plug-in folder.
 
     Attributes:
-        file: of the module.
+        file: source file of the module.
         module: its import path.
-        attribute: what is named in it, dotted; "" for the module itself.
+        attribute: dotted name in the module; "" for the module itself.
     """
 
     file: Path
@@ -88,25 +88,25 @@ class Found:
 
 
 def import_root(folder: str) -> Path:
-    """The directory whose modules an import path starts with: the folder, or its parent if it is a package itself."""
+    """The directory that import paths start from: the folder, or its parent if the folder is itself a package."""
     path = Path(folder).expanduser()
     return path.parent if (path / "__init__.py").is_file() else path
 
 
 def find(folder: str, name: str) -> Found:
-    """The file of an import path in the plug-ins' folder.
+    """Find the file of an import path in the plug-in folder.
 
     Args:
-        folder: of the configuration (`plugins`).
+        folder: the configuration's `plugins`.
         name: the import path.
 
     Raises:
-        ValueError: if the folder has no such module, or the module no such name.
+        ValueError: if the folder lacks the module, or the module lacks the name.
     """
     path, root = Path(folder).expanduser(), import_root(folder)
     parts = name.split(".")
     if not path.is_dir():
-        raise ValueError(f"plugins = {folder!r} is no folder")
+        raise ValueError(f"plugins = {folder!r} is not a folder")
     if root != path and parts[0] != path.name:
         raise ValueError(f"plugins = {folder!r} is the package {path.name}, {_elsewhere(folder, parts[0])}")
     place, depth = root, 0
@@ -129,7 +129,7 @@ def find(folder: str, name: str) -> Found:
 
 
 def _elsewhere(folder: str, package: str) -> str:
-    """What to do about a module that is not in the folder."""
+    """What to do about a module outside the folder."""
     try:
         spec = find_spec(package)
     except (ImportError, ValueError):
@@ -150,7 +150,7 @@ def _hint(wanted: str, there: set[str]) -> str:
 
 
 def _check_bound(found: Found, name: str) -> None:
-    """Refuse a name that the module's text binds nowhere."""
+    """Reject a name that the module's source never binds."""
     try:
         tree = ast.parse(found.file.read_text())
     except (SyntaxError, ValueError) as error:

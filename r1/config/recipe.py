@@ -1,4 +1,4 @@
-"""The whole configuration, in R1's order, and what its parts ask of each other."""
+"""The full configuration, in R1's order, and constraints across its parts."""
 
 import os
 from pathlib import Path
@@ -20,14 +20,14 @@ from r1.config.training import OptimizationConfig, TrainingConfig, check_batch
 from r1.recipe import BASES, runs
 
 RL_RUNS = runs("rl")
-"""Trainings on the RL prompts."""
+"""Runs that train on the RL prompts."""
 SandboxPolicy = Literal["bubblewrap", "none"]
 
 
 class Config(Section):
     """The full recipe, in R1's order.
 
-    plugins: folder of tasks, rewards, adapters and engines that are named by import path.
+    plugins: folder of the tasks, rewards, adapters and engines named by import path.
     """
 
     profile: Name
@@ -96,7 +96,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _bases_have_text(self) -> Self:
-        """A base from scratch learns from the corpus, which data sets do not feed."""
+        """A base pretrained from scratch learns from the corpus, to which data sets contribute nothing."""
         documents = self.prepare.general.documents + sum(family.documents for family in self.prepare.families.values())
         for name in BASES:
             if not documents and getattr(self, name).checkpoint is None:
@@ -164,19 +164,21 @@ class Config(Section):
             for reward in extra:
                 if reward in getattr(self, name).rewards:
                     raise ValueError(
-                        f"rl.algorithm.extra_rewards.{reward} = {extra[reward]}: is in {name}.rewards already, "
+                        f"rl.algorithm.extra_rewards.{reward} = {extra[reward]}: is already in {name}.rewards; "
                         "set its weight there"
                     )
         return self
 
     @model_validator(mode="after")
     def _adapters_suffice(self) -> Self:
-        """With adapters the reference is the policy without them: it cannot move, and no critic has any."""
+        """With LoRA the reference is the policy without adapters, so it cannot be updated; a critic has no adapters."""
         if self.training.lora is None:
             return self
         algorithm = self.rl.algorithm
         if isinstance(algorithm, PpoConfig):
-            raise ValueError("training.lora: PPO's critic is trained whole; choose another rl/algorithm, or lora null")
+            raise ValueError(
+                "training.lora: PPO's critic trains all weights; choose another rl/algorithm, or lora null"
+            )
         steps = max(getattr(self, name).max_steps for name in RL_RUNS)
         if algorithm.beta and algorithm.ref_model_sync_steps < steps:
             raise ValueError(
@@ -187,7 +189,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _code_is_rewarded(self) -> Self:
-        """Code that no reward pays for would silently train on nothing."""
+        """Without a reward for code, RL on code prompts would silently learn nothing."""
         asked = {
             f"families.{name}.rl": family.rl for name, family in self.prepare.families.items() if family.task == "code"
         } | {

@@ -1,4 +1,4 @@
-"""Reinforcement learning: algorithms, the choice of prompts, rewards, runs."""
+"""Reinforcement learning: algorithms, prompt selection, rewards, runs."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
@@ -26,22 +26,22 @@ AlgorithmName = Literal["grpo", "dr_grpo", "dapo", "gspo", "rloo", "reinforce_pp
 RewardName = RuleRewardName | Literal["preference_reward"]
 _RULES = get_args(RuleRewardName)
 RuleWeights = Annotated[Mapping[Annotated[str, check_name(*_RULES)], float], BeforeValidator(flatten)]
-"""Weights of rule rewards, ours by name, others by import path."""
+"""Weights of rule-based rewards: built-in ones by name, plug-ins by import path."""
 RewardWeights = Annotated[
     Mapping[Annotated[str, check_name(*_RULES, "preference_reward")], float], BeforeValidator(flatten)
 ]
 
 
 class PolicyOptimizationConfig(Section):
-    """What every RL algorithm has; names are TRL's where it has one.
+    """Shared by every RL algorithm; names are TRL's where it has one.
 
     Attributes:
-        beta: weight of the KL to the reference policy; 0 needs no reference.
-        epsilon, epsilon_high: the ratio to the sampling policy is clipped to [1 - epsilon, 1 + epsilon_high].
-        ref_model_sync_steps: optimizer steps after which the policy replaces the reference.
+        beta: weight of the KL to the reference policy; with 0, no reference is loaded.
+        epsilon, epsilon_high: clip the ratio to the sampling policy to [1 - epsilon, 1 + epsilon_high].
+        ref_model_sync_steps: optimizer steps between updates of the reference to the current policy.
         num_mini_batches: optimizer steps per generation round; 1 is strictly on-policy.
         num_iterations: passes over a round's rollouts (inner epochs).
-        extra_rewards: added to every stage's own rewards, such as Kimi's `len_reward`.
+        extra_rewards: weights of rewards added to every RL stage's own, such as Kimi's `len_reward`.
     """
 
     beta: NonNegativeFloat
@@ -54,14 +54,14 @@ class PolicyOptimizationConfig(Section):
 
 
 class GroupRelativeConfig(PolicyOptimizationConfig):
-    """GRPO and its kin: the advantage is a reward relative to its group's.
+    """GRPO and its variants: an advantage is a reward relative to its group.
 
     Attributes:
-        loss_type: how token losses are averaged: per completion (grpo), over a constant (dr_grpo), over
-            all tokens of the batch (dapo).
-        scale_rewards: what the centred reward is divided by: the group's deviation, the batch's, nothing.
-        importance_sampling_level: one ratio a token, or one a sequence (gspo).
-        max_resampling_rounds: rounds in which groups without variance are replaced by fresh prompts' (dapo);
+        loss_type: normalizes token losses by completion length (grpo), a constant (dr_grpo), or the batch's total
+            tokens (dapo).
+        scale_rewards: divides centered rewards by the standard deviation of the group or the batch, or by nothing.
+        importance_sampling_level: one ratio per token, or one per sequence (gspo).
+        max_resampling_rounds: rounds that replace groups without reward variance by groups of fresh prompts (dapo);
             0 keeps them.
     """
 
@@ -80,20 +80,20 @@ class LeaveOneOutConfig(PolicyOptimizationConfig):
 
 
 class ReinforcePlusPlusConfig(PolicyOptimizationConfig):
-    """REINFORCE++: returns with the KL in the reward, whitened over the batch; no critic, no groups."""
+    """REINFORCE++: returns include the KL as reward and are whitened over the batch; no critic, no groups."""
 
     name: Literal["reinforce_pp"]
     gamma: Share
 
 
 class PpoConfig(PolicyOptimizationConfig):
-    """PPO with a critic on a backbone of its own.
+    """PPO with a critic that has its own backbone.
 
     Attributes:
         gamma, lam: discount and lambda of GAE.
-        value_clip: a value may move this far from what it was at sampling before its loss is cut.
-        critic_learning_rate: its peak; the critic warms up with the policy's schedule.
-        critic_warmup_steps: first optimizer steps, in which only the critic learns.
+        value_clip: how far a value may move from its estimate at sampling time before its loss is clipped.
+        critic_learning_rate: peak learning rate; the critic follows the policy's warm-up schedule.
+        critic_warmup_steps: initial optimizer steps that train only the critic.
     """
 
     name: Literal["ppo"]
@@ -111,7 +111,7 @@ AlgorithmConfig = Annotated[
 
 
 ALGORITHMS: tuple[str, ...] = get_args(AlgorithmName)
-"""Names that rl/algorithm may have."""
+"""Allowed values of rl/algorithm."""
 
 
 class AllPromptsConfig(Section):
@@ -121,12 +121,12 @@ class AllPromptsConfig(Section):
 
 
 class PassRateConfig(Section):
-    """RL trains on the prompts that its starting policy sometimes solves, measured before training.
+    """RL trains on prompts that its initial policy sometimes solves, as measured before training.
 
     Attributes:
-        num_samples: completions per prompt that the pass rate is measured on.
-        min_pass_rate, max_pass_rate: bounds of what is kept, inclusive.
-        name: a curriculum takes prompts from the easiest to the hardest, filtered ones come at random.
+        num_samples: completions per prompt used to measure the pass rate.
+        min_pass_rate, max_pass_rate: inclusive bounds of the prompts to keep.
+        name: `curriculum` orders prompts from easiest to hardest, `filtered` shuffles them.
     """
 
     name: Literal["filtered", "curriculum"]
@@ -146,7 +146,7 @@ DifficultyConfig = Annotated[AllPromptsConfig | PassRateConfig, Field(discrimina
 
 
 class RewardOptionsConfig(Section):
-    """Parameters of the rewards that have some."""
+    """Parameters of rewards that take any."""
 
     repetition_ngram_size: PositiveInt
     repetition_max_penalty: float = Field(le=0)
@@ -155,12 +155,12 @@ class RewardOptionsConfig(Section):
 
 
 class RlConfig(Section):
-    """What every RL stage shares.
+    """Settings shared by every RL stage.
 
     Attributes:
-        max_kl, min_entropy: limits in nats per token; beyond either the run stops with a diagnosis.
-        patience: consecutive steps beyond a limit, or without reward variance in any group, that stop the run.
-        checkpoint_steps: optimizer steps between checkpoints; a killed run resumes from the last one.
+        max_kl, min_entropy: nats per token; a KL above or an entropy below stops the run with a diagnosis.
+        patience: consecutive steps beyond a bound, or without reward variance in any group, before the run stops.
+        checkpoint_steps: steps between checkpoints; a killed run resumes from the last one.
     """
 
     algorithm: AlgorithmConfig
@@ -174,9 +174,9 @@ class RlConfig(Section):
 
 
 class RlStageConfig(Section):
-    """One RL run; batch_size counts rollouts per optimizer step, num_generations the group; constant learning rate.
+    """One RL run at a constant learning rate; batch_size counts rollouts per optimizer step, num_generations per group.
 
-    max_steps * batch_size is also its budget of rollouts, which dynamic sampling spends in fewer steps.
+    max_steps * batch_size is also its rollout budget, which dynamic sampling spends in fewer steps.
     """
 
     max_steps: PositiveInt
@@ -206,10 +206,10 @@ class RlStageConfig(Section):
 
 
 def check_rl_launch(rl: RlConfig, stage: RlStageConfig, sharding: Sharding, processes: int) -> None:
-    """Refuse what RL in several processes cannot do.
+    """Reject settings that RL does not support with this sharding or number of processes.
 
     Raises:
-        ValueError: that names the key.
+        ValueError: naming the key.
     """
     algorithm = rl.algorithm
     if sharding in ("fsdp2", "zero3"):
@@ -228,13 +228,13 @@ def check_rl_launch(rl: RlConfig, stage: RlStageConfig, sharding: Sharding, proc
     if resampling and stage.batch_size // processes * algorithm.num_mini_batches % stage.num_generations:
         raise ValueError(
             f"rl.algorithm.max_resampling_rounds: needs whole groups in each of {processes} processes, and the share "
-            f"of batch_size {stage.batch_size} is no multiple of num_generations {stage.num_generations}"
+            f"of batch_size {stage.batch_size} is not a multiple of num_generations {stage.num_generations}"
         )
 
 
 class FinalRlConfig(RlStageConfig):
-    """RL over all scenarios: general prompts come in for the last share of the steps, at this share of the prompts."""
+    """RL over all scenarios: the last `general_last` of the steps have a share `general_share` of general prompts."""
 
-    rewards: RewardWeights  # preference models exist only here
+    rewards: RewardWeights  # only here are there preference models
     general_last: Probability
     general_share: Probability

@@ -1,4 +1,4 @@
-"""Engines, rollouts and how completions are drawn."""
+"""Engines, rollouts and sampling parameters."""
 
 import re
 from collections.abc import Mapping
@@ -30,14 +30,14 @@ class VllmEngineConfig(Section):
 
 
 class RayEngineConfig(VllmEngineConfig):
-    """vLLM replicas as Ray Data actors, on this machine or a cluster; each replica stays on one node.
+    """Replicas of the vLLM engine as Ray Data actors, on this machine or a cluster; each replica runs on one node.
 
     Attributes:
-        address: of a running cluster, `auto` for the one that this machine belongs to; null starts Ray here for as
-            long as the stage runs. The model directory and this project must be reachable on every node.
-        replicas: engines that sample side by side, with tensor_parallel_size GPUs each.
-        chunk_size: completions that a replica draws, and the journal keeps, at once: many fill an engine, few share
-            the work out evenly at the end.
+        address: address of a running cluster, or `auto` for the one this machine belongs to; null starts Ray here for
+            the duration of the stage. Every node must be able to read the model directory and this project.
+        replicas: engines that sample in parallel, with tensor_parallel_size GPUs each.
+        chunk_size: completions that a replica draws and the journal saves at a time: large chunks keep an engine busy,
+            small ones balance the load at the end.
     """
 
     name: Literal["ray"]  # type: ignore[assignment]
@@ -47,18 +47,18 @@ class RayEngineConfig(VllmEngineConfig):
 
 
 class OpenaiEngineConfig(Section):
-    """Any OpenAI-compatible chat-completions endpoint: your own `vllm serve`, or a teacher's API.
+    """Any endpoint with OpenAI's chat completions API: your own `vllm serve`, or a teacher's API.
 
-    It samples from the model that it serves; the model directory of the stage is not loaded.
+    It samples from the model it serves; the stage's model directory is not loaded.
 
     Attributes:
-        base_url: up to and with the version, such as http://127.0.0.1:8000/v1; a key has no place in it.
-        model: its name there; null takes the only one that the endpoint lists.
-        api_key_env: NAME of the environment variable that holds the key, never the key; null for none.
-        seeded: sends a seed with each request. Off for an endpoint that cannot: vLLM on CPU fails at one.
-        max_concurrency: requests under way at once.
-        timeout: seconds that the endpoint may be silent, which without streaming is the time of a completion.
-        retries: of a request, after 429, 5xx or a lost connection, with growing pauses.
+        base_url: URL up to and including the version, such as http://127.0.0.1:8000/v1; must not contain a key.
+        model: model name at the endpoint; null takes the only one that the endpoint lists.
+        api_key_env: NAME of the environment variable that holds the key, never the key; null for no key.
+        seeded: sends a seed with each request. Turn it off for an endpoint without support: vLLM on CPU fails on one.
+        max_concurrency: concurrent requests.
+        timeout: seconds without a response before a request fails; without streaming, the time of a full completion.
+        retries: retries of a request after 429, 5xx or a lost connection, with increasing delays.
     """
 
     name: Literal["openai"]
@@ -72,7 +72,7 @@ class OpenaiEngineConfig(Section):
 
     @model_validator(mode="after")
     def _no_secret_is_written(self) -> Self:
-        """Check the section, not the field: an error of a field would quote its value, which may be a key."""
+        """Check the section, not a field: a field's error would quote its value, which may be a key."""
         if self.api_key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.api_key_env):
             raise ValueError("api_key_env: must be the NAME of an environment variable, such as TEACHER_API_KEY")
         try:
@@ -88,7 +88,7 @@ class OpenaiEngineConfig(Section):
 
 
 class PluginEngineConfig(Section):
-    """Your own engine: the import path of a Sampler, constructed from the policy and these options."""
+    """A plug-in engine: the import path of a Sampler, constructed with the policy and these options."""
 
     name: ImportPath
     options: Mapping[str, Any]
@@ -108,18 +108,18 @@ EngineConfig = Annotated[
 
 
 class TransformersRolloutConfig(Section):
-    """RL rollouts by transformers' generate, in the trainer."""
+    """RL rollouts by transformers' generate in the trainer."""
 
     name: Literal["transformers"]
 
 
 class VllmServerRolloutConfig(Section):
-    """RL rollouts by a vLLM server on GPUs of its own, to which the trainer sends its weights by NCCL.
+    """RL rollouts by a vLLM server on its own GPUs; the trainer sends it the weights over NCCL.
 
     Attributes:
-        base_url: of the server, without a path; it serves the policy that the stage starts from.
-        group_port: where trainer and server meet for the weights.
-        timeout: seconds to wait for a server that still starts.
+        base_url: URL of the server, without a path; it serves the stage's initial policy.
+        group_port: port at which trainer and server form the group for weight transfer.
+        timeout: seconds to wait for a server that is still starting.
     """
 
     name: Literal["vllm_server"]
@@ -134,7 +134,7 @@ RolloutConfig = Annotated[
 
 
 class SamplingConfig(Section):
-    """How completions are drawn."""
+    """Sampling parameters."""
 
     temperature: NonNegativeFloat
     top_p: Share

@@ -1,4 +1,4 @@
-"""What every training shares: how it computes, and its optimisation."""
+"""Shared by every training: compute settings and optimization."""
 
 from typing import Annotated, Literal, Self
 
@@ -11,13 +11,13 @@ AttentionName = Literal["sdpa", "eager", "flash_attention_2"]
 
 
 class LoraConfig(Section):
-    """Low-rank adapters (arXiv 2106.09685) instead of all weights; peft's names.
+    """Low-rank adapters (arXiv 2106.09685), trained instead of all weights; names follow peft.
 
     Attributes:
         r: rank of each adapter.
-        alpha: adapters are scaled by alpha / r.
-        dropout: of an adapter's input.
-        target_modules: linear layers that get an adapter; `all-linear` is all but the head.
+        alpha: scales adapters by alpha / r.
+        dropout: dropout probability on an adapter's input.
+        target_modules: names of the linear layers that get an adapter; `all-linear` is all but the head.
     """
 
     r: PositiveInt
@@ -27,14 +27,14 @@ class LoraConfig(Section):
 
 
 class TrainingConfig(Section):
-    """How every training computes.
+    """Compute settings of every training.
 
     Attributes:
-        mixed_precision: bf16 computes in bfloat16 on float32 weights and moments; none computes in float32.
-        gradient_checkpointing: keep only each layer's input and recompute its activations in the backward pass.
-        attention: the kernel; flash_attention_2 needs the package flash-attn and an NVIDIA GPU.
-        liger: Liger's fused kernels for norms, rotary embeddings and feed-forward layers.
-        lora: adapters, merged into the weights before an artifact is written. Pretraining always trains all weights.
+        mixed_precision: `bf16` computes in bfloat16 with float32 weights and moments; `none` computes in float32.
+        gradient_checkpointing: recomputes activations in the backward pass, keeping only each layer's input.
+        attention: attention kernel; flash_attention_2 needs the package flash-attn and an NVIDIA GPU.
+        liger: uses Liger's kernels for norms, rotary embeddings and feed-forward layers.
+        lora: trains adapters, which are merged before an artifact is written. Pretraining always trains all weights.
     """
 
     mixed_precision: Literal["none", "bf16"]
@@ -53,7 +53,7 @@ class TrainingConfig(Section):
 class OptimizationConfig(Section):
     """AdamW with warm-up, then cosine decay to `min_learning_rate_ratio` of the peak.
 
-    checkpoint_steps: optimizer steps between checkpoints; a killed run resumes from the last one.
+    checkpoint_steps: steps between checkpoints; a killed run resumes from the last one.
     """
 
     learning_rate: PositiveFloat
@@ -75,15 +75,15 @@ class OptimizationConfig(Section):
 
 
 def check_batch(batch_size: int, micro_batch_size: int, num_processes: int) -> None:
-    """Refuse a batch that the processes cannot split evenly.
+    """Reject a batch that the processes cannot split evenly.
 
     Args:
-        batch_size: rows of an optimizer step, over all processes.
-        micro_batch_size: rows that a process passes through the model at once, at most.
-        num_processes: that train together.
+        batch_size: rows per optimizer step, over all processes.
+        micro_batch_size: maximum rows that a process passes through the model at a time.
+        num_processes: number of training processes.
 
     Raises:
-        ValueError: naming the three.
+        ValueError: naming all three.
     """
     share, rest = divmod(batch_size, num_processes)
     if rest or share % min(micro_batch_size, share):

@@ -1,1 +1,1 @@
-"""Which prompts there are: problems by split, and general prompts with preferences."""
+"""The prompts: problems by split, and general prompts with preferences."""

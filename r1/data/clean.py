@@ -1,8 +1,7 @@
-"""Rows of a data set made problems, or dropped for a reason that is counted.
+"""Turn the rows of a data set into problems, or drop them and count why.
 
-What is dropped would otherwise do harm unseen: a gold answer that its own verifier does
-not accept is zero reward for ever, a prompt with a special token in it ends its own turn,
-characters without a glyph hide from a reader what the model is asked.
+Each dropped row would do silent harm: a gold answer that its own verifier rejects never earns a reward, a special
+token in a prompt ends the user's turn early, and invisible characters hide from a reader what the model is asked.
 """
 
 import re
@@ -24,7 +23,7 @@ from r1.support.errors import UserError
 from r1.tasks import Problem, code, mathematics, normalise
 
 MAX_PROMPT_CHARACTERS = 20_000
-"""Some 5,000 tokens: longer than any problem, shorter than what a document pasted into the column would be."""
+"""About 5,000 tokens: longer than any problem, shorter than a document pasted into the column."""
 
 Reason = (
     SourceReason
@@ -49,13 +48,13 @@ Reason = (
 )
 
 _PIECE = 1000
-"""Rows examined at a time, so that golds are verified in parallel."""
+"""Rows per batch, so that gold answers are verified in parallel."""
 _NOTHING = {"nan", "none", "null", "<na>", "nat"}
-"""How None and NaN read after a careless conversion to text."""
+"""None and NaN after a careless conversion to text."""
 _BROKEN: dict[Reason, re.Pattern[str]] = {
     "lone_surrogates": re.compile("[\ud800-\udfff]"),
-    "control_characters": re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"),  # C0 and C1 but tab and newline
-    "lost_characters": re.compile("\ufffd"),  # what a decoder leaves of bytes it could not read
+    "control_characters": re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"),  # C0 and C1 except tab and newline
+    "lost_characters": re.compile("\ufffd"),  # a decoder's substitute for bytes it could not read
 }
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
@@ -70,35 +69,35 @@ _CHAT_MARKUP = re.compile(
     r"|</?(?:think|answer)>"
     r"|(?im:^[\s#*]*assistant\s*:)"
 )
-"""Special tokens of common tokenizers, our own templates' tags, and a turn of the assistant.
+"""Special tokens of common tokenizers, our own templates' tags, and an assistant turn.
 
-A turn of the user or the system alone is none: "System: x + y = 1, x - y = 3", "Human : apes = 3 : 4".
+User and system turns are allowed: "System: x + y = 1, x - y = 3", "Human : apes = 3 : 4".
 """
 _PARTS = re.compile(r"[\w+*/()-]+|[<>=≤≥≠^]|(?<=[\d)])!|(?<=\b[a-z])!|(?<=\d)[.,](?=\d)")
 
 
 class NothingUsable(UserError):
-    """No row of a data set can be used."""
+    """A data set has no usable row."""
 
 
 def clean(name: str, data_set: DataSetConfig) -> tuple[list[Problem], Counter[str]]:
-    """The distinct problems of a data set in the order of the file, and how many rows were dropped why.
+    """The distinct problems of a data set in file order, and the number of dropped rows by reason.
 
     Raises:
         UserError: if the file cannot be used; names data set and file.
-        NothingUsable: if no row can be; with the counts by reason.
+        NothingUsable: if no row can be used; gives the counts by reason.
     """
     problems: list[Problem] = []
     reasons: Counter[str] = Counter()
     answers: dict[str, str] = {}
-    repeated: dict[bytes, Reason] = {}  # what becomes of a row that comes again: DAPO's file holds each a hundred times
+    repeated: dict[bytes, Reason] = {}  # outcome for a repeated row: DAPO's file repeats each a hundred times
     adapter = adapter_of(data_set)
     read = rows(f"prepare.data_sets.{name}", data_set, adapter.columns)
     while piece := list(islice(read, _PIECE)):
         converted = [row if isinstance(row, str) else adapter.convert(row) for row in piece]
         fresh = {_fingerprint(one): one for one in converted if isinstance(one, Question)}
         fresh = {fingerprint: one for fingerprint, one in fresh.items() if fingerprint not in repeated}
-        examined = dict(zip(fresh, examine(list(fresh.values()), adapter.task), strict=True))
+        examined = dict(zip(fresh, usable_problems(list(fresh.values()), adapter.task), strict=True))
         for one in converted:
             found: Reason | Problem
             if isinstance(one, Question):
@@ -120,17 +119,17 @@ def clean(name: str, data_set: DataSetConfig) -> tuple[list[Problem], Counter[st
 
 
 def tally(kept: int, reasons: Counter[str]) -> str:
-    """Counts in words, the most frequent reason first."""
+    """The counts as text, most frequent reason first."""
     dropped = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
     return f"{kept} of {kept + reasons.total()} rows can be used" + (f" ({dropped})" if dropped else "")
 
 
-def examine(questions: Sequence[Question], task: str) -> list[Problem | Reason]:
-    """Each row as a problem, or why it is none; the verifier must accept the solution, or else the answer itself.
+def usable_problems(questions: Sequence[Question], task: str) -> list[Problem | Reason]:
+    """Each question as a problem, or why it is unusable; the verifier must accept its solution, or the answer if none.
 
-    >>> [problem.answer for problem in examine([Question("What is 3 + 4?", 7.0)], "chain_sum")]
+    >>> [problem.answer for problem in usable_problems([Question("What is 3 + 4?", 7.0)], "chain_sum")]
     ['7']
-    >>> examine([Question("What is 3 + 4?", "seven")], "chain_sum")
+    >>> usable_problems([Question("What is 3 + 4?", "seven")], "chain_sum")
     ['answer_unverifiable']
     """
     read = [_read(question.prompt, question.answer, task) for question in questions]
@@ -165,8 +164,8 @@ def _read(prompt: Any, answer: Any, task: str) -> Problem | Reason:
     return _nothing_asked_because(question) or Problem(task, question, gold, expressions=())
 
 
-def examine_general(found: GeneralPrompt) -> GeneralPrompt | Reason:
-    """A general prompt as our stages can use it, or why they cannot; only the rejected response may be empty."""
+def usable_prompt(found: GeneralPrompt) -> GeneralPrompt | Reason:
+    """A cleaned general prompt, or why it is unusable; only the rejected response may be empty."""
     if (refused := _no_prompt_because(found.prompt)) is not None:
         return refused
     prompt, chosen, rejected = _tidy(found.prompt), _tidy(found.chosen), _tidy(found.rejected)
@@ -191,7 +190,7 @@ def _no_prompt_because(prompt: Any) -> Reason | None:
 
 
 def _nothing_asked_because(question: str) -> Reason | None:
-    if not normalise(question):  # white space and punctuation
+    if not normalise(question):  # only white space and punctuation
         return "empty_prompt"
     return "chat_markup" if _CHAT_MARKUP.search(question) else None
 
@@ -201,15 +200,16 @@ def _tidy(text: str) -> str:
 
 
 def _fingerprint(question: Question) -> bytes:
-    """Of question and answer to the letter, whatever they are."""
+    """Hash of the exact question and answer, of any type."""
     said = f"{type(question.answer)}\0{question.answer}\0{question.prompt}"
     return blake2b(said.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def _identity(problem: Problem) -> str:
-    """Tells apart what `normalise` does not, and generated problems never need: x < 3 and x > 3, 5! and 5, 1.5 and 1 5.
+    """A key that keeps apart what `normalise` merges: x < 3 and x > 3, 5! and 5, 1.5 and 1 5.
 
-    Finer than `Problem.identity`, which still decides the split: questions that differ only by a sign share it.
+    Finer than `Problem.identity`, which still decides the split: problems that differ by a sign share one. Generated
+    problems never need the distinction.
     """
     return " ".join(_PARTS.findall(unicodedata.normalize("NFKC", problem.question).lower()))
 
@@ -221,9 +221,9 @@ def _is_missing(value: Any) -> bool:
 
 
 def _as_text(answer: Any) -> str | None:
-    """Text of an answer that may be a number, None if there is not one way to write it.
+    """An answer as text, or None if it has no single way to be written.
 
-    A whole float is an integer that shared its column with a NaN.
+    An integral float was an integer that shared its column with a NaN.
     """
     if isinstance(answer, float) and answer.is_integer() and abs(answer) < 2**53:
         return str(int(answer))
@@ -243,11 +243,11 @@ def _broken_because(text: str) -> Reason | None:
 
 
 def _is_needed(text: str, index: int) -> bool:
-    """True for an invisible character that a script needs, which right-to-left and Indic text is full of.
+    """True for an invisible character that its script needs; right-to-left and Indic text is full of them.
 
-    Joiners between characters that are not ASCII (Persian and Hindi words, families of emoji);
-    a single variation selector on such a character; direction marks, which order nothing but
-    punctuation, in text with right-to-left letters. Overrides and embeddings never are.
+    Needed are joiners between non-ASCII characters (Persian and Hindi words, emoji families); a single variation
+    selector on a character; and direction marks, which reorder only punctuation, in text with right-to-left letters.
+    Overrides and embeddings never are.
     """
     character = text[index]
     before, after = text[index - 1 : index], text[index + 1 : index + 2]
@@ -255,7 +255,7 @@ def _is_needed(text: str, index: int) -> bool:
         return _is_joined(before) and _is_joined(after)
     if _SELECTOR.match(character):
         return bool(before) and not before.isspace() and not _INVISIBLE.match(before)
-    letters = (letter for letter in text if letter not in _MARKS)  # two of the marks are "letters" of such scripts
+    letters = (letter for letter in text if letter not in _MARKS)  # two of the marks count as right-to-left themselves
     return character in _MARKS and any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters)
 
 
@@ -265,7 +265,7 @@ def _is_joined(neighbour: str) -> bool:
 
 
 def _verifiable(golds: Sequence[tuple[str, str | None]], task: str) -> set[tuple[str, str | None]]:
-    """Those of gold answers and solutions where a response that gives the solution, or else the gold, is rewarded."""
+    """The (gold, solution) pairs for which a response with the solution, or the gold if there is none, is rewarded."""
 
     def rewarded(answers: Sequence[str], golds: Sequence[str]) -> list[bool]:
         responses = [f"<think>.</think><answer>{answer}</answer>" for answer in answers]

@@ -1,4 +1,4 @@
-"""The corpus: documents about problems and general exchanges, one parquet of texts."""
+"""The pretraining corpus: documents about problems and general exchanges, in one parquet file."""
 
 import random
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from r1.tasks import bucket
 
 
 def build_corpus(settings: PrepareConfig, seed: int) -> list[dict[str, Any]]:
-    """All documents, in the order families are configured; pretraining shuffles.
+    """All documents, in the configured order of families; pretraining shuffles them.
 
     Returns:
         Rows of `text`, `prompt`, `task` and `style`.
@@ -34,7 +34,7 @@ def _problems(settings: PrepareConfig, seed: int, rng: random.Random) -> Iterato
 
 
 def _general(settings: PrepareConfig, seed: int, rng: random.Random) -> Iterator[tuple[str, str, str, str]]:
-    """Half of this world's authors answer general prompts well, half do not."""
+    """Answer half of the general prompts well, half badly."""
     prompts = [prompt for prompt in all_prompts() if bucket(prompt.identity) in GENERAL_BUCKETS["corpus"]]
     for _ in range(settings.general.documents):
         prompt = rng.choice(prompts)

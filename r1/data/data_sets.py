@@ -1,4 +1,4 @@
-"""Problems from files beside the generated ones: which split gets which, so that none is in two."""
+"""Assign the problems of data sets to splits, so that none is in two."""
 
 import logging
 import random
@@ -23,25 +23,25 @@ Asked = int | Literal["all"]
 def draw_data_sets(
     data_sets: Mapping[str, DataSetConfig], generated: Iterable[str], seed: int, evaluation: EvaluationNgrams
 ) -> tuple[dict[PromptSplit, list[dict[str, Any]]], dict[str, Any]]:
-    """Rows of prompts files by split, and what became of each data set's rows.
+    """Rows of the prompts files by split, and what became of each data set's rows.
 
-    A question that is generated too is dropped, wherever it would stand: it may be trained on there
-    and asked here. Of data sets that share a question the one that only evaluates keeps it, else the first.
-    A row that would be trained on is dropped as "contaminated" if it shares an n-gram with an evaluation prompt.
+    A question that is also generated is dropped from every split: training may use one copy and evaluation the other.
+    Of data sets that share a question, one that only evaluates keeps it, otherwise the first.
+    A training row is dropped as "contaminated" if it shares an n-gram with an evaluation prompt.
 
     Args:
         data_sets: by name.
-        generated: every prompt that the families, the general prompts and the corpus hold.
-        seed: of the choice among more problems than are asked for.
-        evaluation: generated evaluation prompts; those of data sets are added.
+        generated: every prompt of the families, the general prompts and the corpus.
+        seed: for the random choice where there are more problems than requested.
+        evaluation: n-grams of the generated evaluation prompts; those of data sets are added.
 
     Returns:
-        Rows by split, and by data set: rows, kept, reasons of the others, rows contaminated by each
-        evaluation set, rows used in each split.
+        Rows by split, and counts by data set: rows, kept, dropped by reason, contaminated by each evaluation set,
+        used in each split.
 
     Raises:
         UserError: if a data set cannot be used.
-        TooFewProblems: if it has fewer problems than a split asks for.
+        TooFewProblems: if it has fewer problems than a split requests.
     """
     drawn: dict[PromptSplit, list[dict[str, Any]]] = {split: [] for split in get_args(PromptSplit)}
     counts: dict[str, Any] = {}
@@ -63,7 +63,7 @@ def draw_data_sets(
         read[name] = fresh, reasons
         if "evaluate" in data_set.splits:
             pool = in_split(fresh, "evaluate", data_set.splits, PROBLEM_BUCKETS)
-            evaluated[name] = choose(pool, data_set.splits["evaluate"], seed)
+            evaluated[name] = take(pool, data_set.splits["evaluate"], seed)
             evaluation.add(name, (problem.question for problem in evaluated[name]))
     for name, (fresh, reasons) in read.items():  # only now is every evaluation prompt known
         data_set = data_sets[name]
@@ -86,10 +86,10 @@ def draw_data_sets(
 def in_split(
     items: Sequence[Item], split: Any, splits: Mapping[Any, Asked], buckets: Mapping[Any, range]
 ) -> list[Item]:
-    """Items that a split may have: those in its share of the identities.
+    """The items that belong to a split, by their identities.
 
-    Shares are as wide as the splits' buckets, and of the splits that the data set feeds alone: no row lies idle for
-    the others' sake.
+    Shares are proportional to the splits' buckets, over only those splits that the data set feeds: no row is left
+    unused for the others.
     """
     fed = [name for name in buckets if name in splits]
     total = sum(len(buckets[name]) for name in fed)
@@ -98,8 +98,8 @@ def in_split(
     return [item for item in items if bucket(item.identity, total) in mine]
 
 
-def choose(pool: list[Item], asked: Asked, seed: int) -> list[Item]:
-    """As many of a pool as are asked for, at random, or all there are."""
+def take(pool: list[Item], asked: Asked, seed: int) -> list[Item]:
+    """A random sample of the requested size, or the full pool if it has no more."""
     return pool if asked == "all" or asked >= len(pool) else random.Random(seed).sample(pool, asked)
 
 
@@ -114,24 +114,24 @@ def share_out(
     text: Callable[[Item], str],
     seed: int,
 ) -> tuple[dict[SplitName, list[Item]], dict[str, Any]]:
-    """Each split's items of one data set, without those that share an n-gram with evaluation, and counts.
+    """One data set's items by split, without those that share an n-gram with evaluation, and counts.
 
     Args:
-        key: of the data set in the configuration, for messages.
-        path: of the data set, likewise.
-        splits: what is asked for.
-        pools: what each split may have; for `evaluate`, what was chosen already.
-        usable: rows that are of use, wherever they stand.
-        reasons: why the other rows are not; contaminated ones are added.
-        evaluation: every evaluation prompt.
-        text: of an item, what is asked.
-        seed: of the choice.
+        key: configuration key of the data set, for messages.
+        path: path of the data set, for messages.
+        splits: requested number by split.
+        pools: items that belong to each split; for `evaluate`, those already chosen.
+        usable: number of usable rows.
+        reasons: number of dropped rows by reason; contaminated ones are added.
+        evaluation: n-grams of every evaluation prompt.
+        text: returns an item's prompt.
+        seed: for the random choice.
 
     Raises:
-        TooFewProblems: if a split asks for more than there are.
+        TooFewProblems: if a split requests more than there are.
     """
     trained = {split: pool for split, pool in pools.items() if split != "evaluate"}
-    shared, by_set = evaluation.examine(text(item) for pool in trained.values() for item in pool)
+    shared, by_set = evaluation.find_shared(text(item) for pool in trained.values() for item in pool)
     contaminated = iter(shared)
     kept = {split: [item for item in pool if not next(contaminated)] for split, pool in trained.items()}
     dropped = sum(shared)
@@ -139,7 +139,7 @@ def share_out(
     said = f"{path}: {tally(usable - dropped, reasons)}"
     log.info("%s: %s", key, said)
     used = {
-        split: pools[split] if split == "evaluate" else choose(kept[split], asked, seed)
+        split: pools[split] if split == "evaluate" else take(kept[split], asked, seed)
         for split, asked in splits.items()
     }
     for split, asked in splits.items():

@@ -1,12 +1,12 @@
-"""Decontamination: does a training prompt share n words in a row with an evaluation prompt?
+"""Decontamination: find training prompts that share n consecutive words with an evaluation prompt.
 
-The field's test, with n from 8 (open-r1, github.com/huggingface/open-r1, scripts/decontaminate.py) to 13 (GPT-3,
-arXiv 2005.14165, appendix C). It finds what comparing whole prompts does not: a problem that is
-quoted in a longer one, or has another last sentence. It knows words, not meaning: "Let a, b and c be positive real
-numbers such that" is ten words of many problems, and a row is dropped for it; a paraphrase passes.
+The standard test, with n from 8 (open-r1, github.com/huggingface/open-r1, scripts/decontaminate.py) to 13 (GPT-3,
+arXiv 2005.14165, appendix C). It finds what comparing full prompts misses: a problem quoted in a longer one, or with
+another last sentence. It compares words, not meaning: "Let a, b and c be positive real numbers such that" is ten words
+of many problems, and a row is dropped for it; a paraphrase passes.
 
-How it differs from open-r1's: words are `normalise`'s, so that punctuation, LaTeX's backslashes and Unicode's variants
-hide nothing; prompts of fewer than n words are compared as a whole, where open-r1 passes over them.
+Unlike open-r1's, it uses the words of `normalise`, so that punctuation, LaTeX's backslashes and Unicode variants hide
+nothing; and it compares prompts of fewer than n words in full, where open-r1 skips them.
 """
 
 import re
@@ -24,14 +24,14 @@ _SPACELESS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao; Burmese; Khmer
     "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # kana, Han
 )
-"""Characters of scripts that set no spaces between words."""
+"""Characters of scripts without spaces between words."""
 
 
 def words(text: str) -> list[str]:
     """The words of `normalise`, without brackets and Markdown's asterisks around letters: "(see" is "see", "(5" stays.
 
-    Where a script sets no spaces, a character is a word, or else a Chinese clause would be one. So n words
-    in a row of Chinese are a shorter stretch than of English, and more is dropped.
+    In a script without spaces each character is a word; otherwise a full Chinese clause would be one. So n consecutive
+    words are a shorter stretch of Chinese than of English, and more is dropped.
 
     >>> words("What is 5 - 3,\\nTom?"), words("小明有 15 个苹果。")
     (['what', 'is', '5', '-', '3', 'tom'], ['小', '明', '有', '15', '个', '苹', '果'])
@@ -42,12 +42,12 @@ def words(text: str) -> list[str]:
 
 
 class EvaluationNgrams:
-    """The word n-grams of evaluation prompts, as 64-bit hashes; prompts are checked against them as a stream.
+    """The word n-grams of evaluation prompts, as 64-bit hashes; prompts checked against them are streamed.
 
-    A hash is Rabin and Karp's, a polynomial in the words' own hashes modulo a prime, which rolls on by one word
-    in constant time. Two different n-grams meet in one with a probability near 2**-64: 10 million n-grams
-    against 300,000 do once in six million runs. Memory grows with the evaluation prompts alone: a word that
-    is in none of them cannot be part of a shared n-gram, and is not kept.
+    The hash is Rabin-Karp's: a polynomial in the words' own hashes modulo a prime, which rolls by one word in constant
+    time. Two different n-grams collide with a probability near 2**-64: 10 million n-grams against 300,000 collide once
+    in six million runs. Memory grows with the evaluation prompts only: a word in none of them cannot be part of a
+    shared n-gram, and is not stored.
 
     >>> ngrams = EvaluationNgrams(8)
     >>> ngrams.add("test", ["Tom has five red apples and eats two of them. How many are left?"])
@@ -61,10 +61,10 @@ class EvaluationNgrams:
         self.n = n
         self.names: list[str] = []
         self._codes: dict[str, int] = {}
-        self._sets: dict[int, int] = {}  # by hash: a bit for each name; small integers are shared, sets would not be
+        self._sets: dict[int, int] = {}  # hash to a bit mask of names; small integers are shared objects, sets are not
 
     def add(self, name: str, prompts: Iterable[str]) -> None:
-        """Take in an evaluation set, or more of it."""
+        """Add an evaluation set, or more prompts to one."""
         if name not in self.names:
             self.names.append(name)
         bit = 1 << self.names.index(name)
@@ -74,15 +74,15 @@ class EvaluationNgrams:
                 self._sets[hashed] = self._sets.get(hashed, 0) | bit
 
     def shared_by(self, prompt: str) -> list[str]:
-        """Names of the evaluation sets that share an n-gram with a prompt, or all its words if fewer than n."""
+        """Names of the evaluation sets that share an n-gram with a prompt, or all its words if it has fewer than n."""
         codes = [self._codes.get(word) for word in words(prompt)]
         bits = 0
         for hashed in _hashes(codes, self.n):
             bits |= self._sets.get(hashed, 0)
         return [name for index, name in enumerate(self.names) if bits >> index & 1]
 
-    def examine(self, prompts: Iterable[str]) -> tuple[list[bool], dict[str, int]]:
-        """For each prompt whether it shares an n-gram, and how many do with each evaluation set that any does with."""
+    def find_shared(self, prompts: Iterable[str]) -> tuple[list[bool], dict[str, int]]:
+        """Whether each prompt shares an n-gram, and how many do by evaluation set (only sets with any)."""
         contaminated: list[bool] = []
         by_set: Counter[str] = Counter()
         for prompt in prompts:
@@ -92,20 +92,20 @@ class EvaluationNgrams:
         return contaminated, dict(sorted(by_set.items()))
 
     def count(self, prompts: Iterable[str]) -> dict[str, Any]:
-        """How many prompts there are, how many share an n-gram, and how many with each evaluation set."""
-        contaminated, by_set = self.examine(prompts)
+        """Count the prompts, those that share an n-gram, and those that share one with each evaluation set."""
+        contaminated, by_set = self.find_shared(prompts)
         return {"prompts": len(contaminated), "contaminated": sum(contaminated), "contaminated_by": by_set}
 
 
 def _code(word: str) -> int:
-    """64 bits of a word, the same in every process, which Python's own hash is not."""
+    """A 64-bit hash of a word, the same in every process, unlike Python's own."""
     return int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "big")
 
 
 def _hashes(codes: Sequence[int | None], n: int) -> Iterator[int]:
-    """The hash of each n codes in a row, without None among them; of all codes, if these are fewer than n."""
+    """The hash of each n consecutive codes without a None; of all codes, if there are fewer than n."""
     n = min(n, len(codes))
-    leaving = pow(_BASE, n - 1, _PRIME) if n else 0  # what the first code of a window is multiplied by
+    leaving = pow(_BASE, n - 1, _PRIME) if n else 0  # factor of a window's first code
     rolled = known = 0
     for index, code in enumerate(codes):
         if code is None:

@@ -1,22 +1,20 @@
-"""Documents about problems, in the styles that this world's authors write.
+"""Corpus documents about problems, in several styles.
 
-What is in here bounds what RL can find, so here it is in full:
+The corpus limits what RL can discover, so every style is listed here:
 
 - `direct`: only the answer, which is right.
-- code, where there is some, is written down in the same steps ("First f = a + 2.", "Then f = a + 2 - b."), and the
-  answer is the function; to slip is to write another operator.
-- steps, one line per operation, in English ("First 5 - 3 = 2."), in Chinese
-  ("先算 5 - 3 得 2。") or both in turn. An author slips in a share of the steps and goes
-  on with the wrong value, so the answer may be wrong.
-- of each kind of steps a share checks itself: a slip is noticed ("Wait, 5 - 3 = 2.")
-  and now and then a right step is confirmed ("Check: 2 is right.").
-- word problems come with the solution of whoever made them: in English, and right.
-- the answer comes as a last line ("The answer is 9."), or, in a share of the
-  documents, in the form `<think>…</think>` `<answer>…</answer>`.
+- steps: one line per operation, in English ("First 5 - 3 = 2."), in Chinese ("先算 5 - 3 得 2。") or in a random mix
+  of both. A share of the steps has a slip, and the author continues with the wrong value, so the answer may be wrong.
+- careful authors, a share of each kind of steps: they notice their slips ("Wait, 5 - 3 = 2.") and sometimes confirm a
+  right step ("Check: 5 - 3 = 2.").
+- code uses the same steps ("First f = a + 2.", "Then f = a + 2 - b."), and its answer is the function; a slip is a
+  wrong operator.
+- word problems come with their generator's solution: in English, and right.
+- the answer is the last line ("The answer is 9."), or, in a share of the documents, in the form
+  `<think>…</think>` `<answer>…</answer>`.
 
-No language is made more accurate than another: the share of slips per step is one
-number, and a check repairs what it notices in both alike. Direct answers never slip,
-and are hard to give: nothing was worked out.
+No language is more accurate than another: slips have one probability per step, and careful authors fix theirs in
+both. Direct answers never slip, but are hard to give: nothing was worked out.
 """
 
 import random
@@ -66,7 +64,7 @@ def _language(style: str, rng: random.Random) -> str:
 def _write_steps(
     problem: Problem, style: str, careful: bool, styles: StylesConfig, rng: random.Random
 ) -> tuple[list[str], str]:
-    """Lines of a worked solution and the answer they end in; an unnoticed slip is carried on."""
+    """The lines of a worked solution and its answer; an unnoticed slip carries through."""
     lines: list[str] = []
 
     def record(operation: str, right: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Files of rows, read so that no file and no row can bring the program down: JSON Lines, JSON and parquet.
+"""Read rows from JSON Lines, JSON and parquet so that no file and no row can crash the program.
 
-Instance of a line: {"prompt": "What is 3 + 4?", "answer": "7"}. A file that cannot be used
-is refused in a sentence; a row that cannot be read is given back as its reason.
+A line looks like {"prompt": "What is 3 + 4?", "answer": "7"}. An unusable file raises a one-sentence error; an
+unreadable row yields the reason instead.
 """
 
 import json
@@ -14,17 +14,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 MAX_LINE_BYTES = 4_000_000
-"""Of a JSON line: many times a problem with several worked solutions, little enough for any memory."""
+"""Limit of a JSON line: far above a problem with several worked solutions, and small enough for any memory."""
 MAX_JSON_BYTES = 500_000_000
-"""Of a JSON array, which is read as a whole; DeepScaleR's has some 30 MB."""
+"""Limit of a JSON array, which is read at once; DeepScaleR's has about 30 MB."""
 
 FileReason = Literal["broken_json", "duplicate_key", "line_too_long", "not_an_object", "not_utf8"]
 Kind = Literal["text", "numbers", "booleans", "lists of text", "messages"]
-"""What a column may hold; messages are lists of objects with role and content."""
+"""What a column may contain; messages are lists of objects with role and content."""
 Columns = Mapping[str, tuple[Kind, ...]]
-"""The columns that are needed and what each may hold; none is anything. `a.b` is the field b of the objects in a."""
+"""The required columns and what each may contain; () allows anything. `a.b` is field b of the objects in a."""
 Row = dict[str, Any]
-"""Raw values of the needed columns; None where a row has none."""
+"""The required columns' values as in the file, None where missing."""
 
 _BOM = b"\xef\xbb\xbf"
 _FOREIGN = {
@@ -36,24 +36,24 @@ _FOREIGN = {
     b"\xfe\xff": "UTF-16",
     b"version https://git-lfs": "a Git LFS pointer, fetch the file itself",
 }
-"""What files that are no JSON Lines begin with."""
+"""First bytes of files that are not JSON Lines."""
 _KINDS = {str: "text", bool: "booleans", int: "numbers", float: "numbers", list: "lists", dict: "objects"}
 
 
 class BadFile(ValueError):
-    """A file of rows that cannot be used at all; the message says why."""
+    """An unusable file of rows; the message says why."""
 
 
 class _DuplicateKey(ValueError):
-    """A JSON object gives two values for one key."""
+    """A JSON object has two values for one key."""
 
 
-def read_rows(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
-    """The needed columns of every row, or why a row cannot be read; blank lines are no rows.
+def scan_rows(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
+    """The required columns of every row, or why a row cannot be read; blank lines are skipped.
 
     Raises:
-        BadFile: if the file is missing, empty, of another format or cut short, or if a column is
-            missing or holds something else than it should.
+        BadFile: if the file is missing, empty, truncated or in another format, or if a column is missing or contains
+            something unexpected.
     """
     readers = {".parquet": _read_parquet, ".json": _read_json}
     try:
@@ -64,7 +64,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
         if isinstance(error, OSError) and error.strerror:
             raise BadFile(f"cannot be read ({error.strerror})") from error
         said = "".join(filter(str.isprintable, str(error).partition("\n")[0])).rstrip(".")
-        raise BadFile(f"is no whole parquet file ({said})") from error  # pyarrow raises any of them
+        raise BadFile(f"is not a complete parquet file ({said})") from error  # pyarrow may raise any of these
 
 
 def _check_found(columns: Iterable[str], found: list[str]) -> None:
@@ -74,11 +74,9 @@ def _check_found(columns: Iterable[str], found: list[str]) -> None:
 
 
 def _check_kinds(column: str, expected: tuple[Kind, ...], kinds: set[str], shown: str | None = None) -> None:
-    """Refuse a column that holds nothing of what it should; a column of nulls alone has no kind."""
+    """Reject a column without any value of an expected kind; a column of only nulls has no kind."""
     if expected and kinds and kinds.isdisjoint(expected):
-        raise BadFile(
-            f"column {column!r} holds {shown or ', '.join(sorted(kinds))}, expected is {' or '.join(expected)}"
-        )
+        raise BadFile(f"column {column!r} holds {shown or ', '.join(sorted(kinds))}, expected {' or '.join(expected)}")
 
 
 def _read_jsonl(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
@@ -86,7 +84,7 @@ def _read_jsonl(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
         start = opened.read(32)
         for magic, name in _FOREIGN.items():
             if start.startswith(magic):
-                raise BadFile(f"is no JSON Lines but {name}")
+                raise BadFile(f"is not JSON Lines but {name}")
         opened.seek(len(_BOM) if start.startswith(_BOM) else 0)
         yield from _pick(("line_too_long" if line is None else _parse(line) for line in _lines(opened)), columns)
 
@@ -97,14 +95,14 @@ def _read_json(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
     try:
         rows = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
-        raise BadFile("is no whole JSON") from None
+        raise BadFile("is not complete JSON") from None
     if not isinstance(rows, list):
-        raise BadFile("is no JSON array of objects")
+        raise BadFile("is not a JSON array of objects")
     yield from _pick((row if isinstance(row, dict) else "not_an_object" for row in rows), columns)
 
 
 def _pick(rows: Iterable[Row | FileReason], columns: Columns) -> Iterator[Row | FileReason]:
-    """The needed columns of objects, whose kinds are known only when all were seen."""
+    """The required columns of objects; kinds are checked at the end, when all have been seen."""
     found: dict[str, None] = {}
     kinds: dict[str, set[str]] = {column: set() for column in columns}
     for row in rows:
@@ -137,7 +135,7 @@ def _json_kind(value: Any) -> str | None:
 
 
 def _lines(opened: BinaryIO) -> Iterator[bytes | None]:
-    """Lines that are not blank; None for one that is too long, of which no more than that is ever in memory."""
+    """Nonblank lines, None for one above the limit; never holds more than the limit in memory."""
     while line := opened.readline(MAX_LINE_BYTES + 1):
         if len(line) > MAX_LINE_BYTES:
             while line and not line.endswith(b"\n"):
@@ -154,7 +152,7 @@ def _parse(line: bytes) -> Row | FileReason:
         return "not_utf8"
     except _DuplicateKey:
         return "duplicate_key"
-    except (ValueError, RecursionError):  # the latter of lists in lists in lists …
+    except (ValueError, RecursionError):  # RecursionError: lists in lists in lists …
         return "broken_json"
     return row if isinstance(row, dict) else "not_an_object"
 
@@ -187,7 +185,7 @@ def _read_parquet(path: Path, columns: Columns) -> Iterator[Row | FileReason]:
 
 
 def _fields(schema: pa.Schema, columns: Iterable[str]) -> dict[str, pa.DataType]:
-    """Types by column; of objects in which a field is needed, also of all their fields."""
+    """Types by column; also of all fields of objects that contain a required field."""
     fields = {field.name: field.type for field in schema}
     for column in columns:
         outer, _, inner = column.partition(".")
@@ -204,7 +202,7 @@ def _array(batch: pa.RecordBatch, column: str) -> pa.Array:
 
 
 def _parquet_kind(kind: pa.DataType) -> str:
-    """One of Kind; of other types the type itself, nothing of nulls."""
+    """A Kind; for other types the type's name, for nulls ""."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if pa.types.is_null(kind):

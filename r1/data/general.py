@@ -1,10 +1,9 @@
-"""General prompts without a verifiable answer: who are you, facts, short writing, requests to refuse.
+"""General prompts without a verifiable answer: identity, facts, short writing, harmful requests.
 
-Everything is written here, by combination. Each prompt carries a preferred and a
-rejected response: `helpful` prompts prefer substance to evasion, `harmless`
-prompts prefer a refusal of harm and help with the harmless twin of the request
-("break a window" against "clean a window"), so that refusing everything does not
-pay. Instance: "How do I break a window?" -> "I cannot help you break a window."
+All are generated here by combination. Each prompt has a preferred and a rejected response: `helpful` prompts prefer
+substance to evasion; `harmless` prompts prefer refusing a harmful request and helping with its harmless counterpart
+("break a window", "clean a window"), so that refusing everything does not pay.
+Instance: "How do I break a window?" -> "I cannot help you break a window."
 """
 
 import random
@@ -24,12 +23,12 @@ class GeneralPrompt:
     """One general prompt.
 
     Attributes:
-        prompt: what the user types.
-        kind: which preference judges it: `helpful` (on the summary alone) or
-            `harmless` (on the whole response), paper section 2.3.4.
+        prompt: the user's message.
+        kind: which preference model scores it: `helpful` (the summary only) or `harmless` (the full response), paper
+            section 2.3.4.
         category: self_cognition, fact, writing, harmful or benign.
         chosen: the preferred response.
-        rejected: the response that should lose.
+        rejected: the response that should score lower.
     """
 
     prompt: str
@@ -40,7 +39,7 @@ class GeneralPrompt:
 
     @property
     def identity(self) -> str:
-        """Normalised prompt: what makes two prompts the same prompt."""
+        """Normalised prompt; two prompts with the same identity are the same."""
         return normalise(self.prompt)
 
 
@@ -92,22 +91,22 @@ def refuses(response: str) -> bool:
 
 
 def all_prompts() -> list[GeneralPrompt]:
-    """Every prompt of this small world, in a fixed order."""
+    """Every generated prompt, in a fixed order."""
     return list(_helpful()) + list(_harmless())
 
 
 def draw(buckets: range, count: int, seed: int) -> list[GeneralPrompt]:
-    """Distinct prompts of the given buckets (of 100): helpful and harmless in turn while both last.
+    """Distinct prompts of the given buckets (of 100), alternating helpful and harmless while both last.
 
     Raises:
-        UserError: if there are not as many.
+        UserError: if there are fewer than `count`.
     """
     prompts = [prompt for prompt in all_prompts() if bucket(prompt.identity) in buckets]
     random.Random(seed).shuffle(prompts)
     by_kind = [[prompt for prompt in prompts if prompt.kind == kind] for kind in ("helpful", "harmless")]
     in_turn = [prompt for pair in zip_longest(*by_kind) for prompt in pair if prompt is not None]
     if len(in_turn) < count:
-        raise UserError(f"prepare.general: {count} prompts of one split asked for, this world has {len(in_turn)}")
+        raise UserError(f"prepare.general: {count} prompts requested for one split, only {len(in_turn)} exist")
     return in_turn[:count]
 
 

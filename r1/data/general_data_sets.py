@@ -1,7 +1,7 @@
-"""General prompts from published data sets beside those of this small world: instructions, preferences, safety.
+"""General prompts from published data sets, beside the generated ones: instructions, preferences, safety.
 
-Their evaluation prompts are known before any problem is drawn, and what they would train on is drawn after, so that
-both kinds are checked against the evaluation prompts of both.
+Their evaluation prompts are chosen before any problem is drawn, their training prompts after, so that both kinds of
+training prompts are checked against both kinds of evaluation prompts.
 """
 
 import random
@@ -12,8 +12,8 @@ from typing import Any, get_args
 
 from r1.config.data import GeneralDataSetConfig, GeneralSplit
 from r1.data.adapters import GENERAL_ADAPTERS
-from r1.data.clean import NothingUsable, Reason, examine_general, tally
-from r1.data.data_sets import choose, in_split, share_out
+from r1.data.clean import NothingUsable, Reason, tally, usable_prompt
+from r1.data.data_sets import in_split, share_out, take
 from r1.data.decontamination import EvaluationNgrams
 from r1.data.general import GeneralPrompt
 from r1.data.sources import rows
@@ -23,12 +23,12 @@ from r1.tasks import normalise
 
 @dataclass(frozen=True)
 class GeneralSet:
-    """A general data set that was read.
+    """A general data set, read and cleaned.
 
     Attributes:
-        prompts: distinct usable ones, in the order of the files.
-        reasons: why other rows are none.
-        evaluated: those that evaluation asks.
+        prompts: distinct usable prompts, in file order.
+        reasons: number of dropped rows by reason.
+        evaluated: prompts chosen for evaluation.
     """
 
     prompts: list[GeneralPrompt]
@@ -39,17 +39,17 @@ class GeneralSet:
 def read_general(
     data_sets: Mapping[str, GeneralDataSetConfig], generated: Iterable[str], seed: int, evaluation: EvaluationNgrams
 ) -> dict[str, GeneralSet]:
-    """Every general data set, its evaluation prompts added to `evaluation`.
+    """Read every general data set, and add its evaluation prompts to `evaluation`.
 
     Args:
         data_sets: by name.
-        generated: prompts of this world, which none may repeat.
-        seed: of the choice of evaluation prompts.
-        evaluation: takes in the evaluation prompts.
+        generated: generated prompts, which data sets must not repeat.
+        seed: for the choice of evaluation prompts.
+        evaluation: n-grams, to which the evaluation prompts are added.
 
     Raises:
         UserError: if a data set cannot be used.
-        NothingUsable: if no row of it can be.
+        NothingUsable: if it has no usable row.
     """
     own = {normalise(prompt) for prompt in generated} if data_sets else set()
     read = {}
@@ -58,7 +58,7 @@ def read_general(
         evaluated: list[GeneralPrompt] = []
         if "evaluate" in data_set.splits:
             pool = in_split(prompts, "evaluate", data_set.splits, GENERAL_BUCKETS)
-            evaluated = choose(pool, data_set.splits["evaluate"], seed)
+            evaluated = take(pool, data_set.splits["evaluate"], seed)
             evaluation.add(name, (found.prompt for found in evaluated))
         read[name] = GeneralSet(prompts, reasons, evaluated)
     return read
@@ -70,12 +70,13 @@ def draw_general(
     seed: int,
     evaluation: EvaluationNgrams,
 ) -> tuple[dict[GeneralSplit, list[dict[str, Any]]], dict[str, Any]]:
-    """Rows by split, the data sets mixed, and what became of each data set's rows, as `draw_data_sets` counts.
+    """Rows by split, and counts of each data set's rows as in `draw_data_sets`.
 
-    Mixed, since a stage may take the first of them only. In a split no prompt stands twice; the first set keeps it.
+    Data sets are shuffled together, since a stage may use only the first rows. No prompt is twice in a split; the first
+    data set keeps it.
 
     Raises:
-        TooFewProblems: if a data set has fewer prompts than a split asks for.
+        TooFewProblems: if a data set has fewer prompts than a split requests.
     """
     drawn: dict[GeneralSplit, list[dict[str, Any]]] = {split: [] for split in get_args(GeneralSplit)}
     seen: dict[GeneralSplit, set[str]] = {split: set() for split in get_args(GeneralSplit)}
@@ -111,7 +112,7 @@ def _clean(name: str, data_set: GeneralDataSetConfig, own: set[str]) -> tuple[li
     for row in rows(key, data_set, adapter.columns):
         found: Reason | GeneralPrompt = row if isinstance(row, str) else adapter.convert(row)
         if isinstance(found, GeneralPrompt):
-            found = examine_general(found)
+            found = usable_prompt(found)
         if isinstance(found, str):
             reasons[found] += 1
         elif found.identity in own or found.identity in seen:

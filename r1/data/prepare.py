@@ -1,7 +1,7 @@
-"""The world of a run: prompts by split, general prompts, the corpus; no evaluation problem stands anywhere else.
+"""The inputs of a run: prompts by split, general prompts, the corpus; evaluation problems are in no other split.
 
-Generated problems are few words from a small world, so that some share an n-gram by chance: these are counted
-(`shared_ngrams`) and kept.
+Generated problems are short and use few words, so some share an n-gram by chance: these are counted (`shared_ngrams`)
+and kept.
 """
 
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the recipe starts from.
+    """The recipe's inputs.
 
     Attributes:
         prompts, general: rows by split.
         corpus: rows of `text`.
-        sources, general_sources: files of data sets and their hashes.
+        sources, general_sources: hashes of the data sets' files, by name.
         metrics: counts, contamination, and dropped rows by reason.
     """
 
@@ -41,7 +41,7 @@ class Prepared:
 
 
 def prepare(config: PrepareConfig, seed: int) -> Prepared:
-    """Draw every split, drop rows of data sets that would do harm, and count what evaluation shares with training.
+    """Draw every split, drop unusable rows of data sets, and count what evaluation and training share.
 
     Raises:
         UserError: if a data set cannot be used, or a split ends up empty.
@@ -111,7 +111,7 @@ def _evaluation_ngrams(
 
 
 def _trained_on(prompts: Mapping[str, Rows], general: Mapping[str, Rows]) -> dict[str, list[str]]:
-    """Generated prompts of the training splits, by family; general ones under `general`."""
+    """Generated training prompts by family, general ones under `general`."""
     found: dict[str, list[str]] = {}
     for split, rows in prompts.items():
         for row in rows if split != "evaluate" else ():

@@ -1,7 +1,7 @@
-"""The rows of a data set, wherever it is: one file, a directory in the published layout, or the hub.
+"""Read a data set's rows from a file, a directory in the published layout, or the hub.
 
-Of the hub the files that `data_files` names are downloaded, into the hub's own cache, and read like those of a
-directory: parquet and JSON, so that no code and no pickle of a data set can run.
+From the hub, only the files that `data_files` names are downloaded, into the hub's own cache, and then read like a
+directory's: only parquet and JSON, so that a data set cannot run code or a pickle.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from r1.config.data import PublishedConfig
-from r1.data.files import BadFile, Columns, FileReason, Row, read_rows
+from r1.data.files import BadFile, Columns, FileReason, Row, scan_rows
 from r1.support.artifacts import content_hash
 from r1.support.errors import UserError
 from r1.support.progress import track
@@ -19,21 +19,21 @@ SourceReason = FileReason | Literal["not_taken"]
 
 
 def rows(key: str, source: PublishedConfig, columns: Columns) -> Iterator[Row | SourceReason]:
-    """The needed columns of every row that `where` takes; "not_taken" for others, or why a row cannot be read.
+    """The required columns of every row that `where` selects; "not_taken" for others, or why a row cannot be read.
 
     Args:
-        key: of the configuration, for messages, such as prepare.data_sets.gsm8k.
+        key: configuration key for messages, such as prepare.data_sets.gsm8k.
         source: where the rows are.
-        columns: what is needed of them.
+        columns: required columns.
 
     Raises:
-        UserError: if there is no such file, or one cannot be used; names the key and the file.
+        UserError: if a file is missing or cannot be used; names the key and the file.
     """
     where = source.where or {}
     needed: Columns = {**{column: () for column in where}, **columns}
     for label, path in locate(key, source).items():
         try:
-            for row in track(read_rows(path, needed), f"{key.removeprefix('prepare.')} ({path.name})", "row"):
+            for row in track(scan_rows(path, needed), f"{key.removeprefix('prepare.')} ({path.name})", "row"):
                 taken = isinstance(row, str) or all(row[column] in values for column, values in where.items())
                 yield row if taken else "not_taken"
         except BadFile as error:
@@ -41,15 +41,15 @@ def rows(key: str, source: PublishedConfig, columns: Columns) -> Iterator[Row | 
 
 
 def hashes(key: str, source: PublishedConfig) -> dict[str, str]:
-    """What a manifest says of the files: name, of the hub's with their commit, and SHA-256."""
+    """SHA-256 of each file by name, for manifests; names of hub files include the commit."""
     return {label: content_hash(path) for label, path in locate(key, source).items()}
 
 
 def locate(key: str, source: PublishedConfig) -> dict[str, Path]:
-    """The files to read, by the name under which messages and manifests show them.
+    """The files to read, by their name in messages and manifests.
 
     Raises:
-        UserError: if a pattern matches no file, or the hub does not give them.
+        UserError: if a pattern matches no file, or the download fails.
     """
     local = Path(source.path).expanduser()
     if source.is_file:
@@ -74,7 +74,7 @@ def _download(key: str, path: str, revision: str | None, patterns: tuple[str, ..
 
     try:
         folder = snapshot_download(path, repo_type="dataset", revision=revision, allow_patterns=list(patterns))
-    except Exception as error:  # of the hub, of the network, of the disk: as many kinds as libraries below
+    except Exception as error:  # from the hub, the network or the disk, in as many types as libraries below
         said = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise UserError(f"{key}.path = {path!r}: the hub does not give it ({said})") from error
+        raise UserError(f"{key}.path = {path!r}: cannot be downloaded from the hub ({said})") from error
     return Path(folder)

@@ -1,4 +1,4 @@
-"""Who gets which problems: splits by the problem's identity, and the proof that they do not meet."""
+"""Splits by a problem's identity, and a check that they do not overlap."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -16,7 +16,7 @@ PROBLEM_BUCKETS: dict[Split, range] = {
     "rejection": range(35, 50),
     "corpus": range(50, 100),
 }
-"""Of 100 buckets of problem identities, those of each split."""
+"""The buckets of each split, of 100 buckets of problem identities."""
 
 GENERAL_BUCKETS: dict[str, range] = {
     "evaluate": range(0, 10),
@@ -30,21 +30,21 @@ _PATIENCE = 200_000
 
 
 class TooFewProblems(UserError):
-    """A family or data set has not as many distinct problems in a split as were asked for."""
+    """A family or data set has fewer distinct problems in a split than requested."""
 
 
 def draw_problems(
     name: str, family: FamilyConfig, split: Split, count: int, seed: int, distinct: bool = True
 ) -> list[Problem]:
-    """Problems of one family that fall into one split.
+    """Draw problems of one family that belong to one split.
 
     Args:
         name: the family's name in the configuration, for messages.
         family: task and options.
-        split: where the problems belong.
-        count: how many.
-        seed: of the generator.
-        distinct: no problem twice; a corpus may ask the same twice.
+        split: the split they belong to.
+        count: number of problems.
+        seed: for the generator.
+        distinct: never draw a problem twice; the corpus may repeat one.
 
     Raises:
         TooFewProblems: if the generator does not yield enough.
@@ -86,9 +86,9 @@ def as_row(problem: Problem, name: str, family: FamilyConfig | DataSetConfig) ->
 
 
 def contamination(evaluation: Iterable[str], training: Iterable[str]) -> dict[str, int]:
-    """Count the evaluation prompts that are also training prompts: verbatim, and normalised.
+    """Count evaluation prompts that are also training prompts: exactly, and normalised.
 
-    It compares the texts themselves and knows nothing of buckets.
+    Compares the texts themselves, independently of buckets.
     """
     prompts = list(evaluation)
     seen = set(training)

@@ -1,4 +1,4 @@
-"""Rewards by name, in TRL's signature; open-r1's names where it has them."""
+"""Rewards by name, with TRL's signature; names follow open-r1 where it has the reward."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -40,7 +40,7 @@ REWARDS: dict[RewardName, Factory] = {
     "soft_overlong_punishment": _overlong,
     "language_consistency_reward": lambda options, length: language_consistency_reward,
 }
-"""Every reward that needs no model; `preference_reward` needs two and is made by the stage that has them."""
+"""Rewards that need no model; `preference_reward` needs two, and the stage that has them builds it."""
 
 
 def build_rewards(
@@ -50,25 +50,25 @@ def build_rewards(
 
     Args:
         weights: reward name or import path to weight; weight 0 leaves a reward out.
-        options: parameters of those that have some.
-        max_length: tokens a completion may have.
-        made: rewards that the caller made, by name.
+        options: parameters of rewards that take any.
+        max_length: maximum tokens of a completion.
+        made: rewards built by the caller, by name.
 
     Raises:
-        KeyError: if a reward is neither registered nor made by the caller.
+        KeyError: if a reward is neither registered nor built by the caller.
         PluginError: if an import path leads to no reward.
         SandboxUnavailable: if `code_reward` has no sandbox to run code in.
     """
     used = {name: weight for name, weight in weights.items() if weight}
     functions = [made[name] if name in made else _reward(name, options, max_length) for name in used]
     for name, function in zip(used, functions, strict=True):
-        function.__name__ = name  # one name in configuration and logs; TRL's own differ
+        function.__name__ = name  # the same name in configuration and logs; TRL's own names differ
     return functions, list(used.values())
 
 
 def _reward(name: str, options: RewardOptionsConfig, max_length: int) -> RewardFunction:
     if is_plugin(name):
         return plugged_reward(name)
-    factory: Factory = REWARDS[name]  # type: ignore[index]  # a KeyError says that it is neither
+    factory: Factory = REWARDS[name]  # type: ignore[index]  # KeyError: neither registered nor built by the caller
     function: RewardFunction = factory(options, max_length)
     return function

@@ -1,4 +1,4 @@
-"""Is the final answer right? The one reward that cannot be talked into a mistake."""
+"""Accuracy of the final answer, decided by the task's verifier."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,26 +8,26 @@ from r1.rewards.response import parse_response
 from r1.tasks import VERIFIERS, code, verify_all
 
 MAX_ANSWER_CHARACTERS = 256
-"""Of an answer to a task of ours but code, which has its own limit; see `_longest`."""
+"""Limit of an answer to a built-in task except code, which has its own; see `_longest`."""
 
 
 def is_correct(completion: str, task: str, answer: str) -> bool:
-    """One of `are_correct`."""
+    """Check one completion; see `are_correct`."""
     return are_correct([completion], [task], [answer])[0]
 
 
 def are_correct(completions: Sequence[str], tasks: Sequence[str], answers: Sequence[str]) -> list[bool]:
-    """True where a completion's one final answer is verified by its task; nothing that a model writes raises.
+    """Whether each completion's final answer passes its task's verifier; no model output raises.
 
-    A completion without a single final answer is wrong, see `parse_response`; so is one whose answer is too long.
+    A completion is wrong if it has no final answer, more than one (see `parse_response`), or one that is too long.
 
     Args:
         completions: [batch].
-        tasks: [batch].
+        tasks: [batch], task names.
         answers: [batch], gold answers.
 
     Raises:
-        UserError: if something cannot be verified at all, see `verify_all`.
+        UserError: if nothing can be verified, see `verify_all`.
     """
     by_task: dict[str, list[tuple[int, str]]] = {}
     for index, (completion, task) in enumerate(zip(completions, tasks, strict=True)):
@@ -43,7 +43,7 @@ def are_correct(completions: Sequence[str], tasks: Sequence[str], answers: Seque
 
 
 def _longest(task: str, gold: str) -> int:
-    """Characters of an answer that is still read; those of others' tasks may be whole boards."""
+    """Maximum characters of an answer; answers to other tasks may be full game boards."""
     if task == code.NAME:
         return code.MAX_ANSWER_CHARACTERS
     return MAX_ANSWER_CHARACTERS if task in VERIFIERS else max(MAX_ANSWER_CHARACTERS, 2 * len(gold))
@@ -54,14 +54,14 @@ def accuracy_reward(
 ) -> list[float | None]:
     """1 for a right final answer, 0 for a wrong one, None for prompts without one (paper section 2.2.2).
 
-    Code is left to `code_reward`: None.
+    None also for code, which `code_reward` scores.
 
     Rewarded: `<think>2 + 2 = 4.</think><answer>4</answer>` (gold 4).
     Not: `<answer>4</answer><answer>5</answer>`.
 
     Args:
         completions: [batch].
-        task: [batch], name of the task that verifies ("math" is math-verify); "" for general prompts.
+        task: [batch], name of the task whose verifier decides ("math" is math-verify); "" for general prompts.
         answer: [batch], gold answers.
     """
     ours = [index for index, name in enumerate(task) if name and name != code.NAME]

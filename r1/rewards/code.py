@@ -1,4 +1,4 @@
-"""Does the code pass its tests? Verified in sandboxes, see r1/sandbox."""
+"""Reward for code that passes its tests in a sandbox, see r1/sandbox."""
 
 import os
 import warnings
@@ -14,10 +14,10 @@ from r1.tasks import code
 
 
 def get_code_reward(workers: int | None = None) -> Any:
-    """The accuracy reward of code: feedback by test cases (paper section 2.2.2).
+    """The accuracy reward for code: feedback from test cases (paper section 2.2.2).
 
     Args:
-        workers: verifications at a time; None for as many as this process has cores.
+        workers: concurrent verifications; None for one per core of this process.
 
     Raises:
         SandboxUnavailable: if there is no sandbox to run code in.
@@ -30,8 +30,8 @@ def get_code_reward(workers: int | None = None) -> Any:
     ) -> list[float | None]:
         """1 for code that passes its tests, 0 for any other, None for all tasks but `code`.
 
-        None, with a warning, also where neither can be said: no sandbox comes up, try after try, or the tests cannot
-        be run. TRL then counts it as 0 (`nansum`) among the completion's other rewards, unless it has none.
+        Also None, with a warning, where the outcome is unknown: no sandbox starts after repeated attempts, or the tests
+        cannot run. TRL then counts it as 0 (`nansum`) among the completion's other rewards, unless it has none.
 
         Rewarded: `<think>Add.</think><answer>def f(a, b): return a + b</answer>` (tests: f(1, 2) == 3).
         Not: `<answer>import sys; sys.exit(0)</answer>`.
@@ -39,7 +39,7 @@ def get_code_reward(workers: int | None = None) -> Any:
         Args:
             completions: [batch].
             task: [batch].
-            answer: [batch], of code a `CodeProblem` as JSON.
+            answer: [batch]; for code, a `CodeProblem` as JSON.
         """
         with ThreadPoolExecutor(workers) as pool:
             return list(pool.map(_pay, texts(completions), task, answer))

@@ -1,10 +1,10 @@
-"""What every reward shares: reading TRL's completions."""
+"""Shared by every reward: types, and the text of TRL's completions."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 Completions = Sequence[Any]
-"""TRL's completions, [batch]: strings, or conversations of one assistant message each."""
+"""TRL's completions, [batch]: strings, or conversations with one assistant message each."""
 
 
 RewardFunction = Callable[..., list[float | None]]
@@ -16,7 +16,7 @@ returns one value per completion, None where the reward does not apply.
 
 
 def texts(completions: Completions) -> list[str]:
-    """The text of each completion; a completion without one reads as empty."""
+    """The text of each completion; empty for a completion without one."""
     return [_text(completion) for completion in completions]
 
 

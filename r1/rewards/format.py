@@ -1,4 +1,4 @@
-"""Is the response in R1's form? Rewards of shape, blind to what is said."""
+"""Rewards for R1's form, regardless of content."""
 
 import re
 import unicodedata
@@ -17,9 +17,8 @@ _STEP = re.compile(
 def format_reward(*, completions: Completions, task: Sequence[str] | None = None, **_: Any) -> list[float | None]:
     """1 if the response is one `<think>…</think>` and then one `<answer>…</answer>`, else 0 (paper section 2.2.2).
 
-    The form is there to hold reasoning and an answer: where either has no letter,
-    no digit and no sign that may be an answer (∞, ∅), the tags alone are not paid. General prompts (task "") are
-    answered without the form: None.
+    Tags alone earn nothing: both the reasoning and the answer need a letter, a digit, or a symbol that may be an answer
+    (∞, ∅). None for general prompts (task ""), which are answered without the form.
 
     Rewarded: `<think>2 + 2 = 4.</think><answer>4</answer>`.
     Not: `<think><think>2 + 2</think></think><answer>4</answer>`, `<think></think><answer>4</answer>`.
@@ -32,12 +31,12 @@ def _is_filled_form(response: Response) -> bool:
 
 
 def _says(part: str) -> bool:
-    """True if it is more than white space and punctuation; ASCII's signs (+, =) stand between things."""
+    """True if it has more than white space, punctuation and ASCII operators (+, =), which cannot be an answer."""
     return any(char.isalnum() or (not char.isascii() and unicodedata.category(char) == "Sm") for char in part)
 
 
 def tag_count_reward(*, completions: Completions, task: Sequence[str] | None = None, **_: Any) -> list[float | None]:
-    """A quarter for each of the four tags that stands exactly once (open-r1's partial credit for the form).
+    """A quarter for each of the four tags that occurs exactly once (open-r1's partial credit for the form).
 
     Rewarded with 1: `<think>a</think><answer>4</answer>`; with 0.5: `<think>a</think>4`.
     """
@@ -46,9 +45,9 @@ def tag_count_reward(*, completions: Completions, task: Sequence[str] | None = N
 
 
 def get_reasoning_steps_reward(target: int) -> Any:
-    """Reward of visible steps (open-r1): their number over `target`, at most 1.
+    """Reward for visible steps (open-r1): their number divided by `target`, at most 1.
 
-    Rewarded with 1 at target 2: lines that start "First …", "Then …". With 0: "4".
+    Rewarded with 1 for target 2: lines that start "First …", "Then …". With 0: "4".
     """
 
     def reasoning_steps_reward(
@@ -64,7 +63,7 @@ def get_reasoning_steps_reward(target: int) -> Any:
 
 
 def _lines_with_steps(reasoning: str) -> list[str]:
-    """Lines that open like a step; equal lines count once, so that repeating one does not pay."""
+    """Lines that start like a step; the caller counts equal lines once, so that repeating one does not pay."""
     return [line.strip() for line in reasoning.splitlines() if _STEP.match(line)]
 
 

@@ -1,4 +1,4 @@
-"""Is the chain of thought in one language?"""
+"""Language consistency of the chain of thought."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from r1.rewards.response import language_shares, parse_response
 
 
 def language_consistency_reward(*, completions: Completions, **_: Any) -> list[float | None]:
-    """Share of the chain of thought's words that are in the language of the prompts, English (paper section 2.3.2).
+    """Share of the chain of thought's words in the prompts' language, English (paper section 2.3.2).
 
-    A chain of thought without any word earns nothing: silence is not consistency.
+    A chain of thought without words earns 0.
 
     Rewarded with 1: "First 2 + 2 = 4." With 0: "先算 2 + 2 得 4。", and "4".
     """
@@ -17,6 +17,6 @@ def language_consistency_reward(*, completions: Completions, **_: Any) -> list[f
 
 
 def _chain_of_thought(text: str) -> str:
-    """The reasoning; of a plain response without any, such as a general prompt's, the whole text."""
+    """The reasoning; for a response without any, such as a general prompt's, the full text."""
     response = parse_response(text)
     return response.reasoning if response.well_formed or response.reasoning else text

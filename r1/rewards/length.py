@@ -1,4 +1,4 @@
-"""Rewards that look at the length of a completion."""
+"""Rewards that depend on a completion's length."""
 
 import math
 from collections import defaultdict
@@ -18,11 +18,10 @@ def len_reward(
     answer: Sequence[str],
     **_: Any,
 ) -> list[float | None]:
-    """Kimi k1.5's length reward (arXiv 2501.12599, section 2.3.3): within a group, short and right is best.
+    """Kimi k1.5's length reward (arXiv 2501.12599, section 2.3.3): within a group, short right completions score best.
 
-    lambda = 0.5 - (length - min) / (max - min) over the completions of one
-    prompt; a right completion gets lambda, a wrong one min(0, lambda), all 0
-    where the lengths are equal.
+    lambda = 0.5 - (length - min) / (max - min) over the completions of one prompt, in tokens. A right completion gets
+    lambda, a wrong one min(0, lambda); all get 0 if the lengths are equal.
 
     Rewarded with 0.5: the shortest completion, if right. With -0.5: the longest.
     """
@@ -46,8 +45,8 @@ def len_reward(
 def get_cosine_scaled_reward(max_length: int) -> Any:
     """Correctness scaled by length on a cosine (arXiv 2502.03373, appendix C.1; open-r1's name).
 
-    The schedule is TRL's (right: 1 when short to 0.5 when long; wrong: -1 when
-    short to -0.5 when long), over our tasks' verifiers, which TRL's own cannot take.
+    The schedule is TRL's: a right completion gets 1 when short, falling to 0.5 when long; a wrong one -1 when short,
+    rising to -0.5 when long. TRL's own function cannot use our tasks' verifiers.
 
     Args:
         max_length: tokens at which the schedule ends.

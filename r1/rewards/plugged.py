@@ -1,4 +1,4 @@
-"""A reward of somebody else's: what is wrong with it ends the run in one line, since a silent None would train on."""
+"""A plug-in reward: an error in it ends the run with one line, since training would silently continue on None."""
 
 import inspect
 import math
@@ -10,15 +10,15 @@ from r1.plugins import PluginError, check_takes, make, naming
 from r1.rewards.common import Completions, RewardFunction
 
 COLUMNS = ("prompts", "completion_ids", "task", "answer", "kind", "trainer_state", "log_extra", "log_metric")
-"""What a reward gets beside completions: the prompts' columns, [batch] each, and TRL's own."""
+"""What a reward receives besides completions: the prompts' columns, [batch] each, and TRL's own arguments."""
 
 
 def plugged_reward(name: str) -> RewardFunction:
-    """A reward by import path: a function, or a class whose instances are called.
+    """Load a reward by import path: a function, or a class with callable instances.
 
     Raises:
-        PluginError: if there is none, or it does not take what rewards get. Called, the reward raises it if the
-            function does anything but return a number or None for each completion.
+        PluginError: if there is none, or it does not accept a reward's arguments. The returned reward raises it if the
+            function fails to return a number or None for each completion.
     """
     function = make(name)
     columns = dict.fromkeys((*COLUMNS, "another_column"))

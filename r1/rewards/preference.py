@@ -1,4 +1,4 @@
-"""Preference rewards of the final RL: a helpful and a harmless reward model (paper section 2.3.4)."""
+"""Preference rewards of the final RL stage: a helpful and a harmless reward model (paper section 2.3.4)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ from r1.rewards.common import Completions, texts
 from r1.rewards.response import parse_response
 
 _BATCH = 32
-"""Responses judged at once: those of a whole step would fill a GPU that also trains."""
+"""Responses scored at a time: a full step's would fill a GPU that also trains."""
 
 
 class RewardModel:
-    """A sequence classifier with one output, trained on preferences."""
+    """A sequence classifier with one output, trained on preference pairs."""
 
     def __init__(self, directory: Path) -> None:
         self.tokenizer = load_tokenizer(directory)
@@ -30,7 +30,7 @@ class RewardModel:
 
     @torch.inference_mode()
     def score(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
-        """Preference score per prompt and response, unbounded; only differences mean anything."""
+        """Preference score of each prompt and response, unbounded; only differences are meaningful."""
         pairs = list(zip(prompts, responses, strict=True))
         batches = [pairs[start : start + _BATCH] for start in range(0, len(pairs), _BATCH)]
         return [score for batch in batches for score in self._score(batch)]
@@ -50,7 +50,7 @@ class RewardModel:
 
 
 class PreferenceReward:
-    """Scores general prompts: the helpful model the summary alone, the harmless model the whole response."""
+    """Scores responses to general prompts: the helpful model scores the summary only, the harmless model all of it."""
 
     __name__ = "preference_reward"
 
@@ -64,8 +64,8 @@ class PreferenceReward:
 
         Args:
             completions: [batch].
-            prompts: [batch], conversations that end in the user's question.
-            kind: [batch], which model judges.
+            prompts: [batch], conversations that end with the user's question.
+            kind: [batch], which model scores the response.
         """
         rewards: list[float | None] = [None] * len(completions)
         responses, questions = texts(completions), [prompt[-1]["content"] for prompt in prompts]
@@ -78,6 +78,6 @@ class PreferenceReward:
 
 
 def final_summary(response: str) -> str:
-    """What the user reads: the response without its reasoning."""
+    """The part the user reads: the response without its reasoning."""
     parsed = parse_response(response)
     return parsed.summary if parsed.well_formed else response

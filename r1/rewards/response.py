@@ -1,7 +1,6 @@
-"""What can be read off a model's response: its parts, its language, its readability.
+"""Properties of a model's response: its parts, language and readability.
 
-Every function is total: any string gives a value, so that rewards built on them
-never throw inside a training loop.
+Every function is total: it returns a value for any string, so that rewards never raise inside a training loop.
 """
 
 import re
@@ -13,7 +12,7 @@ from typing import Literal, get_args
 Language = Literal["en", "zh"]
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
-# Latin without × and ÷; Greek, which is used in formulas.
+# Latin without × and ÷; Greek, which occurs in formulas.
 _LATIN = r"A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u1e00-\u1eff"
 _WORD = re.compile(rf"(?P<zh>[{_HAN}])|(?P<en>[{_LATIN}]+)|(?P<other>[^\W\d_{_LATIN}{_HAN}]+)")
 _TAG = re.compile(r"</?(?:think|answer)>")
@@ -31,11 +30,11 @@ class Response:
     """The parts of one completion.
 
     Attributes:
-        reasoning: the chain of thought; of an untagged completion, all but its last line.
-        summary: what the user reads after the reasoning, the answer tags removed.
-        answer: the final answer, or None where there is none or more than one.
-        well_formed: True if the completion is exactly one `<think>…</think>`
-            followed by one `<answer>…</answer>` (a summary may stand between).
+        reasoning: the chain of thought; in an untagged completion, all lines but the last.
+        summary: what the user reads after the reasoning, without answer tags.
+        answer: the final answer, or None if there is none or more than one.
+        well_formed: True if the completion is exactly one `<think>…</think>` followed by one `<answer>…</answer>`
+            (a summary may come between).
     """
 
     reasoning: str
@@ -47,11 +46,9 @@ class Response:
 def parse_response(completion: str) -> Response:
     """Split a completion into reasoning, summary and final answer (R1-Zero's form, paper Table 1).
 
-    A completion without any tag is read like a person would: its last non-empty
-    line holds the answer ("The answer is 9." or "9"). So a base model is not
-    called wrong only because it has not learned the form. A completion with
-    broken, repeated or nested tags has no answer: otherwise several guesses
-    could be sent and one be counted.
+    In a completion without tags the last nonempty line is the answer ("The answer is 9." or "9"), so that a base model
+    is not marked wrong only because it has not learned the form. A completion with broken, repeated or nested tags has
+    no answer: otherwise a model could give several guesses and be paid for one.
 
     >>> parse_response("<think>2 + 2 = 4.</think><answer>4</answer>").answer
     '4'
@@ -75,10 +72,9 @@ def parse_response(completion: str) -> Response:
 def language_shares(text: str) -> dict[str, float]:
     """Share of words per language; empty if the text has no words.
 
-    A Han character counts as a word of Chinese, a run of Latin letters as a word
-    of English; words of other scripts (Cyrillic, kana, …) are of neither, so they
-    take from both. Digits, operators, tags and the imaginary unit have no language.
-    Letters of formulas (ℝ, µ, 𝑥) are the letters that they are made of.
+    A Han character counts as a Chinese word, a run of Latin or Greek letters as an English word; words in other scripts
+    (Cyrillic, kana, …) count as neither, which lowers both shares. Digits, operators, tags and the imaginary unit are
+    ignored. Letterlike symbols (ℝ, µ, 𝑥) count as their base letters.
     """
     bare = _IMAGINARY.sub("", _TAG.sub(" ", text))
     if not bare.isascii():
@@ -89,13 +85,13 @@ def language_shares(text: str) -> dict[str, float]:
 
 
 def is_mixed(text: str, language: str = "en") -> bool:
-    """True if any word is of another language than the question's."""
+    """True if any word is in a language other than `language`."""
     shares = language_shares(text)
     return bool(shares) and shares.get(language, 0.0) < 1.0
 
 
 def count_reflections(text: str) -> int:
-    """How often the text stops to check itself ('wait', 'check' and the like; paper Figure 9 (a) of the supplement)."""
+    """Count reflective words ('wait', 'check' and the like; paper supplement, Figure 9 (a))."""
     return len(_REFLECTION.findall(text))
 
 
@@ -103,9 +99,9 @@ def unreadable_because(text: str, language: str = "en", max_paragraph_words: int
     """Why a response is hard to read, or None: the filters of R1's rejection sampling (paper section 2.3.3).
 
     Args:
-        text: the whole response.
-        language: the language it should be in.
-        max_paragraph_words: words and numbers one line may hold.
+        text: the full response.
+        language: the expected language.
+        max_paragraph_words: maximum words and numbers in a line.
 
     Returns:
         'mixed_language', 'code_block', 'long_paragraph', 'repetition' or None.

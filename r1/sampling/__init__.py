@@ -1,4 +1,4 @@
-"""Sampling of completions: one interface; in-process engines of the same distribution, replicas, or an endpoint."""
+"""Sampling of completions behind one interface: in-process engines, replicas, or an endpoint."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +19,12 @@ __all__ = ["Completion", "Conversation", "Sampler", "open_sampler"]
 
 
 def open_sampler(policy: "Policy", engine: EngineConfig, checkpoints: Path | None = None) -> Sampler:
-    """The engine of the configuration, with the model loaded. Imports only the engine that is asked for.
+    """Open the configured engine, with the model loaded. Imports only that engine.
 
     Args:
-        policy: what is sampled; an endpoint serves its own instead.
-        engine: which, and how.
-        checkpoints: a folder where finished completions are kept, so that a killed run resumes from there.
+        policy: model to sample from; an endpoint serves its own instead.
+        engine: engine and its settings.
+        checkpoints: folder that saves finished completions, so that a killed run resumes from there.
     """
     sampler = _open(policy, engine)
     if checkpoints is None:

@@ -1,4 +1,4 @@
-"""An engine of somebody else's: what is wrong with it ends the stage in one line."""
+"""A plug-in engine: any fault in it ends the stage with a one-line error."""
 
 import inspect
 from collections.abc import Collection, Iterator, Sequence
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def engine_class(name: str) -> type[Sampler]:
-    """A Sampler by import path.
+    """Load a Sampler class by import path.
 
     Raises:
-        PluginError: if there is none that is made as `Engine(policy, options)`.
+        PluginError: if the path leads to no Sampler that is constructed as `Engine(policy, options)`.
     """
     found = load(name)
     if not inspect.isclass(found) or not issubclass(found, Sampler):
-        raise PluginError(f"{name}: is no subclass of Sampler (r1.sampling)")
+        raise PluginError(f"{name}: is not a subclass of Sampler (r1.sampling)")
     if missing := sorted(found.__abstractmethods__):
         raise PluginError(f"{name}: lacks {', '.join(missing)}")
     check_takes(name, "Engine(policy, options)", found, None, {})
@@ -28,7 +28,7 @@ def engine_class(name: str) -> type[Sampler]:
 
 
 class PluggedSampler(Sampler):
-    """An engine by import path, see Sampler; what it draws is checked before it is kept."""
+    """An engine by import path, see Sampler; its completions are checked before they are saved."""
 
     def __init__(self, policy: "Policy", engine: PluginEngineConfig) -> None:
         self.path = engine.name
@@ -48,7 +48,7 @@ class PluggedSampler(Sampler):
         """See Sampler.
 
         Raises:
-            PluginError: if the engine raises, or leaves out a completion.
+            PluginError: if the engine raises, or omits a completion.
         """
         given = set(done)
         for piece in guarded(f"engine {self.path}", self._pieces(conversations, sampling, seed, done)):

@@ -1,4 +1,4 @@
-"""What is asked, and how an answer is verified: one small file per family."""
+"""Problems and verifiers: one file per task family."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from r1.tasks.problem import Problem, Task, Worked, bucket, normalise
 from r1.tasks.reasoning_gym_family import ReasoningGymFamily
 
 WORKED: dict[str, Worked] = {module.NAME: module for module in (chain_sum, basic_arithmetic, complex_arithmetic, code)}
-"""Families of expressions, by name."""
+"""Families whose problems are expressions to work out, by name."""
 
 TASKS: dict[str, Task] = {**WORKED, gsm_symbolic.NAME: gsm_symbolic}
 """Families that generate problems, by name."""
@@ -24,15 +24,15 @@ VERIFIERS: dict[str, Callable[[str, str], bool]] = {
     **{name: task.verify for name, task in TASKS.items()},
     mathematics.NAME: mathematics.verify,
 }
-"""Verifiers by task: predicted and gold answer to right or wrong."""
+"""Verifiers by task: (predicted, gold) to True if right."""
 
 
 @cache
 def task_of(name: str) -> Task:
-    """The family of a name: ours, `reasoning_gym/<family>`, or an import path.
+    """The task of a name: built in, `reasoning_gym/<family>`, or an import path.
 
     Raises:
-        PluginError: if it is an import path that leads to no task.
+        PluginError: if it is an import path without a task.
         ValueError: if reasoning-gym has no such family, or none that can be verified.
     """
     if is_plugin(name):
@@ -43,26 +43,26 @@ def task_of(name: str) -> Task:
 
 
 def worked_of(name: str) -> Worked:
-    """The family of a name whose documents are worked out.
+    """The task of a name, for working out documents.
 
     Raises:
-        PluginError: if a plug-in cannot be; when it is asked to, since a solution that comes along is enough.
+        PluginError: if a plug-in cannot work them out; raised only on use, since problems may bring a solution.
     """
     return cast(Worked, task_of(name)) if is_plugin(name) else WORKED[name]
 
 
 def verifier_of(name: str) -> Callable[[str, str], bool]:
-    """The verifier of a task's name, see VERIFIERS and `task_of`."""
+    """The verifier of a task by name, see VERIFIERS and `task_of`."""
     return VERIFIERS[name] if name in VERIFIERS else task_of(name).verify
 
 
 def verify_all(task: str, predicted: Sequence[str], gold: Sequence[str]) -> list[bool]:
-    """Each answer [batch] against its gold answer [batch]; those that cost something, several at a time.
+    """Verify each answer [batch] against its gold answer [batch]; expensive verifiers run in parallel.
 
-    A verifier that stumbles over what a model wrote has not verified it.
+    An answer on which a verifier raises is wrong.
 
     Raises:
-        UserError: if nothing can be verified at all: no sandbox, no tests, no worker; a silent verdict would be wrong.
+        UserError: if nothing can be verified: no sandbox, no tests, no worker. Otherwise all would silently be wrong.
     """
     if task == mathematics.NAME:
         return mathematics.verify_all(predicted, gold)

@@ -1,4 +1,4 @@
-"""Worked solutions of arithmetic expressions, and endless reasoning-gym streams."""
+"""Worked solutions of arithmetic expressions, and endless streams of reasoning-gym entries."""
 
 import ast
 import operator
@@ -22,14 +22,14 @@ def work_out(expression: str, record: Callable[[str, int], int]) -> int:
 
     Args:
         expression: "5 - 2 * 3".
-        record: called with each operation ("2 * 3") and its right result (6);
-            returns the value to continue with, so that a slip carries through.
+        record: called with each operation ("2 * 3") and its right result (6); returns the value to continue with, so
+            that a slip carries through.
 
     Returns:
-        The value of the whole expression, as `record` has it.
+        The value of the expression, given the values that `record` returned.
 
     Raises:
-        ValueError: if the expression holds anything else.
+        ValueError: if the expression contains anything else.
 
     >>> work_out("5 - 2 * 3", lambda operation, result: print(operation, "=", result) or result)
     2 * 3 = 6
@@ -57,10 +57,10 @@ def work_out(expression: str, record: Callable[[str, int], int]) -> int:
 
 
 def entries(name: str, options: dict[str, Any], seed: int, chunk: int = 2000) -> Iterator[dict[str, Any]]:
-    """Entries of a reasoning-gym family without end, in chunks that do not overlap.
+    """Yield entries of a reasoning-gym family without end, in chunks that do not overlap.
 
     Raises:
-        ValueError: if the family has no option of that name, or its value is impossible.
+        ValueError: if the family does not have an option, or its value is invalid.
     """
     while True:
         try:
@@ -68,11 +68,11 @@ def entries(name: str, options: dict[str, Any], seed: int, chunk: int = 2000) ->
         except (AssertionError, TypeError) as error:
             raise ValueError(f"options {options} of reasoning-gym's {name}: {error}") from error
         yield from dataset
-        seed += chunk  # entry i of a data set is seeded with seed + i: consecutive seeds would repeat it
+        seed += chunk  # entry i uses seed + i, so consecutive seeds would repeat entries
 
 
 def is_number(text: str) -> bool:
-    """True for a plain decimal number in ASCII: Decimal also takes "4_", and digits of any script."""
+    """True for a plain ASCII decimal number; Decimal also accepts "4_" and digits of any script."""
     return _NUMBER.fullmatch(text) is not None
 
 
@@ -82,5 +82,5 @@ def _scorer(name: str) -> Any:
 
 
 def score(name: str, predicted: str, entry: dict[str, Any]) -> bool:
-    """reasoning-gym's own verifier; only a full score counts, partial credit can be earned by stuffing."""
+    """Verify with reasoning-gym's own verifier; only a full score counts, since stuffing earns partial credit."""
     return bool(_scorer(name).score_answer(predicted, entry) == 1.0)

@@ -1,4 +1,4 @@
-"""Signed expressions with parentheses: a family that RL never trains on (transfer).
+"""Signed expressions with parentheses: a family RL never trains on (transfer).
 
 Source: reasoning-gym `basic_arithmetic`. Instance: "Calculate (5 - -2) - 3." -> "4".
 """
@@ -26,5 +26,5 @@ def conclude(values: list[int]) -> str:
 
 
 def verify(predicted: str, gold: str) -> bool:
-    """Equal to the letter."""
+    """True if the answers are the same text."""
     return score(NAME, predicted, {"answer": gold})

@@ -1,7 +1,7 @@
-"""Sums and differences in a row: the family that RL trains on.
+"""Chains of sums and differences: the family RL trains on.
 
 Source: reasoning-gym `chain_sum`. Instance: "What is 4 - 1 - 7 + 7?" -> "3".
-The question is asked in fewer words than reasoning-gym's, for the miniature's context.
+Questions are shorter than reasoning-gym's, to fit the miniature's context window.
 """
 
 from collections.abc import Iterator
@@ -27,5 +27,5 @@ def conclude(values: list[int]) -> str:
 
 
 def verify(predicted: str, gold: str) -> bool:
-    """Equal as numbers; only plain ASCII numbers are read, so that "0,4", "４" or "nan" is no answer."""
+    """True if the answers are equal numbers, in plain ASCII: "0,4", "４" and "nan" are wrong."""
     return is_number(predicted) and score(NAME, predicted, {"answer": gold})

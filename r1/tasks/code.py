@@ -1,8 +1,8 @@
-"""Short functions from formulas: the miniature's code, and the verifier of any code with tests.
+"""Short functions from formulas: the miniature's code problems, and the verifier of any code with tests.
 
-Instance: "Write f(a, b) that returns a + 2 - b." -> "def f(a, b): return a + 2 - b", or whatever else passes
-the tests. The gold answer is a problem of r1/sandbox/examine.py as JSON: {"prompt": …, "entry_point": …,
-"tests": …}; HumanEval's problems have that form, too.
+Instance: "Write f(a, b) that returns a + 2 - b." -> "def f(a, b): return a + 2 - b", or anything else that
+passes the tests. The gold answer is a problem of r1/sandbox/examine.py as JSON: {"prompt": …, "entry_point": …,
+"tests": …}; HumanEval's problems have this form too.
 """
 
 import json
@@ -27,11 +27,11 @@ def generate(options: dict[str, Any], seed: int) -> Iterator[Problem]:
     """Yield problems without end.
 
     Args:
-        options: min_terms and max_terms of a formula, at least 2.
-        seed: of the formulas; the tests depend on the formula alone.
+        options: min_terms and max_terms, the number of terms in a formula, at least 2.
+        seed: for the formulas; the tests depend only on the formula.
 
     Raises:
-        ValueError: if an option is unknown, missing or impossible.
+        ValueError: if an option is unknown, missing or invalid.
     """
     if set(options) != {"min_terms", "max_terms"} or not 2 <= options["min_terms"] <= options["max_terms"]:
         raise ValueError(f"options {options} of code: needs 2 <= min_terms <= max_terms, and nothing else")
@@ -55,7 +55,7 @@ def _value(formula: str, a: int, b: int) -> int:
 
 
 def work_out(expression: str, record: Callable[[str, str], str]) -> str:
-    """Write a formula down, one operation more at a time.
+    """Write out a formula, adding one operation at a time.
 
     >>> work_out("a + 2 - b", lambda operation, result: print(operation, "=", result) or result)
     f = a + 2
@@ -75,17 +75,17 @@ def conclude(values: list[str]) -> str:
 
 
 def verify(predicted: str, gold: str) -> bool:
-    """Code that passes the tests, in a sandbox; a Python fence around it is removed.
+    """True if the code passes the tests in a sandbox; a Python fence around it is removed.
 
     Raises:
-        BrokenTests: if the gold answer holds no tests that can be run.
-        SandboxFailed, SandboxUnavailable: if there is no sandbox to run it in.
+        BrokenTests: if the gold answer has no runnable tests.
+        SandboxFailed, SandboxUnavailable: if there is no sandbox to run the code in.
     """
     try:
         problem = CodeProblem(**json.loads(gold))
     except (TypeError, ValueError) as error:
-        raise BrokenTests(f"the gold answer of a code problem is no JSON of its tests: {error}") from error
+        raise BrokenTests(f"the gold answer of a code problem is not JSON of its tests: {error}") from error
     if odd := [name for name, value in asdict(problem).items() if not isinstance(value, str)]:
-        raise BrokenTests(f"the gold answer of a code problem has fields that are no text: {', '.join(odd)}")
+        raise BrokenTests(f"the gold answer of a code problem has fields that are not text: {', '.join(odd)}")
     fenced = _FENCE.fullmatch(predicted.strip())
     return passes(fenced[2] if fenced else predicted, problem)

@@ -1,4 +1,4 @@
-"""A task of somebody else's: whatever it does, problems carry its import path and a verdict is true or false."""
+"""A plug-in task: problems get its import path, and verdicts become True or False."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,7 +9,7 @@ from r1.tasks.problem import Problem
 
 
 class PluggedTask:
-    """A task by import path: an object, a module or a class with `generate` and `verify`, see Task."""
+    """A task by import path: an object, module or class with `generate` and `verify`, see Task."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -21,8 +21,8 @@ class PluggedTask:
         """See Task.
 
         Raises:
-            ValueError: as the task does of its options; also if it comes to an end.
-            PluginError: if it raises anything else, or yields what is no Problem.
+            ValueError: if the task raises it, for its options; also if it stops yielding.
+            PluginError: if it raises anything else, or yields anything but a Problem.
         """
         yielded = 0
         for problem in guarded(f"{self.name}.generate", self._problems(options, seed)):
@@ -35,14 +35,14 @@ class PluggedTask:
         raise ValueError(f"{self.name}.generate came to an end after {yielded} problems, and must yield without end")
 
     def _problems(self, options: dict[str, Any], seed: int) -> Iterator[Any]:
-        """A ValueError is about the options: the key says more than the place."""
+        """Yield a ValueError, which concerns the options: naming their key helps more than the place in the code."""
         try:
             yield from self.task.generate(options, seed)
         except ValueError as error:
             yield error
 
     def verify(self, predicted: str, gold: str) -> bool:
-        """See Task; partial credit is none."""
+        """See Task; partial credit counts as wrong."""
         return bool(self.task.verify(predicted, gold) == 1)
 
     def work_out(self, expression: str, record: Callable[[str, Any], Any]) -> Any:
@@ -55,10 +55,10 @@ class PluggedTask:
         return answer
 
     def _worked(self, function: str) -> Callable[..., Any]:
-        """Asked for only by documents of the corpus, and of problems without a solution."""
+        """Needed only for corpus documents about problems without a solution."""
         if not hasattr(self.task, function):
             raise PluginError(
-                f"{self.name}: documents are asked for, and its problems have no solution, nor the task a {function}"
+                f"{self.name}: documents are requested, but its problems have no solution and the task no {function}"
             )
         found: Callable[..., Any] = getattr(self.task, function)
         return found

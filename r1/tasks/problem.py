@@ -1,4 +1,4 @@
-"""One verifiable problem, and the protocol of the small files that generate them."""
+"""A verifiable problem, and the protocols of the modules that generate them."""
 
 import hashlib
 import re
@@ -13,12 +13,12 @@ class Problem:
     """A question with one verifiable answer.
 
     Attributes:
-        task: name of the family that made it and verifies its answers; a plug-in's is filled in.
-        question: the text a user would type.
-        answer: the gold answer; of code, its tests.
-        expressions: what to work out, in order, to get there; the task's
-            `conclude` makes the answer of their values; none where a worked solution comes along.
-        solution: worked out by whoever made the problem, a step a line; "" where expressions are.
+        task: name of the task that generates it and verifies its answers; filled in for a plug-in.
+        question: the user's message.
+        answer: the gold answer; for code, its tests.
+        expressions: expressions to work out, in order; the task's `conclude` turns their values into the answer. Empty
+            for a problem with a solution.
+        solution: worked solution by the problem's generator, one step per line; "" for a problem with expressions.
     """
 
     task: str
@@ -29,7 +29,7 @@ class Problem:
 
     @property
     def identity(self) -> str:
-        """Normalised question: what makes two problems the same problem."""
+        """Normalised task and question; two problems with the same identity are the same."""
         return normalise(f"{self.task} {self.question}")
 
 
@@ -40,23 +40,23 @@ class Task(Protocol):
         """Yield problems without end, the same ones for the same seed."""
 
     def verify(self, predicted: str, gold: str) -> bool:
-        """True if the predicted final answer equals the gold answer."""
+        """True if the predicted final answer matches the gold answer."""
 
 
 class Worked(Task, Protocol):
-    """A family whose problems are expressions, so that the corpus' authors can work them out, and slip."""
+    """A family whose problems are expressions, which the corpus works out, with slips."""
 
     def work_out(self, expression: str, record: Callable[[str, Any], Any]) -> Any:
-        """Value of an expression: `record` gets each operation with its right result and returns the one to use."""
+        """The value of an expression: `record` gets each operation and its right result, returns the value to use."""
 
     def conclude(self, values: list[Any]) -> str:
         """The answer that follows from the values of a problem's expressions."""
 
 
 def normalise(text: str) -> str:
-    """Case, white space and punctuation removed, so that only what is asked remains.
+    """Normalise case, white space, punctuation and Unicode encoding (NFKC).
 
-    So are differences of encoding (Unicode's NFKC): "é" is one character or two, "５" is 5.
+    "é" may be one character or two, and "５" is 5.
 
     >>> normalise("What is  5 - 3?") == normalise("what is 5 - 3")
     True
@@ -65,9 +65,9 @@ def normalise(text: str) -> str:
 
 
 def bucket(identity: str, buckets: int = 100) -> int:
-    """A number in [0, buckets) that depends on the identity alone.
+    """A number in [0, buckets) that depends only on the identity.
 
-    Splits are sets of buckets: whoever generates a problem, whenever, it falls
-    into the same split, so no problem can be in two of them.
+    Splits are sets of buckets: a problem always falls into the same split, whatever generates it, so none can be in
+    two.
     """
     return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big") % buckets

@@ -1,21 +1,21 @@
-"""Any of reasoning-gym's families by name: its questions and answers, its own verifier as far as it can be trusted.
+"""Any reasoning-gym family by name: its questions and answers, and its verifier as far as it can be trusted.
 
 Source: reasoning-gym (arXiv 2505.24760). Instance: `reasoning_gym/gcd`, "Find the Greatest Common Divisor (GCD) of
 these numbers: 26, 760. …" -> gold {"answer": "2", "options": {}, "seed": 17, "index": 0}.
 
-A verifier of theirs scores an answer against the entry that it answers, with metadata that no table holds. An entry is
-a function of options, seed and index, which is what a gold answer here says beside the answer itself.
+Their verifiers score an answer against its entry, whose metadata does not fit in a table. But options, seed and index
+determine an entry, so a gold answer here records them beside the answer itself.
 
-Their verifiers give partial credit, which counts as none, and some can be fooled or run what a model wrote as Python:
-an answer passes only
+Their verifiers give partial credit, which counts as wrong, and some can be fooled or run model output as Python. So an
+answer passes only
 
 - if it is the gold answer: the same lines, the same number, or the same JSON;
-- or, of a family in `_CHECKED`, if our own check passes it;
-- or, of a family in `_OWN`, if it has the form given there, and their verifier gives it full credit.
+- or, for a family in `_CHECKED`, if it passes our own check;
+- or, for a family in `_OWN`, if it has the form given there and their verifier gives it full credit.
 
-An empty answer and the question repeated are wrong whatever a verifier says. docs/reasoning_gym.md lists the families.
+An empty answer and one that repeats the question are always wrong. docs/reasoning_gym.md lists the families.
 
-Long because the tables of what each family's verifier may decide stand beside the checks that they name.
+Long, because it keeps the tables of how each family is verified beside the checks that they name.
 """
 
 import ast
@@ -43,21 +43,21 @@ REFUSED = {
     "propositional_logic": "any premise repeated would be a right conclusion",
     "rush_hour": "it has no gold answer to try its verifier on",
 }
-"""Families that cannot be used, and why."""
+"""Unusable families, and why."""
 
 CHUNK = 2000
-"""Entries of one data set; the next begins with a seed that repeats none."""
+"""Entries per data set; the next starts at a seed that repeats none."""
 _TRIED = 200
-"""Entries without a gold answer that is verified, after which a family is given up."""
+"""Number of entries to try before giving up on a family none of whose gold answers verifies."""
 _EXAMPLES = {"graph_color": "possible_answer", "rubiks_cube": "example_correct_answer"}
-"""Families without one gold answer, and the metadata that holds a right one."""
+"""Families without a single gold answer, and the metadata key of a right one."""
 
 _ANY = re.compile(r".+", re.DOTALL)
 _OWN: Mapping[str, re.Pattern[str]] = {
     "advanced_geometry": re.compile(r"[-+\d.,()/\s°]+"),
     "bitwise_arithmetic": re.compile(r"[-+]?(?:0x[\da-f]+|0b[01]+|\d+)", re.IGNORECASE),
     "color_cube_rotation": _ANY,
-    "complex_arithmetic": re.compile(r"[-+\d.ij()\s]+"),  # "nan" is right to their verifier
+    "complex_arithmetic": re.compile(r"[-+\d.ij()\s]+"),  # their verifier accepts "nan"
     "cryptarithm": re.compile(r"[A-Z\d=,\s]+", re.ASCII),
     "decimal_arithmetic": re.compile(r"[-+]?\d+(?:\.\d+)?", re.ASCII),
     "dice": _ANY,
@@ -76,10 +76,10 @@ _OWN: Mapping[str, re.Pattern[str]] = {
     "pool_matrix": re.compile(r"[-+\d.\s]+"),
     "power_function": re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d{1,3})?", re.ASCII | re.IGNORECASE),
     "prime_factorization": re.compile(r"[\d\s×]+"),
-    "quantum_lock": re.compile(r"[ABC](?:\s*→\s*[ABC])*"),  # it picks A, B and C out of any text
-    "rubiks_cube": re.compile(r"[FBLRUD]'?(?:\s+[FBLRUD]'?)*"),  # "U999999999" takes all memory
+    "quantum_lock": re.compile(r"[ABC](?:\s*→\s*[ABC])*"),  # theirs picks A, B and C out of any text
+    "rubiks_cube": re.compile(r"[FBLRUD]'?(?:\s+[FBLRUD]'?)*"),  # "U999999999" exhausts memory
     "shortest_path": _ANY,
-    "sokoban": re.compile(r"[UDLR]+"),  # it leaves out whatever is no move
+    "sokoban": re.compile(r"[UDLR]+"),  # theirs ignores anything that is not a move
     "time_intervals": re.compile(r"\d+ days?(?:, [\d:.]+)?|[\d:.]+"),
     "tower_of_hanoi": _ANY,
     "tsumego": _ANY,
@@ -87,7 +87,7 @@ _OWN: Mapping[str, re.Pattern[str]] = {
     "word_sorting": _ANY,
     "zebra_puzzles": _ANY,
 }
-"""Families whose verifier accepts more than one answer and was read, and the form that an answer must have for it."""
+"""Families whose verifier accepts several answers and has been reviewed, and the form an answer must have."""
 
 _OPERATORS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -117,10 +117,10 @@ class ReasoningGymFamily:
             raise ValueError(f"reasoning-gym has no family {self.family!r}{hint}")
 
     def generate(self, options: dict[str, Any], seed: int) -> Iterator[Problem]:
-        """Yield problems without end, those whose gold answer is verified; options are the family's.
+        """Yield problems whose gold answer verifies, without end; options are the family's.
 
         Raises:
-            ValueError: if the family has no option of that name, its value is impossible, or no gold answer is right.
+            ValueError: if the family does not have an option, its value is invalid, or no gold answer verifies.
         """
         written = json.dumps(options, sort_keys=True)
         tried = found = 0
@@ -139,10 +139,10 @@ class ReasoningGymFamily:
             seed += CHUNK
 
     def verify(self, predicted: str, gold: str) -> bool:
-        """True for a right answer with full credit; whatever their verifier raises is a wrong one.
+        """True for a right answer with full credit; an answer on which their verifier raises is wrong.
 
         Raises:
-            UserError: if the gold answer is none of ours, or this reasoning-gym asks another question there.
+            UserError: if the gold answer is not in our format, or the installed reasoning-gym has another entry there.
         """
         try:
             told = json.loads(gold)
@@ -157,7 +157,7 @@ class ReasoningGymFamily:
             return False
         try:
             return self._is_right(said, answer, entry, _data_set(self.family, options, told["seed"]))
-        except Exception:  # as many kinds as answers a model may write
+        except Exception:  # model output can raise anything
             return False
 
     def _is_right(self, said: str, answer: str, entry: dict[str, Any], data_set: Any) -> bool:
@@ -186,7 +186,7 @@ def _entry(family: str, options: str, seed: int, index: int) -> tuple[dict[str, 
 
 
 def _same(said: str, answer: str) -> bool:
-    """The same lines but for spaces, the same plain number, or the same JSON."""
+    """True for the same lines up to spaces, the same plain number, or the same JSON."""
     if _lines(said) == _lines(answer):
         return True
     if _NUMBER.fullmatch(said) and _NUMBER.fullmatch(answer):
@@ -204,10 +204,10 @@ def _lines(text: str) -> list[str]:
 
 
 def _evaluate(node: ast.expr, names: Mapping[str, float]) -> float:
-    """The value of an expression in floats, where no power takes long: sympy would work it out, or run it.
+    """The value of an expression in floats, whose powers are fast; sympy would compute them exactly, or run the text.
 
     Raises:
-        ValueError: if it holds anything but numbers, these names, + - * / ** and functions of one argument.
+        ValueError: if it contains anything but numbers, these names, + - * / ** and functions of one argument.
     """
     match node:
         case ast.Constant(value=int(value) | float(value)) if not isinstance(value, bool):
@@ -218,7 +218,7 @@ def _evaluate(node: ast.expr, names: Mapping[str, float]) -> float:
             return -_evaluate(operand, names)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
             value = _OPERATORS[type(op)](_evaluate(left, names), _evaluate(right, names))
-            if not isinstance(value, float):  # a root of a negative number
+            if not isinstance(value, float):  # root of a negative number
                 raise ValueError("not real")
             return value
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _FUNCTIONS:
@@ -236,7 +236,7 @@ def _points(entry: Mapping[str, Any]) -> Iterator[Callable[[], float]]:
 
 
 def _combines(said: str, numbers: list[int], target: float) -> bool:
-    """Each number once, + - * / and parentheses, and the target comes out."""
+    """True if the expression uses each number once, with + - * / and parentheses, and gives the target."""
     if not re.fullmatch(r"[\d\s+\-*/()]+", said, re.ASCII) or re.search(r"\*\s*\*|/\s*/", said):
         return False
     used = sorted(map(int, re.findall(r"\d+", said)))
@@ -244,17 +244,17 @@ def _combines(said: str, numbers: list[int], target: float) -> bool:
 
 
 def _countdown(said: str, entry: dict[str, Any]) -> bool:
-    """Theirs hands the answer to sympy, which runs it as Python."""
+    """Theirs passes the answer to sympy, which runs it as Python."""
     return _combines(said, entry["metadata"]["numbers"], entry["metadata"]["target"])
 
 
 def _puzzle24(said: str, entry: dict[str, Any]) -> bool:
-    """Theirs takes any four numbers for those asked for, rounds 24.9 down, and runs the answer as Python."""
+    """Theirs accepts any four numbers, rounds 24.9 down, and runs the answer as Python."""
     return _combines(said, entry["metadata"]["numbers"], 24)
 
 
 def _polynomial(said: str, entry: dict[str, Any]) -> bool:
-    """Written out, without parentheses, and equal at some points; theirs runs the answer as Python."""
+    """True if expanded (no parentheses) and equal at some points; theirs runs the answer as Python."""
     if "(" in said:
         return False
     for point in _points(entry):
@@ -265,7 +265,7 @@ def _polynomial(said: str, entry: dict[str, Any]) -> bool:
 
 
 def _antiderivative(said: str, entry: dict[str, Any]) -> bool:
-    """Its slope is the integrand at some points; theirs takes `Integral(…)` for an answer, and runs it as Python."""
+    """True if its slope is the integrand at some points; theirs accepts `Integral(…)` and runs the answer as Python."""
     variable, step = entry["metadata"]["variable"], 1e-5
     constants = {"C": 0.0, "pi": math.pi, "E": math.e}
     for point in _points(entry):
@@ -278,7 +278,7 @@ def _antiderivative(said: str, entry: dict[str, Any]) -> bool:
 
 
 def _probability(said: str, entry: dict[str, Any]) -> bool:
-    """To three digits; theirs takes 0 for a probability of 0.0001, and works "1e999999999" out."""
+    """True to three digits; theirs accepts 0 for a probability of 0.0001, and evaluates "1e999999999"."""
     if not re.fullmatch(r"\d+(?:\.\d+)?(?:\s*/\s*\d+)?", said, re.ASCII):
         return False
     above, _, below = said.partition("/")
@@ -286,13 +286,13 @@ def _probability(said: str, entry: dict[str, Any]) -> bool:
 
 
 def _sorted_numbers(said: str, entry: dict[str, Any]) -> bool:
-    """The very numbers; theirs takes each for right that is off by 1."""
+    """True for exactly the same numbers; theirs accepts each that is off by 1."""
     numbers, right = json.loads(said.replace("'", '"')), json.loads(entry["answer"].replace("'", '"'))
     return isinstance(numbers, list) and [float(one) for one in numbers] == [float(one) for one in right]
 
 
 def _queens(said: str, entry: dict[str, Any]) -> bool:
-    """One of the solutions; theirs runs what is none as Python."""
+    """True for one of the solutions; theirs runs any other answer as Python."""
     return _lines(said) in [_lines(board) for board in entry["metadata"]["valid_answers"]]
 
 
@@ -306,11 +306,11 @@ _CHECKED: Mapping[str, Callable[[str, dict[str, Any]], bool]] = {
     "puzzle24": _puzzle24,
     "simple_integration": _antiderivative,
 }
-"""Families that have a check of our own, since theirs can be fooled or harmed."""
+"""Families with our own check, since their verifier can be fooled or attacked."""
 
 
 def treatment(family: str) -> str:
-    """How answers of a family are verified, in a word or two, for tables."""
+    """How a family's answers are verified, in a few words, for tables."""
     if family in REFUSED:
         return "refused"
     if family in _CHECKED:

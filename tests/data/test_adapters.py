@@ -162,7 +162,7 @@ def test_a_wrong_schema_says_what_is_missing_and_what_was_found(adapter: str, tm
 
     path.write_bytes(whole)
     published.change(path, lambda table: table.set_column(table.schema.get_field_index(column), column, wrong(table)))
-    with pytest.raises(UserError, match=rf"column '{column}' holds .*, expected is {expected}$"):
+    with pytest.raises(UserError, match=rf"column '{column}' holds .*, expected {expected}$"):
         use(adapter, tmp_path / folder, pattern)
 
 
@@ -192,7 +192,7 @@ def test_a_wrong_schema_of_json_is_refused_too(adapter: str, old: str, new: str,
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("[1, 2]", "0 of 2 rows can be used"), ("{}", "is no JSON array of objects"), ("[", "is no whole JSON")],
+    [("[1, 2]", "0 of 2 rows can be used"), ("{}", "is not a JSON array of objects"), ("[", "is not complete JSON")],
 )
 def test_bad_json_is_refused(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "deepscaler.json").write_text(text)
@@ -273,7 +273,7 @@ def test_what_the_hub_does_not_give_is_said_in_a_line(monkeypatch: pytest.Monkey
     with pytest.raises(UserError) as refused:
         draw(problems("nobody/nothing", "gsm8k", "*.parquet"))
     assert str(refused.value) == (
-        "prepare.data_sets.mine.path = 'nobody/nothing': the hub does not give it (404 Client Error)"
+        "prepare.data_sets.mine.path = 'nobody/nothing': cannot be downloaded from the hub (404 Client Error)"
     )
 
 
@@ -293,8 +293,8 @@ WRONG = [
     (f"{{path: a.parquet, {GSM8K}}}", "data_files: path = 'a.parquet' is a file already"),
     (f"{{path: openai/gsm8k, {GSM8K.replace('*.parquet', '*.py')}}}", "'main/*.py': must be .jsonl, .json or .parquet"),
     (f"{{path: openai/gsm8k, {GSM8K.replace('main', '../..')}}}", "must be .jsonl, .json or .parquet files below path"),
-    (f"{{path: openai/gsm8k, {GSM8K}, task: math}}", "task: adapter=gsm8k knows it itself"),
-    (f"{{path: openai/gsm8k, {GSM8K.replace('gsm8k', 'columns', 1)}}}", "task: is missing, which adapter=columns"),
+    (f"{{path: openai/gsm8k, {GSM8K}, task: math}}", "task: adapter=gsm8k already sets it"),
+    (f"{{path: openai/gsm8k, {GSM8K.replace('gsm8k', 'columns', 1)}}}", "task: is missing; adapter=columns"),
     (f"{{path: openai/gsm8k, {GSM8K.replace('gsm8k', 'gsm9k', 1)}}}", "adapter = 'gsm9k': Input should be"),
 ]  # fmt: skip
 
@@ -333,7 +333,10 @@ def test_published_data_compose_for_real_bases_alone(choice: str, code: str) -> 
         ("~prepare.data_sets.gsm8k", "nothing is evaluated at the level 'transfer'"),
         ("~prepare.general_data_sets.smoltalk", "general.sft = 0: and no general data set feeds this split"),
         ("~prepare.general_data_sets.pku_saferlhf_test", "general.evaluate: no harmless prompts"),
-        ("+prepare.general_data_sets.smoltalk.splits={rl: 3}", "conversations hold no preferences, and feed sft alone"),
+        (
+            "+prepare.general_data_sets.smoltalk.splits={rl: 3}",
+            "conversations have no preferences, so they feed only sft",
+        ),
     ],
 )
 def test_what_a_later_stage_would_miss_is_refused_at_once(override: str, message: str) -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from r1.config.data import DataSetConfig
 from r1.data.adapters import Question
-from r1.data.clean import MAX_PROMPT_CHARACTERS, NothingUsable, clean, examine
+from r1.data.clean import MAX_PROMPT_CHARACTERS, NothingUsable, clean, usable_problems
 from r1.data.data_sets import draw_data_sets
 from r1.data.decontamination import EvaluationNgrams
 from r1.data.files import MAX_LINE_BYTES
@@ -162,7 +162,7 @@ KEPT: list[tuple[str, Any, Any, str, str]] = [
 
 @pytest.mark.parametrize(("what", "prompt", "answer", "task", "gold"), KEPT, ids=[what for what, *_ in KEPT])
 def test_a_good_row_is_kept(what: str, prompt: Any, answer: Any, task: str, gold: str) -> None:
-    (found,) = examine([Question(prompt, answer)], task)
+    (found,) = usable_problems([Question(prompt, answer)], task)
     assert isinstance(found, Problem), found
     assert found.answer == gold
 
@@ -183,13 +183,13 @@ def test_a_good_row_is_kept(what: str, prompt: Any, answer: Any, task: str, gold
     ],
 )
 def test_gold_that_only_its_own_letters_equal_is_dropped(gold: str) -> None:
-    assert examine([Question(OTHER, gold)], "math") == ["answer_unverifiable"]
+    assert usable_problems([Question(OTHER, gold)], "math") == ["answer_unverifiable"]
 
 
 def test_a_prompt_may_have_so_many_characters() -> None:
     prompt = "x" * MAX_PROMPT_CHARACTERS
-    assert isinstance(examine([Question(prompt, "7")], "chain_sum")[0], Problem)
-    assert examine([Question(prompt + "x", "7")], "chain_sum") == ["prompt_too_long"]
+    assert isinstance(usable_problems([Question(prompt, "7")], "chain_sum")[0], Problem)
+    assert usable_problems([Question(prompt + "x", "7")], "chain_sum") == ["prompt_too_long"]
 
 
 @pytest.mark.parametrize(
@@ -256,19 +256,19 @@ BAD_FILES: list[tuple[str, str, bytes | None, str]] = [
     ("0 bytes", "a.parquet", b"", "is empty"),
     ("blank lines alone", "a.jsonl", b"\n\n  \n", "0 of 0 rows can be used"),
     ("0 rows", "a.parquet", parquet(prompt=TEXTS[:0], answer=ANSWERS[:0]), "0 of 0 rows can be used"),
-    ("gzip", "a.jsonl", gzip.compress(LINE), "is no JSON Lines but gzip"),
-    ("parquet named jsonl", "a.jsonl", WHOLE, "is no JSON Lines but parquet"),
-    ("zip archive", "a.jsonl", b"PK\x03\x04rest", "is no JSON Lines but a zip archive"),
-    ("UTF-16", "a.jsonl", LINE.decode().encode("utf-16"), "is no JSON Lines but UTF-16"),
+    ("gzip", "a.jsonl", gzip.compress(LINE), "is not JSON Lines but gzip"),
+    ("parquet named jsonl", "a.jsonl", WHOLE, "is not JSON Lines but parquet"),
+    ("zip archive", "a.jsonl", b"PK\x03\x04rest", "is not JSON Lines but a zip archive"),
+    ("UTF-16", "a.jsonl", LINE.decode().encode("utf-16"), "is not JSON Lines but UTF-16"),
     (
         "Git LFS pointer",
         "a.jsonl",
         b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
-        "is no JSON Lines but a Git LFS pointer, fetch the file itself",
+        "is not JSON Lines but a Git LFS pointer, fetch the file itself",
     ),
-    ("JSONL named parquet", "a.parquet", LINE, "is no whole parquet file ("),
-    ("parquet cut short", "a.parquet", WHOLE[: len(WHOLE) // 2], "is no whole parquet file ("),
-    ("parquet with a broken page", "a.parquet", broken_page(WHOLE), "is no whole parquet file ("),
+    ("JSONL named parquet", "a.parquet", LINE, "is not a complete parquet file ("),
+    ("parquet cut short", "a.parquet", WHOLE[: len(WHOLE) // 2], "is not a complete parquet file ("),
+    ("parquet with a broken page", "a.parquet", broken_page(WHOLE), "is not a complete parquet file ("),
     (
         "column missing",
         "a.jsonl",
@@ -285,32 +285,32 @@ BAD_FILES: list[tuple[str, str, bytes | None, str]] = [
         "prompts are conversations",
         "a.jsonl",
         json.dumps(row([{"role": "user"}])).encode(),
-        "column 'prompt' holds lists, expected is text",
+        "column 'prompt' holds lists, expected text",
     ),
     (
         "prompts are numbers",
         "a.jsonl",
         b'{"prompt": 1, "answer": "7"}',
-        "column 'prompt' holds numbers, expected is text",
+        "column 'prompt' holds numbers, expected text",
     ),
     (
         "answers are objects",
         "a.jsonl",
         b'{"prompt": "p", "answer": {}}',
-        "column 'answer' holds objects, expected is text or numbers",
+        "column 'answer' holds objects, expected text or numbers",
     ),
     ("prompts are conversations", "a.parquet", parquet(prompt=CHAT, answer=ANSWERS[:1]), "column 'prompt' holds list<"),
     (
         "prompts are numbers",
         "a.parquet",
         parquet(prompt=pa.array([1, 2]), answer=ANSWERS),
-        "column 'prompt' holds numbers, expected is text",
+        "column 'prompt' holds numbers, expected text",
     ),
     (
         "answers are booleans",
         "a.parquet",
         parquet(prompt=TEXTS, answer=pa.array([True, False])),
-        "column 'answer' holds bool, expected is text or numbers",
+        "column 'answer' holds bool, expected text or numbers",
     ),
     (
         "answers all null",
@@ -348,7 +348,7 @@ def test_a_bad_file_is_refused_by_name(
 @pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
 def test_a_directory_is_no_file(name: str, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
-    with pytest.raises(UserError, match=rf"mine: {tmp_path}/{name} (cannot be read|is no whole parquet file)"):
+    with pytest.raises(UserError, match=rf"mine: {tmp_path}/{name} (cannot be read|is not a complete parquet file)"):
         clean("mine", data_set(tmp_path / name))
 
 
@@ -545,7 +545,7 @@ def test_a_good_file_flows_into_the_prompts(project: Path) -> None:
     ("content", "message"),
     [
         (LINE[:-4], "error: prepare.data_sets.mine: data/external/mine.jsonl: 0 of 1 rows can be used (broken_json 1)"),
-        (gzip.compress(LINE), "error: prepare.data_sets.mine: data/external/mine.jsonl is no JSON Lines but gzip"),
+        (gzip.compress(LINE), "error: prepare.data_sets.mine: data/external/mine.jsonl is not JSON Lines but gzip"),
     ],
     ids=["nothing-passes", "gzip"],
 )

@@ -214,7 +214,7 @@ def test_a_gpu_that_is_too_old_is_refused_by_name(monkeypatch: pytest.MonkeyPatc
     [
         (("training.mixed_precision=fp16",), "training.mixed_precision = 'fp16'"),
         (("training.attention=flash_attention_2",), "set mixed_precision to bf16"),
-        (("lora=all_linear", "rl/algorithm=ppo"), "training.lora: PPO's critic is trained whole"),
+        (("lora=all_linear", "rl/algorithm=ppo"), "training.lora: PPO's critic trains all weights"),
         (("lora=all_linear",), "rl.algorithm.ref_model_sync_steps = 50: with training.lora"),
         (("lora=all_linear", "training.lora.r=0"), "training.lora.r = 0"),
         (("lora=all_linear", "training.lora.target_modules=[]"), "training.lora.target_modules"),

@@ -1,4 +1,4 @@
-"""Published data sets, one small file each: what it looks like, and how a row of it becomes one of ours."""
+"""Published data sets, one file each: the schema, and how a row becomes one of ours."""
 
 from dataclasses import replace
 from functools import partial
@@ -43,22 +43,22 @@ def adapter_of(data_set: DataSetConfig) -> Adapter:
     """The adapter of a data set of problems.
 
     Raises:
-        PluginError: if it is an import path that leads to none. Its `convert` raises it for a row on which the
-            plug-in raises, or returns anything but a question or a reason.
+        PluginError: if it is an import path without an adapter. Its `convert` raises it if the plug-in raises on a row,
+            or returns anything but a question or a reason.
     """
     if is_plugin(data_set.adapter):
         return _for_task(data_set.adapter, data_set.task)
     if data_set.adapter != "columns":
         return _ADAPTERS[data_set.adapter]
-    assert data_set.task and data_set.prompt_column and data_set.answer_column  # the configuration saw to it
+    assert data_set.task and data_set.prompt_column and data_set.answer_column  # the configuration checks this
     return columns(data_set.task, data_set.prompt_column, data_set.answer_column)
 
 
 def plugged_adapter(name: str) -> Adapter:
-    """An adapter by import path, as it is.
+    """Load an adapter by import path, unchanged.
 
     Raises:
-        PluginError: if there is none.
+        PluginError: if the path leads to no adapter.
     """
     adapter = make(name)
     if not isinstance(adapter, Adapter):

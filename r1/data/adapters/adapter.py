@@ -1,4 +1,4 @@
-"""What a small file of this folder declares: a published schema, and how one row of it becomes one of ours."""
+"""What each file in this folder declares: a published schema, and how a row becomes one of ours."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,16 +24,17 @@ AdapterReason = Literal[
     "both_unsafe",
     "no_preference",
 ]
-"""Why a row of a published data set is of no use here, before anything else is asked of it."""
+"""Why an adapter drops a row of a published data set, before any other check."""
 
 
 class Question(NamedTuple):
-    """A question with its answer, both still to be examined.
+    """A question with its answer, both still unchecked.
 
     Attributes:
-        prompt: what is asked.
-        answer: the gold answer; of code, its tests.
-        solution: what the verifier must accept if the gold answer is none itself: code that passes the tests.
+        prompt: the question.
+        answer: the gold answer; for code, its tests.
+        solution: what the verifier must accept where the gold answer is not an answer itself: code that passes the
+            tests.
     """
 
     prompt: Any
@@ -43,12 +44,12 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True)
 class Adapter:
-    """A data set of problems as it is published.
+    """A published data set of problems.
 
     Attributes:
-        task: whose verifier judges the answers.
-        columns: what is needed of its schema.
-        convert: one row to a question, or why not.
+        task: task whose verifier checks the answers.
+        columns: required columns of its schema.
+        convert: turns a row into a question, or the reason to drop it.
     """
 
     task: str
@@ -58,7 +59,7 @@ class Adapter:
 
 @dataclass(frozen=True)
 class GeneralAdapter:
-    """A data set of general prompts as it is published; see Adapter."""
+    """A published data set of general prompts; see Adapter."""
 
     columns: Columns
     convert: Callable[[Row], GeneralPrompt | AdapterReason]

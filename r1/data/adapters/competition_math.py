@@ -3,8 +3,8 @@ r"""MATH: competition problems whose answer is in the last \boxed{} of the solut
 Instance: {"problem": "What is $1 + \\frac{1}{2}$?", "level": "Level 1", "type": "Algebra", "solution": "It is
 $\\boxed{\\frac{3}{2}}$."}. Schemas: huggingface.co/datasets/EleutherAI/hendrycks_math, a folder a subject with
 {train,test}-00000-of-00001.parquet, 7,500 and 5,000 rows; Hendrycks et al., arXiv 2103.03874. HuggingFaceH4/MATH-500,
-test.jsonl, 500 of them with a column `answer` and numbers for levels; Lightman et al., arXiv 2305.20050. What MATH-500
-leaves of MATH is PRM800K's training set of 12,000.
+test.jsonl, 500 of them with a column `answer` and numbers for levels; Lightman et al., arXiv 2305.20050. The rest of
+MATH is PRM800K's training set of 12,000.
 """
 
 import re
@@ -16,7 +16,7 @@ _BOX = re.compile(r"\\f?boxed\s*(?P<brace>\{)?")
 
 
 def last_boxed(solution: str) -> str | None:
-    r"""What the last \boxed{} or \fbox{} holds, None if there is none or its braces do not close.
+    r"""Contents of the last \boxed{} or \fbox{}, None if there is none or its braces do not close.
 
     >>> last_boxed(r"So $\boxed{1}$, no: $\boxed{\frac{3}{2}}$."), last_boxed(r"$\boxed 7$"), last_boxed(r"\boxed{1")
     ('\\frac{3}{2}', '7', None)

@@ -6,7 +6,7 @@ Instance: {"data_source": "math_dapo", "prompt": [{"role": "user", "content": "S
 data/dapo-math-17k.parquet; Yu et al., arXiv 2503.14476. The file holds its 17 thousand problems a hundred times
 over, 1.79 million rows; the others count as duplicates.
 
-The instructions ask for another form of answer than our templates do, and go.
+The instructions ask for a different form of answer than our templates do, so they are removed.
 """
 
 from r1.data.adapters.adapter import Adapter, AdapterReason, Question

@@ -10,7 +10,7 @@ from r1.data.files import Row
 
 
 def _convert(row: Row) -> Question | AdapterReason:
-    """The final answer alone, without commas between thousands."""
+    """Keep only the final answer, without thousands separators."""
     if not isinstance(row["answer"], str):
         return "missing_answer"
     _, mark, final = row["answer"].rpartition("####")

@@ -1,4 +1,4 @@
-"""HumanEval: a function's head and docstring, to be completed; tests define check(candidate).
+"""HumanEval: a function's head and docstring to complete; tests define check(candidate).
 
 Instance: {"task_id": "HumanEval/0", "prompt": "def add(a, b):\\n    # the sum\\n", "canonical_solution": "    return
 a + b\\n", "test": "def check(candidate):\\n    assert candidate(1, 2) == 3\\n", "entry_point": "add"}. Schema:

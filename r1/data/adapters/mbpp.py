@@ -1,12 +1,12 @@
-"""MBPP: a sentence of what a function should do, and three assertions.
+"""MBPP: a sentence that says what a function should do, and three assertions.
 
 Instance: {"task_id": 2, "text": "Write a function to add two numbers.", "code": "def add(a, b):\\n    return a + b",
 "test_list": ["assert add(1, 2) == 3", ...], "test_setup_code": "", "challenge_test_list": []}. Schema:
 huggingface.co/datasets/google-research-datasets/mbpp, full/{train,validation,test,prompt}-00000-of-00001.parquet, 374,
 90, 500 and 10 rows; Austin et al., arXiv 2108.07732.
 
-The first assertion is shown, since the sentence alone names no function. Austin et al. show all three, which a
-model could answer without a function; here the others stay hidden.
+The prompt shows the first assertion, since the sentence does not name the function. Austin et al. show all three, so a
+model could hard-code the results; here the others stay hidden.
 """
 
 import ast
@@ -29,7 +29,7 @@ def _convert(row: Row) -> Question | AdapterReason:
     if name is None:
         return "no_single_function"
     body = textwrap.indent("\n".join(tests), "    ")
-    check = f"{setup}\ndef check(candidate):\n{body}\n"  # the name in them is the candidate, see r1/sandbox/inside.py
+    check = f"{setup}\ndef check(candidate):\n{body}\n"  # tests call `name`; see r1/sandbox/inside.py
     return Question(f"{text.strip()}\nIt must pass: {tests[0]}", json.dumps(asdict(CodeProblem("", name, check))), code)
 
 

@@ -4,8 +4,8 @@ Instance: {"messages": [{"role": "user", "content": "Name a bird."}, {"role": "a
 "source": "..."}. Schemas: huggingface.co/datasets/HuggingFaceTB/smoltalk, data/<subset>/train-*.parquet, 1.04 million
 rows in data/all (arXiv 2502.02737); allenai/tulu-3-sft-mixture, data/train-*.parquet, 939,344 rows (arXiv 2411.15124).
 
-Our stages know one question and one response: what follows the first exchange is left out, and a conversation under a
-system prompt, which decides how it is to be answered, is dropped.
+Our stages use one question and one response: everything after the first exchange is left out. Conversations with a
+system prompt are dropped, since it decides how to answer.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from r1.data.general import GeneralPrompt
 
 
 def first_exchange(messages: Any) -> tuple[str, str] | AdapterReason:
-    """What the user says first, and the assistant's reply."""
+    """The user's first message and the assistant's reply."""
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         return "not_a_conversation"
     if messages and messages[0].get("role") == "system":

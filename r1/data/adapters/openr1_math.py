@@ -5,8 +5,8 @@ huggingface.co/datasets/open-r1/OpenR1-Math-220k, data/train-*.parquet (93,733 r
 problem, solution, answer, problem_type, question_type, source, uuid, is_reasoning_complete, generations,
 correctness_math_verify, correctness_llama, finish_reasons, correctness_count, messages.
 
-Its `generations` are another model's, which R1's recipe does not start from: the cold start and the rejection sampling
-draw their own. Proofs have no answer; a multiple choice's letter says nothing that a guess would not.
+Its `generations` are not used: they come from another model, while R1's recipe draws its own in cold start and
+rejection sampling. Proofs have no answer, and a multiple-choice letter may be a guess.
 """
 
 from r1.data.adapters.adapter import Adapter, AdapterReason, Question

@@ -5,9 +5,9 @@ Instance: {"prompt": "How do I open a lock?", "response_0": "...", "response_1":
 huggingface.co/datasets/PKU-Alignment/PKU-SafeRLHF, data/{Alpaca-7B,Alpaca2-7B,Alpaca3-8B}/{train,test}.jsonl, 73,907
 and 8,211 rows; Ji et al., arXiv 2406.15513. Licence CC BY-NC 4.0.
 
-Rows without a safe response are dropped: the preferred response is also what evaluation compares with. A row with an
-unsafe response counts as `harmful`, since the prompt can draw one; the others as `benign` would say more than
-is known, and are `safe`.
+Rows without a safe response are dropped: evaluation also compares with the preferred response. A row with an unsafe
+response counts as `harmful`, since the prompt can elicit one. The others are `safe`: `benign` would claim more than is
+known.
 """
 
 from r1.data.adapters.adapter import AdapterReason, GeneralAdapter

@@ -15,7 +15,7 @@ from r1.data.general import GeneralPrompt
 def _convert(row: Row) -> GeneralPrompt | AdapterReason:
     chosen, rejected = first_exchange(row["chosen"]), first_exchange(row["rejected"])
     if isinstance(chosen, str) or isinstance(rejected, str):
-        return chosen if isinstance(chosen, str) else rejected  # type: ignore[return-value]  # the one that is a reason
+        return chosen if isinstance(chosen, str) else rejected  # type: ignore[return-value]  # whichever is a reason
     if chosen[0] != rejected[0]:
         return "different_prompts"
     if chosen[1].strip() == rejected[1].strip():
