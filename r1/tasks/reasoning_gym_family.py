@@ -15,7 +15,7 @@ answer passes only
 
 An empty answer and one that repeats the question are always wrong. docs/reasoning_gym.md lists the families.
 
-Long, because it keeps the tables of how each family is verified beside the checks that they name.
+Long because it keeps the tables of how each family is verified beside the checks that they name.
 """
 
 import ast
