@@ -250,10 +250,6 @@ def _series(gold: Series, answer: Series, ask: Ask) -> bool:
     return _in_order(gold.items, answer.items, ask)
 
 
-def _units(series: Series) -> list[str]:
-    return [part.what.unit for part in series.items if isinstance(part.what, Quantity)]
-
-
 def _in_order(gold: Sequence[Answer], answer: Sequence[Answer], ask: Ask) -> bool:
     return len(gold) == len(answer) and all(
         match(ours, theirs, ask, alone=False) for ours, theirs in zip(gold, answer, strict=True)
