@@ -24,6 +24,10 @@ RL_RUNS = runs("rl")
 SandboxPolicy = Literal["bubblewrap", "none"]
 
 
+MAX_SEED = 2**31 - 1
+"""NumPy takes seeds below 2**32, and a rank, a chunk or a sample adds its number to ours; endpoints may take 31 bits."""
+
+
 class Config(Section):
     """The full recipe, in R1's order.
 
@@ -31,7 +35,7 @@ class Config(Section):
     """
 
     profile: Name
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, le=MAX_SEED)
     offline: bool
     sandbox: SandboxPolicy
     model: str | None

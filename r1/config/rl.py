@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from r1.config.base import Probability, Section, Share
 from r1.config.launcher import Sharding
@@ -13,6 +21,8 @@ from r1.config.sampling import EngineConfig, RolloutConfig, VllmEngineConfig
 RuleRewardName = Literal[
     "accuracy_reward",
     "code_reward",
+    "binary_code_reward",
+    "code_format_reward",
     "format_reward",
     "tag_count_reward",
     "reasoning_steps_reward",
@@ -27,6 +37,10 @@ RewardName = RuleRewardName | Literal["preference_reward"]
 _RULES = get_args(RuleRewardName)
 RuleWeights = Annotated[Mapping[Annotated[str, check_name(*_RULES)], float], BeforeValidator(flatten)]
 """Weights of rule-based rewards: built-in ones by name, plug-ins by import path."""
+ExtraWeights = Annotated[
+    RuleWeights, AfterValidator(lambda weights: {name: weight for name, weight in weights.items() if weight})
+]
+"""Without the weights of 0 that conf/extra_rewards.yaml lists."""
 RewardWeights = Annotated[
     Mapping[Annotated[str, check_name(*_RULES, "preference_reward")], float], BeforeValidator(flatten)
 ]
@@ -50,7 +64,7 @@ class PolicyOptimizationConfig(Section):
     ref_model_sync_steps: PositiveInt
     num_mini_batches: PositiveInt
     num_iterations: PositiveInt
-    extra_rewards: RuleWeights
+    extra_rewards: ExtraWeights
 
 
 class GroupRelativeConfig(PolicyOptimizationConfig):
