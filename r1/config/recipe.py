@@ -25,7 +25,7 @@ SandboxPolicy = Literal["bubblewrap", "none"]
 
 
 MAX_SEED = 2**31 - 1
-"""NumPy takes seeds below 2**32, and a rank, a chunk or a sample adds its number to ours; endpoints may take 31 bits."""
+"""NumPy takes seeds below 2**32, and ranks, chunks and samples add their number to ours; endpoints may take 31 bits."""
 
 
 class Config(Section):
@@ -204,7 +204,7 @@ class Config(Section):
         for key, count in asked.items():
             for name in RL_RUNS if count else ():
                 rewards = {**getattr(self, name).rewards, **self.rl.algorithm.extra_rewards}
-                if not rewards.get("code_reward"):
+                if not rewards.get("code_reward") and not rewards.get("binary_code_reward"):
                     raise ValueError(
                         f"{name}.rewards: code_reward is missing, which alone pays for the {count} prompts of "
                         f"prepare.{key}; set it, or choose code=none"

@@ -160,12 +160,32 @@ DifficultyConfig = Annotated[AllPromptsConfig | PassRateConfig, Field(discrimina
 
 
 class RewardOptionsConfig(Section):
-    """Parameters of rewards that take any."""
+    """Parameters of rewards that take any.
+
+    Attributes:
+        cosine_max_value_correct, cosine_min_value_correct: of a short and a long right completion (open-r1's names).
+        cosine_min_value_wrong, cosine_max_value_wrong: of a short and a long wrong one.
+        math_digits: significant digits in which a number has to agree with gold's in the rewards that use accuracy;
+            None: all of them. Evaluation and rejection sampling always ask for all.
+    """
 
     repetition_ngram_size: PositiveInt
     repetition_max_penalty: float = Field(le=0)
     overlong_cache: Share
     reasoning_steps_target: PositiveInt
+    cosine_max_value_correct: float
+    cosine_min_value_correct: float
+    cosine_min_value_wrong: float
+    cosine_max_value_wrong: float
+    math_digits: PositiveInt | None
+
+    @model_validator(mode="after")
+    def _bounds_ordered(self) -> Self:
+        for kind in ("correct", "wrong"):
+            low, high = (getattr(self, f"cosine_{end}_value_{kind}") for end in ("min", "max"))
+            if low > high:
+                raise ValueError(f"cosine_min_value_{kind} {low} exceeds cosine_max_value_{kind} {high}")
+        return self
 
 
 class RlConfig(Section):

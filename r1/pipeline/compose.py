@@ -90,7 +90,7 @@ def _forced(override: str) -> str:
 
 
 def check_overrides(overrides: Sequence[str], conf: Path = CONF) -> None:
-    """Reject overrides that Hydra cannot parse, would sweep over, or would look up outside conf/, and a key given twice.
+    """Reject a key given twice, and overrides that Hydra cannot parse, would sweep over, or look up outside conf/.
 
     Raises:
         ConfigurationError: with the override.
