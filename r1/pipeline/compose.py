@@ -90,13 +90,12 @@ def _forced(override: str) -> str:
 
 
 def check_overrides(overrides: Sequence[str], conf: Path = CONF) -> None:
-    """Reject a key given twice, and overrides that Hydra cannot parse, would sweep over, or look up outside conf/.
+    """Reject overrides that Hydra cannot parse, would sweep over, or would look up outside conf/.
 
     Raises:
         ConfigurationError: with the override.
     """
     parser = OverridesParser.create()
-    given: dict[str, str] = {}
     for override in overrides:
         try:
             parsed = parser.parse_override(override)
@@ -107,10 +106,6 @@ def check_overrides(overrides: Sequence[str], conf: Path = CONF) -> None:
             raise ConfigurationError(f"{override!r} is not an override: write key=value, such as zero.max_steps=5")
         if parsed.key_or_group.partition(".")[0].partition("/")[0] == "hydra":
             raise ConfigurationError(f"{override}: Hydra's own settings cannot be changed")
-        target = parsed.get_key_element().lstrip("+~")
-        if target in given:
-            raise ConfigurationError(f"{override}: {target} is given twice, first by {given[target]}")
-        given[target] = override
         if parsed.is_sweep_override():
             raise ConfigurationError(
                 f"{override}: a run takes one value; `dvc exp run --queue -S {override}` queues a run for each"
@@ -124,6 +119,20 @@ def check_overrides(overrides: Sequence[str], conf: Path = CONF) -> None:
                 raise ConfigurationError(
                     f"{parsed.get_key_element().lstrip('+')} = {parsed.value()!r}: allowed: {', '.join(choices)}"
                 )
+
+
+def check_given_once(overrides: Sequence[str]) -> None:
+    """Reject a key that a command line gives twice: Hydra would take the last one without a word.
+
+    Raises:
+        ConfigurationError: with both overrides.
+    """
+    given: dict[str, str] = {}
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0]
+        if key in given:
+            raise ConfigurationError(f"{override}: {key} is given twice, first by {given[key]}")
+        given[key] = override
 
 
 def _group(override: str, conf: Path = CONF) -> str | None:
