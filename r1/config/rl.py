@@ -32,6 +32,8 @@ RuleRewardName = Literal[
     "soft_overlong_punishment",
     "language_consistency_reward",
 ]
+GROUP_REWARDS: tuple[RuleRewardName, ...] = ("len_reward",)
+"""Rewards that compare the completions of a prompt: each process scores its own rollouts, so it needs whole groups."""
 AlgorithmName = Literal["grpo", "dr_grpo", "dapo", "gspo", "rloo", "reinforce_pp", "ppo"]
 RewardName = RuleRewardName | Literal["preference_reward"]
 _RULES = get_args(RuleRewardName)
@@ -258,10 +260,13 @@ def check_rl_launch(rl: RlConfig, stage: RlStageConfig, sharding: Sharding, proc
         )
     if processes > 1 and rl.difficulty.name != "all":
         raise ValueError(f"rl.difficulty = {rl.difficulty.name!r}: measures pass rates, in one process alone")
-    resampling = isinstance(algorithm, GroupRelativeConfig) and algorithm.max_resampling_rounds
-    if resampling and stage.batch_size // processes * algorithm.num_mini_batches % stage.num_generations:
+    rewards = {**stage.rewards, **algorithm.extra_rewards}
+    needs_groups = [name for name in GROUP_REWARDS if rewards.get(name)]
+    if isinstance(algorithm, GroupRelativeConfig) and algorithm.max_resampling_rounds:
+        needs_groups.append("rl.algorithm.max_resampling_rounds")
+    if needs_groups and stage.batch_size // processes * algorithm.num_mini_batches % stage.num_generations:
         raise ValueError(
-            f"rl.algorithm.max_resampling_rounds: needs whole groups in each of {processes} processes, and the share "
+            f"{needs_groups[0]}: needs whole groups in each of {processes} processes, and the share "
             f"of batch_size {stage.batch_size} is not a multiple of num_generations {stage.num_generations}"
         )
 
