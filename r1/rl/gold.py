@@ -1,7 +1,7 @@
 """Prompts whose gold answer may be wrong: the samples agree with each other, and none with gold.
 
-RL on such a prompt pays for nothing but mistakes, and a few of them can collapse a run (NVIDIA's NeMo-Skills, issue
-1092). A weak policy also agrees on wrong answers, so they are listed for a reader, never dropped.
+RL on such a prompt pays for nothing but mistakes (NeMo-Skills#1092 reports a collapse from wrong gold). A weak policy
+also agrees on wrong answers, so they are listed for a reader, never dropped.
 """
 
 from collections import Counter
