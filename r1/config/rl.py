@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from r1.config.base import Probability, Section, Share
 from r1.config.launcher import Sharding
@@ -13,6 +21,8 @@ from r1.config.sampling import EngineConfig, RolloutConfig, VllmEngineConfig
 RuleRewardName = Literal[
     "accuracy_reward",
     "code_reward",
+    "binary_code_reward",
+    "code_format_reward",
     "format_reward",
     "tag_count_reward",
     "reasoning_steps_reward",
@@ -22,11 +32,17 @@ RuleRewardName = Literal[
     "soft_overlong_punishment",
     "language_consistency_reward",
 ]
+GROUP_REWARDS: tuple[RuleRewardName, ...] = ("len_reward",)
+"""Rewards that compare the completions of a prompt: each process scores its own rollouts, so it needs whole groups."""
 AlgorithmName = Literal["grpo", "dr_grpo", "dapo", "gspo", "rloo", "reinforce_pp", "ppo"]
 RewardName = RuleRewardName | Literal["preference_reward"]
 _RULES = get_args(RuleRewardName)
 RuleWeights = Annotated[Mapping[Annotated[str, check_name(*_RULES)], float], BeforeValidator(flatten)]
 """Weights of rule-based rewards: built-in ones by name, plug-ins by import path."""
+ExtraWeights = Annotated[
+    RuleWeights, AfterValidator(lambda weights: {name: weight for name, weight in weights.items() if weight})
+]
+"""Without the weights of 0 that conf/extra_rewards.yaml lists."""
 RewardWeights = Annotated[
     Mapping[Annotated[str, check_name(*_RULES, "preference_reward")], float], BeforeValidator(flatten)
 ]
@@ -50,7 +66,7 @@ class PolicyOptimizationConfig(Section):
     ref_model_sync_steps: PositiveInt
     num_mini_batches: PositiveInt
     num_iterations: PositiveInt
-    extra_rewards: RuleWeights
+    extra_rewards: ExtraWeights
 
 
 class GroupRelativeConfig(PolicyOptimizationConfig):
@@ -146,12 +162,32 @@ DifficultyConfig = Annotated[AllPromptsConfig | PassRateConfig, Field(discrimina
 
 
 class RewardOptionsConfig(Section):
-    """Parameters of rewards that take any."""
+    """Parameters of rewards that take any.
+
+    Attributes:
+        cosine_max_value_correct, cosine_min_value_correct: of a short and a long right completion (open-r1's names).
+        cosine_min_value_wrong, cosine_max_value_wrong: of a short and a long wrong one.
+        math_digits: significant digits in which a number has to agree with gold's in the rewards that use accuracy;
+            None: all of them. Evaluation and rejection sampling always ask for all.
+    """
 
     repetition_ngram_size: PositiveInt
     repetition_max_penalty: float = Field(le=0)
     overlong_cache: Share
     reasoning_steps_target: PositiveInt
+    cosine_max_value_correct: float
+    cosine_min_value_correct: float
+    cosine_min_value_wrong: float
+    cosine_max_value_wrong: float
+    math_digits: PositiveInt | None
+
+    @model_validator(mode="after")
+    def _bounds_ordered(self) -> Self:
+        for kind in ("correct", "wrong"):
+            low, high = (getattr(self, f"cosine_{end}_value_{kind}") for end in ("min", "max"))
+            if low > high:
+                raise ValueError(f"cosine_min_value_{kind} {low} exceeds cosine_max_value_{kind} {high}")
+        return self
 
 
 class RlConfig(Section):
@@ -224,10 +260,13 @@ def check_rl_launch(rl: RlConfig, stage: RlStageConfig, sharding: Sharding, proc
         )
     if processes > 1 and rl.difficulty.name != "all":
         raise ValueError(f"rl.difficulty = {rl.difficulty.name!r}: measures pass rates, in one process alone")
-    resampling = isinstance(algorithm, GroupRelativeConfig) and algorithm.max_resampling_rounds
-    if resampling and stage.batch_size // processes * algorithm.num_mini_batches % stage.num_generations:
+    rewards = {**stage.rewards, **algorithm.extra_rewards}
+    needs_groups = [name for name in GROUP_REWARDS if rewards.get(name)]
+    if isinstance(algorithm, GroupRelativeConfig) and algorithm.max_resampling_rounds:
+        needs_groups.append("rl.algorithm.max_resampling_rounds")
+    if needs_groups and stage.batch_size // processes * algorithm.num_mini_batches % stage.num_generations:
         raise ValueError(
-            f"rl.algorithm.max_resampling_rounds: needs whole groups in each of {processes} processes, and the share "
+            f"{needs_groups[0]}: needs whole groups in each of {processes} processes, and the share "
             f"of batch_size {stage.batch_size} is not a multiple of num_generations {stage.num_generations}"
         )
 

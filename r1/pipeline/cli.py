@@ -91,20 +91,22 @@ def _share(text: str) -> float:
 
 
 def _plan(arguments: argparse.Namespace) -> None:
-    from r1.pipeline.compose import compose, validate
+    from r1.pipeline.compose import check_given_once, compose, validate
     from r1.planning.show import show_checks, show_plan
 
     if arguments.checks:
         show_checks()
         return
+    check_given_once(arguments.overrides)
     config = validate(compose(arguments.overrides))
     options = {key: value for key, value in vars(arguments).items() if key not in ("command", "checks", "overrides")}
     show_plan(config, **options)
 
 
 def _compose(overrides: list[str]) -> None:
-    from r1.pipeline.compose import PARAMS, compose, write_params
+    from r1.pipeline.compose import PARAMS, check_given_once, compose, write_params
 
+    check_given_once(overrides)
     write_params(compose(overrides), PARAMS)
 
 

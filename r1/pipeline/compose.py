@@ -121,6 +121,20 @@ def check_overrides(overrides: Sequence[str], conf: Path = CONF) -> None:
                 )
 
 
+def check_given_once(overrides: Sequence[str]) -> None:
+    """Reject a key that a command line gives twice: Hydra would take the last one without a word.
+
+    Raises:
+        ConfigurationError: with both overrides.
+    """
+    given: dict[str, str] = {}
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0]
+        if key in given:
+            raise ConfigurationError(f"{override}: {key} is given twice, first by {given[key]}")
+        given[key] = override
+
+
 def _group(override: str, conf: Path = CONF) -> str | None:
     """The group of conf/ that an override chooses, or None."""
     key = override.lstrip("+~").partition("=")[0].partition("@")[0]

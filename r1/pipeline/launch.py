@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from r1.config.launcher import AccelerateConfig, LauncherConfig, LocalConfig
-from r1.pipeline.compose import load
+from r1.pipeline.compose import check_given_once, load
 from r1.pipeline.run import TrainingSections
 from r1.support.code import ROOT
 from r1.support.errors import UserError
@@ -35,6 +35,7 @@ def launch(script: str, overrides: Sequence[str], dry_run: bool) -> None:
     stages = sorted(Path("stages").glob("*.py"))
     if Path(script).resolve() not in [path.resolve() for path in stages]:
         raise UserError(f"{script}: no such stage; available: {', '.join(map(str, stages))}")
+    check_given_once(overrides)
     command = [*prefix(load(overrides).launcher, script), script, *overrides]
     if dry_run:
         print(shlex.join(command))

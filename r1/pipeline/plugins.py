@@ -108,9 +108,9 @@ def _check(plugin: Plugin) -> None:
 
         task_of(plugin.name)
     elif plugin.kind == "reward":
-        from r1.rewards.plugged import plugged_reward
+        from r1.rewards.plugged import PluggedReward
 
-        plugged_reward(plugin.name)
+        PluggedReward(plugin.name)
     elif plugin.kind == "adapter":
         from r1.data.adapters import plugged_adapter
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from r1.config.plugin_users import plugin_users
 from r1.config.recipe import Config
 from r1.pipeline.arguments import Parser
-from r1.pipeline.compose import load
+from r1.pipeline.compose import check_given_once, load
 from r1.pipeline.plugins import hashes
 from r1.pipeline.run import PartDone, Run, Sections
 from r1.plugins import use_folder
@@ -52,6 +52,7 @@ def stage(
                 arguments = _parser(script, function.__globals__["__doc__"]).parse_args()
                 if arguments.multirun:
                     raise ConfigurationError("--multirun is not supported; `dvc exp run --queue -S …` queues runs")
+                check_given_once(arguments.overrides)
                 config = load(arguments.overrides)
                 if arguments.cfg:
                     print(OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json"))))

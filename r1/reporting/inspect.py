@@ -20,7 +20,7 @@ from r1.support.errors import UserError
 
 _SHOWN_FIRST = ("samples.parquet", "candidates.parquet")
 """Files to show first: samples with rewards, candidates with reasons."""
-_OWN_LINE = ("prompt", "text", "completion", "chosen", "rejected", "answer", "predicted", "correct", "reason")
+_OWN_LINE = ("prompt", "text", "completion", "chosen", "rejected", "answer", "voted", "predicted", "correct", "reason")
 """Columns of a sample that get a line each; rewards share one line, all other columns another."""
 _RATES = {"pass_at_1": "pass@1\n[%]", "maj_at_k": "maj@k\n[%]"}
 _MEANS = {"format_rate": ("format\n[%]", 100), "response_tokens": ("tokens", 1)}

@@ -1,6 +1,7 @@
 """Accuracy of the final answer, decided by the task's verifier."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from r1.rewards.common import Completions, texts
@@ -16,7 +17,9 @@ def is_correct(completion: str, task: str, answer: str) -> bool:
     return are_correct([completion], [task], [answer])[0]
 
 
-def are_correct(completions: Sequence[str], tasks: Sequence[str], answers: Sequence[str]) -> list[bool]:
+def are_correct(
+    completions: Sequence[str], tasks: Sequence[str], answers: Sequence[str], math_digits: int | None = None
+) -> list[bool]:
     """Whether each completion's final answer passes its task's verifier; no model output raises.
 
     A completion is wrong if it has no final answer, more than one (see `parse_response`), or one that is too long.
@@ -25,6 +28,7 @@ def are_correct(completions: Sequence[str], tasks: Sequence[str], answers: Seque
         completions: [batch].
         tasks: [batch], task names.
         answers: [batch], gold answers.
+        math_digits: see `r1.tasks.mathematics.verify_all`.
 
     Raises:
         UserError: if nothing can be verified, see `verify_all`.
@@ -36,7 +40,8 @@ def are_correct(completions: Sequence[str], tasks: Sequence[str], answers: Seque
             by_task.setdefault(task, []).append((index, predicted))
     correct = [False] * len(completions)
     for task, given in by_task.items():
-        verdicts = verify_all(task, [predicted for _, predicted in given], [answers[index] for index, _ in given])
+        golds = [answers[index] for index, _ in given]
+        verdicts = verify_all(task, [predicted for _, predicted in given], golds, math_digits)
         for (index, _), verdict in zip(given, verdicts, strict=True):
             correct[index] = verdict
     return correct
@@ -49,9 +54,8 @@ def _longest(task: str, gold: str) -> int:
     return MAX_ANSWER_CHARACTERS if task in VERIFIERS else max(MAX_ANSWER_CHARACTERS, 2 * len(gold))
 
 
-def accuracy_reward(
-    *, completions: Completions, task: Sequence[str], answer: Sequence[str], **_: Any
-) -> list[float | None]:
+@dataclass(frozen=True)
+class AccuracyReward:
     """1 for a right final answer, 0 for a wrong one, None for prompts without one (paper section 2.2.2).
 
     None also for code, which `code_reward` scores.
@@ -59,15 +63,29 @@ def accuracy_reward(
     Rewarded: `<think>2 + 2 = 4.</think><answer>4</answer>` (gold 4).
     Not: `<answer>4</answer><answer>5</answer>`.
 
-    Args:
-        completions: [batch].
-        task: [batch], name of the task whose verifier decides ("math" is math-verify); "" for general prompts.
-        answer: [batch], gold answers.
+    Attributes:
+        math_digits: see `r1.tasks.mathematics.verify_all`.
     """
-    ours = [index for index, name in enumerate(task) if name and name != code.NAME]
-    said = texts(completions)
-    correct = are_correct([said[i] for i in ours], [task[i] for i in ours], [answer[i] for i in ours])
-    values: list[float | None] = [None] * len(said)
-    for index, verdict in zip(ours, correct, strict=True):
-        values[index] = float(verdict)
-    return values
+
+    __name__ = "accuracy_reward"
+    math_digits: int | None = None
+
+    def __call__(
+        self, *, completions: Completions, task: Sequence[str], answer: Sequence[str], **_: Any
+    ) -> list[float | None]:
+        """Score each completion.
+
+        Args:
+            completions: [batch].
+            task: [batch], name of the task whose verifier decides; "" for general prompts.
+            answer: [batch], gold answers.
+        """
+        ours = [index for index, name in enumerate(task) if name and name != code.NAME]
+        said = texts(completions)
+        correct = are_correct(
+            [said[i] for i in ours], [task[i] for i in ours], [answer[i] for i in ours], self.math_digits
+        )
+        values: list[float | None] = [None] * len(said)
+        for index, verdict in zip(ours, correct, strict=True):
+            values[index] = float(verdict)
+        return values

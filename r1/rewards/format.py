@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from r1.rewards.common import Completions, texts
@@ -44,22 +45,23 @@ def tag_count_reward(*, completions: Completions, task: Sequence[str] | None = N
     return _of_reasoning(completions, task, lambda text: sum(text.count(tag) == 1 for tag in tags) / len(tags))
 
 
-def get_reasoning_steps_reward(target: int) -> Any:
+@dataclass(frozen=True)
+class ReasoningStepsReward:
     """Reward for visible steps (open-r1): their number divided by `target`, at most 1.
 
     Rewarded with 1 for target 2: lines that start "First …", "Then …". With 0: "4".
     """
 
-    def reasoning_steps_reward(
-        *, completions: Completions, task: Sequence[str] | None = None, **_: Any
-    ) -> list[float | None]:
+    __name__ = "reasoning_steps_reward"
+    target: int
+
+    def __call__(self, *, completions: Completions, task: Sequence[str] | None = None, **_: Any) -> list[float | None]:
+        """Score each completion [batch]; None for general prompts (task "")."""
         return _of_reasoning(
             completions,
             task,
-            lambda text: min(1.0, len(set(_lines_with_steps(parse_response(text).reasoning))) / target),
+            lambda text: min(1.0, len(set(_lines_with_steps(parse_response(text).reasoning))) / self.target),
         )
-
-    return reasoning_steps_reward
 
 
 def _lines_with_steps(reasoning: str) -> list[str]:

@@ -7,31 +7,41 @@ from numbers import Real
 from typing import Any
 
 from r1.plugins import PluginError, check_takes, make, naming
-from r1.rewards.common import Completions, RewardFunction
+from r1.rewards.common import Completions
 
 COLUMNS = ("prompts", "completion_ids", "task", "answer", "kind", "trainer_state", "log_extra", "log_metric")
 """What a reward receives besides completions: the prompts' columns, [batch] each, and TRL's own arguments."""
 
 
-def plugged_reward(name: str) -> RewardFunction:
-    """Load a reward by import path: a function, or a class with callable instances.
+class PluggedReward:
+    """A reward by import path: a function, or a class with callable instances; unpickling imports it again.
 
     Raises:
-        PluginError: if there is none, or it does not accept a reward's arguments. The returned reward raises it if the
-            function fails to return a number or None for each completion.
+        PluginError: if there is none, or it does not accept a reward's arguments; when called, if it fails to return a
+            number or None for each completion.
     """
+
+    def __init__(self, name: str) -> None:
+        self.__name__, self.function = name, _loaded(name)
+
+    def __call__(self, *, completions: Completions, **columns: Any) -> list[float | None]:
+        """Score each completion [batch]."""
+        with naming(f"reward {self.__name__}"):
+            values = self.function(completions=completions, **columns)
+        return _checked(self.__name__, values, len(completions))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Only the import path: an instance of a class of others need not be picklable."""
+        return PluggedReward, (self.__name__,)
+
+
+def _loaded(name: str) -> Any:
     function = make(name)
     columns = dict.fromkeys((*COLUMNS, "another_column"))
     check_takes(name, "reward(completions, **columns)", function, completions=[], **columns)
     if inspect.iscoroutinefunction(function):
         raise PluginError(f"{name}: is asynchronous, and a reward is not")
-
-    def reward(*, completions: Completions, **columns: Any) -> list[float | None]:
-        with naming(f"reward {name}"):
-            values = function(completions=completions, **columns)
-        return _checked(name, values, len(completions))
-
-    return reward
+    return function
 
 
 def _checked(name: str, values: Any, count: int) -> list[float | None]:

@@ -55,7 +55,12 @@ class PreferenceReward:
     __name__ = "preference_reward"
 
     def __init__(self, helpful: Path, harmless: Path) -> None:
-        self.models = {"helpful": RewardModel(helpful), "harmless": RewardModel(harmless)}
+        self.directories = {"helpful": helpful, "harmless": harmless}
+        self.models = {kind: RewardModel(directory) for kind, directory in self.directories.items()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The directories: whoever unpickles it loads the models on a device of its own."""
+        return PreferenceReward, (self.directories["helpful"], self.directories["harmless"])
 
     def __call__(
         self, *, completions: Completions, prompts: Sequence[Any], kind: Sequence[str], **_: Any

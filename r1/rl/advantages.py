@@ -13,7 +13,7 @@ EPSILON = 1e-8
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> float:
-    """Mean over the completions' tokens; both tensors are [batch, tokens]."""
+    """Mean over the completions' tokens, NaN if there are none; both tensors are [batch, tokens]."""
     return float((values * mask).sum() / mask.sum())
 
 
@@ -69,12 +69,14 @@ def generalized_advantages(
 def whiten(advantages: Tensor, mask: Tensor, total: Callable[[Tensor], Tensor] = lambda value: value) -> Tensor:
     """Normalize over all tokens of the batch (REINFORCE++, arXiv 2501.03262, section 3.2); 0 where masked.
 
+    If no completion has a reward, all are masked, and there is no update.
+
     Args:
         advantages: [batch, tokens].
         mask: [batch, tokens].
         total: sums a scalar over all processes that share the batch.
     """
-    tokens = total(mask.sum())
+    tokens = total(mask.sum()).clamp(min=1)
     centred = (advantages - total((advantages * mask).sum()) / tokens) * mask
     return centred / ((total((centred**2).sum()) / tokens).sqrt() + EPSILON)
 
@@ -93,8 +95,10 @@ def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, mask: Tensor
 
 
 def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> float:
-    """1 - Var(returns - values) / Var(returns) over tokens: 1 is perfect, 0 no better than a constant."""
+    """1 - Var(returns - values) / Var(returns) over tokens: 1 is perfect, 0 no better than a constant, or no tokens."""
     chosen = mask.bool()
+    if not chosen.any():
+        return 0.0
     expected = returns[chosen]
     spread = expected.var(correction=0)
     if spread < EPSILON:

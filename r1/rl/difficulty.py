@@ -7,13 +7,14 @@ gives no gradient. Filtering prompts beforehand spends no rollouts on such group
 
 import logging
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from r1.config.rl import PassRateConfig, RlStageConfig
 from r1.config.sampling import SamplingConfig
 from r1.models.chat import as_messages
 from r1.models.policy import Policy
 from r1.rewards.accuracy import are_correct
+from r1.rl.gold import suspects
 from r1.rl.settings import RlSettings
 from r1.sampling import open_sampler
 from r1.support.errors import UserError
@@ -25,9 +26,21 @@ class NothingLeft(UserError):
     """No prompt fits in the model's context, or none has a pass rate within the bounds."""
 
 
-def choose_prompts(
-    rows: list[dict[str, Any]], policy: Policy, settings: RlSettings, seed: int
-) -> tuple[list[dict[str, Any]], dict[str, int]]:
+class Choice(NamedTuple):
+    """The prompts that RL trains on.
+
+    Attributes:
+        rows: the chosen ones.
+        counts: all, chosen, too_easy, too_hard, too_long, suspect_gold.
+        suspects: rows of r1/rl/gold.py, of prompts whose gold answer may be wrong; empty if no pass rate was measured.
+    """
+
+    rows: list[dict[str, Any]]
+    counts: dict[str, int]
+    suspects: list[dict[str, Any]]
+
+
+def choose_prompts(rows: list[dict[str, Any]], policy: Policy, settings: RlSettings, seed: int) -> Choice:
     """Choose the prompts that fit in the context and, if pass rates are bounded, are within the bounds, easiest first.
 
     Args:
@@ -36,20 +49,27 @@ def choose_prompts(
         settings: the bounds, and RL's temperature and completion length, under which the pass rate is measured.
         seed: for sampling.
 
-    Returns:
-        The chosen rows, and counts: all, chosen, too_easy, too_hard, too_long.
-
     Raises:
         NothingLeft: if no prompt is left.
     """
     stage, difficulty = settings.stage, settings.shared.difficulty
     fitting = within_context(rows, policy, stage.max_completion_length)
     counts = {"all": len(rows), "chosen": len(fitting), "too_easy": 0, "too_hard": 0}
-    chosen = fitting
+    chosen, wrong_gold = fitting, list[dict[str, Any]]()
     if isinstance(difficulty, PassRateConfig):
-        chosen, measured = within(fitting, _pass_rates(fitting, policy, difficulty, stage, seed), difficulty)
+        rates, wrong_gold = _measured(fitting, policy, difficulty, stage, seed)
+        chosen, measured = within(fitting, rates, difficulty)
         counts |= {**measured, "all": len(rows)}
-    return chosen, {**counts, "too_long": len(rows) - len(fitting)}
+    if wrong_gold:
+        log.warning(
+            "%d of %d prompts may have a wrong gold answer: the samples agree on another, such as %r for %r",
+            len(wrong_gold),
+            len(rows),
+            wrong_gold[0]["voted"],
+            wrong_gold[0]["answer"],
+        )
+    counts |= {"too_long": len(rows) - len(fitting), "suspect_gold": len(wrong_gold)}
+    return Choice(chosen, counts, wrong_gold)
 
 
 def within_context(rows: list[dict[str, Any]], policy: Policy, max_completion_length: int) -> list[dict[str, Any]]:
@@ -74,9 +94,10 @@ def within_context(rows: list[dict[str, Any]], policy: Policy, max_completion_le
     return fitting
 
 
-def _pass_rates(
+def _measured(
     rows: list[dict[str, Any]], policy: Policy, difficulty: PassRateConfig, stage: RlStageConfig, seed: int
-) -> list[float]:
+) -> tuple[list[float], list[dict[str, Any]]]:
+    """Pass rates [prompts], and the suspects among the prompts that no sample solves."""
     sampling = SamplingConfig(
         temperature=stage.temperature,
         top_p=1.0,
@@ -94,7 +115,10 @@ def _pass_rates(
             [row["answer"] for _, row in answered],
         )
     )
-    return [sum(islice(correct, len(completions))) / len(completions) for completions in drawn]
+    rates = [sum(islice(correct, len(completions))) / len(completions) for completions in drawn]
+    unsolved = [number for number, rate in enumerate(rates) if rate == 0]
+    texts = [[completion.text for completion in drawn[number]] for number in unsolved]
+    return rates, suspects([rows[number] for number in unsolved], texts)
 
 
 def within(

@@ -8,6 +8,7 @@ becomes the new reference policy every `ref_model_sync_steps` steps.
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -185,10 +186,10 @@ def _train_on_chosen(
     schedule: Callable[[Rows], Rows],
     **custom_rewards: RewardFunction,
 ) -> Trained:
-    chosen, counts = choose_prompts(rows, policy, settings, context.seed)
-    trained = train_rl(policy, schedule(chosen), settings, context, **custom_rewards)
-    trained.metrics["prompts"] = counts
-    return trained
+    choice = choose_prompts(rows, policy, settings, context.seed)
+    trained = train_rl(policy, schedule(choice.rows), settings, context, **custom_rewards)
+    trained.metrics["prompts"] = choice.counts
+    return replace(trained, suspect_gold=pd.DataFrame(choice.suspects) if choice.suspects else None)
 
 
 def _flops(

@@ -3,6 +3,9 @@
 It uses only the standard library: the sandbox sees no file of this project. A role exchanges messages,
 one per line, on copies of its standard input and output.
 
+A prompt may be the head of a function without a body, which is no Python by itself: it is executed with `pass` as the
+body. Code that is no module by itself may be the body that follows the prompt: HumanEval asks for either.
+
 candidate: reads the problem, executes the model's code, then answers each call.
 examiner: reads the problem, executes its tests against a proxy of the candidate, then sends the verdict.
 """
@@ -103,15 +106,56 @@ def decode(coded: Any) -> Any:
     return _CONTAINERS[kind](map(decode, parts))
 
 
+def complete(prompt: str) -> str:
+    """The prompt, with `pass` as the body of its last function if it has none.
+
+    >>> complete("def f(a):")
+    'def f(a):\\n    pass'
+    """
+    last = prompt.rstrip().rpartition("\n")[2]
+    indent = last[: len(last) - len(last.lstrip())]
+    stubs = (f"{prompt.rstrip()}\n{inner}pass" for inner in (indent, indent + "    ", indent + "\t"))
+    return prompt if _is_module(prompt) else next(filter(_is_module, stubs), prompt)
+
+
+def program(code: str, prompt: str, completed: str) -> str:
+    """The code if it is a module, or else the prompt with the code as its body, or else the code as it is.
+
+    A body may have lost the indentation of its first line, as an answer's text is stripped, or of all lines.
+
+    Args:
+        code: the model's.
+        prompt: as the problem gives it.
+        completed: see `complete`; its last line is indented as a body is.
+    """
+    if not prompt.strip() or _is_module(code):
+        return code
+    last = completed.rstrip().rpartition("\n")[2]
+    indent = last[: len(last) - len(last.lstrip())]
+    shifted = "".join(f"{indent}{line}" for line in code.splitlines(keepends=True))
+    bodies = (code, f"{indent}{code.lstrip()}", shifted)
+    wholes = (f"{prompt.rstrip()}\n{body}" for body in bodies)
+    return next(filter(_is_module, wholes), code)
+
+
+def _is_module(text: str) -> bool:
+    try:
+        compile(text, "<string>", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
 def answer_calls(channel: Channel, problem: dict[str, str]) -> None:
     """Act as the candidate. However the code exits, it exits this process, which counts as a failure."""
     space = _namespace("candidate")
+    prompt = complete(problem["prompt"])
     try:
-        exec(problem["prompt"], space)
+        exec(prompt, space)
     except BaseException as error:
         channel.end(BROKEN, f"the prompt cannot be run: {error!r}")
     channel.send(READY)  # before the code runs, which could send BROKEN itself
-    exec(problem["code"], space)
+    exec(program(problem["code"], problem["prompt"], prompt), space)
     function = space[problem["entry_point"]]
     channel.send(READY)
     while True:
@@ -144,7 +188,7 @@ def run_tests(channel: Channel, problem: dict[str, str]) -> None:
 
     space = _namespace("examiner")
     try:
-        exec(problem["prompt"], space)
+        exec(complete(problem["prompt"]), space)
         space[problem["entry_point"]] = candidate
         exec(problem["tests"], space)
     except BaseException as error:  # after the first call, the candidate's results may be the cause

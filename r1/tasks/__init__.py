@@ -56,16 +56,16 @@ def verifier_of(name: str) -> Callable[[str, str], bool]:
     return VERIFIERS[name] if name in VERIFIERS else task_of(name).verify
 
 
-def verify_all(task: str, predicted: Sequence[str], gold: Sequence[str]) -> list[bool]:
+def verify_all(task: str, predicted: Sequence[str], gold: Sequence[str], math_digits: int | None = None) -> list[bool]:
     """Verify each answer [batch] against its gold answer [batch]; expensive verifiers run in parallel.
 
-    An answer on which a verifier raises is wrong.
+    An answer on which a verifier raises is wrong. `math_digits` matters to `math` alone: see mathematics.verify_all.
 
     Raises:
         UserError: if nothing can be verified: no sandbox, no tests, no worker. Otherwise all would silently be wrong.
     """
     if task == mathematics.NAME:
-        return mathematics.verify_all(predicted, gold)
+        return mathematics.verify_all(predicted, gold, math_digits)
 
     def verify(answer: str, right: str) -> bool:
         try:

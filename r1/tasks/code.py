@@ -74,6 +74,18 @@ def conclude(values: list[str]) -> str:
     return f"def f(a, b): return {values[0]}"
 
 
+def is_fenced_python(answer: str) -> bool:
+    """True if an answer is one fence marked as Python, and not empty."""
+    fenced = _FENCE.fullmatch(answer.strip())
+    marked = answer.strip().partition("\n")[0].strip().lstrip("`~").strip().lower() in (
+        "python",
+        "python3",
+        "py",
+        "py3",
+    )
+    return fenced is not None and marked and bool(fenced[2].strip())
+
+
 def verify(predicted: str, gold: str) -> bool:
     """True if the code passes the tests in a sandbox; a Python fence around it is removed.
 

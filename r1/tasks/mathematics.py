@@ -9,10 +9,12 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from fractions import Fraction
 
 from r1.tasks.answers.guards import is_askable
 from r1.tasks.answers.kinds import Answer, Expression
 from r1.tasks.answers.matching import Question, match
+from r1.tasks.answers.quantities import Quantity, same_unit
 from r1.tasks.answers.structure import read, says_something
 from r1.tasks.math_workers import CPU_SECONDS, MEMORY_BYTES, POOL
 
@@ -29,7 +31,7 @@ def verify(predicted: str, gold: str) -> bool:
     return verify_all([predicted], [gold])[0]
 
 
-def verify_all(predicted: Sequence[str], gold: Sequence[str]) -> list[bool]:
+def verify_all(predicted: Sequence[str], gold: Sequence[str], digits: int | None = None) -> list[bool]:
     """Each answer [batch] against its gold answer [batch], as many at a time as there are workers.
 
     An answer that is gold's letters is right, whatever they are. A whole number is to be worked out: "1 + 3" is no
@@ -37,6 +39,12 @@ def verify_all(predicted: Sequence[str], gold: Sequence[str]) -> list[bool]:
     expression need not be as simple as gold, "\\sqrt{50}" passes for "5\\sqrt{2}".
 
     What exceeds a worker's limits is wrong, with a warning.
+
+    Args:
+        predicted: [batch].
+        gold: [batch].
+        digits: significant digits in which a plain number has to agree with a gold number that is not whole;
+            None: all of them, so that 0.333 is not 1/3.
 
     Raises:
         WorkersFailed: if workers do not start.
@@ -49,7 +57,11 @@ def verify_all(predicted: Sequence[str], gold: Sequence[str]) -> list[bool]:
     open_pairs: dict[tuple[str, str], tuple[Answer, Answer]] = {}
     for pair in dict.fromkeys(pairs):  # in a group many answers are the same
         said, wanted = readings.get(pair[0]), readings.get(pair[1])
-        if said is not None and wanted is not None and pair not in right:
+        if said is None or wanted is None or pair in right:
+            continue
+        if digits is not None and _agree_in(digits, said, wanted):
+            right.add(pair)
+        else:
             open_pairs[pair] = said, wanted
     known: dict[Question, bool] = {}
     for _ in range(_MAX_ROUNDS):
@@ -66,6 +78,21 @@ def verify_all(predicted: Sequence[str], gold: Sequence[str]) -> list[bool]:
             break
         known.update(_ask(asked))
     return [pair in right for pair in pairs]
+
+
+def _agree_in(digits: int, answer: Answer, gold: Answer) -> bool:
+    """Two plain numbers of one unit that differ by at most half a unit of gold's last digit that counts."""
+    ours, wanted = answer.what, gold.what
+    if not isinstance(ours, Quantity) or not isinstance(wanted, Quantity) or wanted.integer or not wanted.value:
+        return False
+    half = Fraction(1, 2) / Fraction(10) ** (digits - 1 - _magnitude(abs(wanted.value)))
+    return same_unit(wanted.unit, ours.unit) and abs(ours.value - wanted.value) <= half
+
+
+def _magnitude(value: Fraction) -> int:
+    """The power of ten of a positive number's first digit: 2 of 314, -1 of 0.25."""
+    power = len(str(value.numerator)) - len(str(value.denominator))
+    return power if value >= Fraction(10) ** power else power - 1
 
 
 def readable(golds: Sequence[str]) -> list[bool]:

@@ -41,6 +41,7 @@ class Trained:
         metrics: by name; only `seconds`, `tokens_per_second` and `phases` depend on the clock.
         counts: for the artifact's manifest.
         samples: some rollouts with their rewards, RL only.
+        suspect_gold: prompts whose gold answer may be wrong (r1/rl/gold.py), RL with measured pass rates only.
     """
 
     model: "PreTrainedModel"
@@ -48,11 +49,14 @@ class Trained:
     metrics: dict[str, Any]
     counts: dict[str, int] = field(default_factory=dict)
     samples: "pd.DataFrame | None" = None
+    suspect_gold: "pd.DataFrame | None" = None
 
     def save(self, directory: Path) -> None:
-        """Write the model directory, and the samples into it if there are any."""
+        """Write the model directory, and into it the samples and the suspect gold answers if there are any."""
         from r1.models.loading import save
 
         save(self.model, self.tokenizer, directory)
         if self.samples is not None:
             self.samples.to_parquet(directory / "samples.parquet", index=False)
+        if self.suspect_gold is not None:
+            self.suspect_gold.to_parquet(directory / "suspect_gold.parquet", index=False)

@@ -74,8 +74,16 @@ FINITE = tuple(
 
 
 def rl_limits(rl: RlConfig) -> tuple[Limit, ...]:
-    """Limits of RL: KL, entropy, and reward variance within groups."""
+    """Limits of RL: a reward at all, KL, entropy, and reward variance within groups."""
     return (
+        Limit(
+            key="reward",
+            is_bad=math.isnan,
+            patience=rl.patience,
+            describe=lambda row: f"no completion has a reward: each is None for all of them: {_reward_means(row)}",
+            advice="usually a reward is for other tasks than the prompts', or what it needs (a sandbox, a service) "
+            "is down; look at the warnings above, and at the stage's rewards",
+        ),
         Limit(
             key="kl",
             is_bad=lambda value: not value <= rl.max_kl,

@@ -89,7 +89,9 @@ class Recorder(TrainerCallback):
     def _print_progress(self, state: TrainerState, row: dict[str, float]) -> None:
         seconds = time.perf_counter() - self._started
         speed = (state.global_step - self._first_step) / seconds
-        shown = [f"{key} {row[key]:.3f}" for key in ("loss", "reward", "completions/mean_length") if key in row]
+        shown = [
+            f"{key} {row[key]:.3f}" for key in ("loss", "reward", "completions/mean_length") if row.get(key) is not None
+        ]
         if self.phases:
             shown += [
                 f"{phase} {self.phases[-1][f'{phase}_tokens_per_second']:.0f} tokens/s"
@@ -125,13 +127,15 @@ class Recorder(TrainerCallback):
         """Write the curve so far as CSV."""
         write_text(file, pd.DataFrame(self.rows).to_csv(index=False))
 
-    def tail_mean(self, key: str) -> float:
-        """Mean of a logged value over the last tenth of the steps that logged it."""
+    def tail_mean(self, key: str) -> float | None:
+        """Mean of a logged value over the last tenth of the steps that logged it; None if none did."""
         known = [row[key] for row in self.rows if row.get(key) is not None]
+        if not known:
+            return None
         tail = known[-max(1, len(known) // 10) :]
         return sum(tail) / len(tail)
 
-    def summary(self, tokens: int) -> dict[str, float]:
+    def summary(self, tokens: int) -> dict[str, float | None]:
         """Steps, final loss (`tail_mean`), tokens seen, wall-clock seconds and tokens per second."""
         return {
             "steps": len(self.rows),

@@ -50,6 +50,14 @@ REFUSED = {
         ["launcher=ddp", "launcher.num_processes=32", "rl/algorithm=dapo"],
         r"max_resampling_rounds: needs whole groups in each of 32 processes",
     ),
+    "groups-in-parts-of-a-reward-that-compares": (
+        ["launcher=ddp", "launcher.num_processes=32", "rl.algorithm.extra_rewards.len_reward=0.5"],
+        r"len_reward: needs whole groups in each of 32 processes, .* batch_size 128 .* num_generations 8",
+    ),
+    "groups-in-parts-of-a-stage-s-reward": (
+        ["launcher=ddp", "launcher.num_processes=32", "zero.rewards.len_reward=0.5"],
+        r"len_reward: needs whole groups in each of 32 processes",
+    ),
 }
 
 
@@ -57,6 +65,18 @@ REFUSED = {
 def test_what_cannot_work_is_refused_by_name(overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         compose(*overrides)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["launcher.num_processes=16", "rl.algorithm.extra_rewards.len_reward=0.5"],
+        ["launcher.num_processes=32", "rl.algorithm.extra_rewards.len_reward=0.5", "rl.algorithm.num_mini_batches=2"],
+        ["launcher.num_processes=32", "rl.algorithm.extra_rewards.len_reward=0"],
+    ],
+)
+def test_a_reward_that_compares_is_allowed_where_groups_are_whole(overrides: list[str]) -> None:
+    assert compose("launcher=ddp", *overrides).launcher.total_processes >= 16
 
 
 # Rows of a step, rows at once at most, processes.

@@ -73,7 +73,7 @@ WRONG = [
         "rl.algorithm.extra_rewards.length=1",
         "rl.algorithm.extra_rewards.length = 'length': Input should be",
     ),
-    ("rl.algorithm.extra_rewards.accuracy_reward=0", "is already in zero.rewards"),
+    ("rl.algorithm.extra_rewards.accuracy_reward=1", "is already in zero.rewards"),
     ("rl.algorithm.num_mini_batches=0", "rl.algorithm.num_mini_batches = 0: Input should be greater than 0"),
     ("sandbox=docker", "sandbox = 'docker': Input should be 'bubblewrap' or 'none'"),
     ("sft.micro_batch_size=5", "must be a multiple of micro_batch_size 5"),

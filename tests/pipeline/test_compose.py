@@ -10,11 +10,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import hydra
 import pytest
 import yaml
 
+from r1.config.rl import ALGORITHMS, RuleRewardName
 from r1.pipeline import cli
 from r1.pipeline.compose import compose, load, stage_overrides, validate, write_params
 from r1.support.errors import ConfigurationError, UserError
@@ -33,10 +35,26 @@ MISTAKES: dict[str, tuple[list[str], str, dict[str, str]]] = {
     "unknown-section": (["zeros.max_steps=1"], "unknown key 'zeros' (did you mean 'zero'?); allowed: profile, ", {}),
     "key-below-a-value": (["zero.max_steps.x=1"], "zero.max_steps: Input should be a valid integer", {}),
     "wrong-type": (["zero.max_steps=many"], "zero.max_steps = 'many': Input should be a valid integer", {}),
+    "seed-below-its-range": (["seed=-1"], "seed = -1: Input should be greater than or equal to 0", {}),
+    "seed-above-its-range": (
+        ["seed=2147483648"],
+        "seed = 2147483648: Input should be less than or equal to 2147483647",
+        {},
+    ),
+    "truth-for-a-number": (["zero.learning_rate=true"], "zero: learning_rate = True: Input should be a number", {}),
+    "given-twice": (["seed=1", "++seed=1"], "++seed=1: seed is given twice, first by seed=1", {}),
+    "group-given-twice": (
+        ["profile=gpu", "profile=smoke"],
+        "profile=smoke: profile is given twice, first by profile=gpu",
+        {},
+    ),
     "no-value": (["seed="], "seed = '': Input should be a valid integer", {}),
     "section-without-value": (["zero=null"], "zero = None: Input should be a valid dictionary", {}),
     "sweep": (["seed=1,2"], "seed=1,2: a run takes one value; `dvc exp run --queue -S seed=1,2`", {}),
     "sweep-by-range": (["seed=range(1,3)"], "seed=range(1,3): a run takes one value; ", {}),
+    "sweep-by-choice": (["seed=choice(1,2)"], "seed=choice(1,2): a run takes one value; ", {}),
+    "sweep-by-interval": (["seed=interval(1,2)"], "seed=interval(1,2): a run takes one value; ", {}),
+    "sweep-with-a-prefix": (["++seed=1,2"], "++seed=1,2: a run takes one value; ", {}),
     "sweep-over-a-group": (["rl/algorithm=grpo,ppo"], "rl/algorithm=grpo,ppo: a run takes one value; ", {}),
     "missing-group": (["rl/algorithms=ppo"], "rl/algorithms=ppo: rl/algorithms is not a group of conf/", {}),
     "missing-choice": (["rl/algorithm=trpo"], "rl/algorithm = 'trpo': allowed: dapo, dr_grpo, grpo, gspo, ppo", {}),
@@ -65,18 +83,45 @@ MISTAKES: dict[str, tuple[list[str], str, dict[str, str]]] = {
     "empty": ([""], "'' is not an override: write key=value", {}),
     "open-bracket": (["zero.rewards={accuracy_reward: 1"], "'zero.rewards={accuracy_reward: 1' is not an override", {}),
     "two-words": (["seed 3"], "'seed 3' is not an override: write key=value", {}),
+    "open-quote": (["seed='3"], '"seed=\'3" is not an override: write key=value', {}),
+    "open-interpolation": (["seed=${zero"], "'seed=${zero' is not an override: write key=value", {}),
+    "space-before-equals": (["seed = 3"], "'seed = 3' is not an override: write key=value", {}),
+    "prefix-alone": (["++"], "'++' is not an override: write key=value", {}),
+    "forced-group": (
+        ["++rl/algorithm=ppo"],
+        "force-add of config groups is not supported: '++rl/algorithm=ppo'",
+        dict.fromkeys(("launch", "stage"), "++rl/algorithm=ppo: rl/algorithm is a group of conf/"),
+    ),
+    "added-group": (
+        ["+rl/algorithm=ppo"],
+        "Multiple values for rl/algorithm. To override a value use 'override rl/algorithm: ppo'",
+        dict.fromkeys(("launch", "stage"), "+rl/algorithm=ppo: rl/algorithm is a group of conf/"),
+    ),
+    "group-as-a-key": (["rl.algorithm=ppo"], "rl.algorithm = 'ppo': Input should be a valid dictionary", {}),
+    "deleted-another-value": (["~seed=3"], "Could not delete from config. The value of 'seed' is 17 and not 3.", {}),
+    "unknown-reward": (
+        ["rl.algorithm.extra_rewards.length=1"],
+        "rl.algorithm.extra_rewards.length = 'length': Input should be 'accuracy_reward', 'code_reward', ",
+        {},
+    ),
     "added-what-is-there": (["+seed=3"], "Could not append to config. An item is already at 'seed'.", {}),
     "deleted-what-is-not": (["~seeds"], "Could not delete from config. 'seeds' does not exist.", {}),
     "deleted-what-is-needed": (["~seed"], "seed: Field required", {}),
     "package-at-a-key": (["seed@x=3"], "config group 'seed' does not exist", {}),
     "hydra-itself": (["hydra.run.dir=x"], "hydra.run.dir=x: Hydra's own settings cannot be changed", {}),
     "hydra-group": (["hydra/launcher=joblib"], "hydra/launcher=joblib: Hydra's own settings", {}),
+    "interpolation-of-itself": (["seed=${seed}"], "Recursive interpolation detected", {}),
     "interpolation": (["seed=${nowhere}"], "Interpolation key 'nowhere' not found", {}),
     "environment": (["seed=${oc.env:R1_NOWHERE}"], "Environment variable 'R1_NOWHERE' not found", {}),
     "resolver": (["seed=${nothing:1}"], "Unsupported interpolation type nothing", {}),
     "multirun": (
         ["--multirun", "seed=3"],
         "unrecognized arguments: --multirun",
+        {"stage": "--multirun is not supported; `dvc exp run --queue -S …` queues runs"},
+    ),
+    "multirun-in-short": (
+        ["-m", "seed=1,2"],
+        "unrecognized arguments: -m",
         {"stage": "--multirun is not supported; `dvc exp run --queue -S …` queues runs"},
     ),
     "unknown-flag": (["--max-steps", "3"], "unrecognized arguments: --max-steps", {}),
@@ -227,15 +272,25 @@ def test_an_override_means_the_same_to_compose_stages_and_launch(
     assert load() == composed
 
 
-def test_a_reward_is_added_by_one_override() -> None:
-    config = validate(compose([ALIKE[0]], ROOT / "conf"))
-    assert config.rl.algorithm.extra_rewards == {"len_reward": 0.5}
+def test_hydra_itself_takes_every_extra_reward_without_a_plus() -> None:
+    """As `dvc exp run -S` does, which calls Hydra with the override as it is written."""
+    for reward in get_args(RuleRewardName):
+        with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            composed = hydra.compose("config", [f"rl.algorithm.extra_rewards.{reward}=0.5"])
+        assert composed.rl.algorithm.extra_rewards[reward] == 0.5
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_an_algorithm_keeps_its_own_extra_rewards(algorithm: str) -> None:
+    config = validate(compose([ALIKE[0], f"rl/algorithm={algorithm}"], ROOT / "conf"))
+    own = {"soft_overlong_punishment": 1.0} if algorithm == "dapo" else {}
+    assert config.rl.algorithm.extra_rewards == {"len_reward": 0.5} | own
 
 
 def test_a_stage_gets_every_key_through_to_the_schema(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    given = ["zero.max_steps=5", "++seed=3", "+a=1", "~seed"]
-    assert stage_overrides(given) == ["++zero.max_steps=5", "++seed=3", "+a=1", "~seed"]
+    given = ["zero.max_steps=5", "++seed=3", "+a=1", "~model"]
+    assert stage_overrides(given) == ["++zero.max_steps=5", "++seed=3", "+a=1", "~model"]
 
 
 GROUPS: list[tuple[str, str, Any]] = [

@@ -26,7 +26,7 @@ from r1.pipeline.plugins import check, hashes, write_uses
 from r1.plugins import PluginError, load, use_folder
 from r1.rewards import build_rewards
 from r1.rewards.accuracy import are_correct
-from r1.rewards.plugged import plugged_reward
+from r1.rewards.plugged import PluggedReward
 from r1.sampling import open_sampler
 from r1.sampling.plugged_engine import engine_class
 from r1.support.errors import ConfigurationError, UserError
@@ -95,7 +95,7 @@ def convert(name: str) -> None:
 
 
 def pay(name: str) -> None:
-    plugged_reward(name)(completions=["a", "b"], task=["t", "t"])
+    PluggedReward(name)(completions=["a", "b"], task=["t", "t"])
 
 
 def draw(name: str) -> None:
@@ -120,12 +120,12 @@ WRONG: list[tuple[str, str, Callable[[str], Any], str]] = [
      lambda m: draw(f"{m}.Mine"), r"{m}\.Mine\.generate raised KeyError \({m}.py:6\): 'largest'"),
     ("no problems", TASK.format(generate="yield 1", verify="return True"), lambda m: draw(f"{m}.Mine"),
      r"{m}\.Mine\.generate yields int, not Problem"),
-    ("a reward without columns", "def r(completions): ...", lambda m: plugged_reward(f"{m}.r"),
+    ("a reward without columns", "def r(completions): ...", lambda m: PluggedReward(f"{m}.r"),
      r"{m}\.r: must be callable as reward\(completions, \*\*columns\): got an unexpected keyword argument 'prompts'"),
-    ("a reward of other columns", "def r(completions, target, **_): ...", lambda m: plugged_reward(f"{m}.r"),
+    ("a reward of other columns", "def r(completions, target, **_): ...", lambda m: PluggedReward(f"{m}.r"),
      r"missing a required .*'target'"),
-    ("no reward", "r = 1", lambda m: plugged_reward(f"{m}.r"), r"{m}\.r: needs reward\(completions, \*\*columns\)"),
-    ("an asynchronous reward", "async def r(completions, **_): ...", lambda m: plugged_reward(f"{m}.r"),
+    ("no reward", "r = 1", lambda m: PluggedReward(f"{m}.r"), r"{m}\.r: needs reward\(completions, \*\*columns\)"),
+    ("an asynchronous reward", "async def r(completions, **_): ...", lambda m: PluggedReward(f"{m}.r"),
      r"{m}\.r: is asynchronous"),
     ("a reward that raises", "def r(completions, **_): return completions[9]", lambda m: pay(f"{m}.r"),
      r"reward {m}\.r raised IndexError \({m}.py:1\): list index out of range"),

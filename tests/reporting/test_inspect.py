@@ -73,6 +73,15 @@ def test_parameters_are_shown_on_request_only(capsys: pytest.CaptureFixture[str]
     assert text.index("What is 4 + 4?") < text.index("--params")
 
 
+def test_suspect_gold_answers_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"prompt": "2 + 2?", "task": "math", "answer": "5", "voted": "4", "agreeing": 3, "samples": 4}
+    make(metrics={"prompts": {"chosen": 7, "suspect_gold": 1}})
+    write_rows(Path("data/models/zero/suspect_gold.parquet"), [row])
+    text = shown(capsys)
+    assert "prompts.suspect_gold" in text and "suspect_gold.parquet: 1 of 1 rows" in text
+    assert "voted    4 " in text and "agreeing 3" in text
+
+
 def change(what: str, artifact: Path) -> None:
     if what == "code":
         Path("stages/zero.py").write_text(SCRIPT + "x = 1\n")

@@ -8,8 +8,8 @@ import pytest
 
 from r1.curation.filters import Candidate, drop_reasons
 from r1.rewards import build_rewards
-from r1.rewards.accuracy import accuracy_reward, is_correct
-from r1.rewards.code import get_code_reward
+from r1.rewards.accuracy import AccuracyReward, is_correct
+from r1.rewards.code import CodeReward, code_format_reward
 from r1.sampling import Completion
 from r1.sandbox import process
 from r1.sandbox.isolation import SandboxUnavailable
@@ -30,8 +30,7 @@ def tagged(answer: str) -> str:
 
 def pay(*completions: str, **columns: Any) -> list[float | None]:
     defaults = {"task": ["code"] * len(completions), "answer": [GOLD] * len(completions)}
-    values: list[float | None] = get_code_reward()(completions=list(completions), **(defaults | columns))
-    return values
+    return CodeReward()(completions=list(completions), **(defaults | columns))
 
 
 @pytest.mark.parametrize(
@@ -61,20 +60,38 @@ def test_code_is_paid_by_its_tests(completion: str, value: float) -> None:
     assert pay(completion) == [value]
 
 
+@pytest.mark.parametrize(
+    ("completion", "value"),
+    [
+        pytest.param(tagged(f"```python\n{SUBTRACT}\n```"), 1.0, id="fence"),
+        pytest.param(tagged(f"\n```Python\n{ADD}\n```\n"), 1.0, id="fence-with-a-capital"),
+        pytest.param(tagged(f"```\n{ADD}\n```"), 0.0, id="fence-without-language"),
+        pytest.param(tagged(f"```java\n{ADD}\n```"), 0.0, id="another-language"),
+        pytest.param(tagged("```python\n\n```"), 0.0, id="empty-fence"),
+        pytest.param(tagged(ADD), 0.0, id="no-fence"),
+        pytest.param(tagged(f"```python\n{ADD}"), 0.0, id="open-fence"),
+        pytest.param(f"```python\n{ADD}\n```", 0.0, id="untagged"),
+        pytest.param("", 0.0, id="empty"),
+    ],
+)
+def test_code_format_is_a_fence_in_the_form(completion: str, value: float) -> None:
+    assert code_format_reward(completions=[completion] * 2, task=["code", "math"]) == [value, None]
+
+
 def test_each_prompt_has_one_of_the_two_rewards() -> None:
     batch = {
         "completions": [tagged(ADD), tagged("4"), "Hello."],
         "task": ["code", "chain_sum", ""],
         "answer": [GOLD, "4", ""],
     }
-    assert get_code_reward()(**batch) == [1.0, None, None]
-    assert accuracy_reward(**batch) == [None, 1.0, None]
+    assert CodeReward()(**batch) == [1.0, None, None]
+    assert AccuracyReward()(**batch) == [None, 1.0, None]
 
 
 def test_a_batch_is_verified_in_its_order_by_any_number_of_workers() -> None:
     batch = {"completions": [tagged(ADD), tagged(SUBTRACT)] * 4, "task": ["code"] * 8, "answer": [GOLD] * 8}
     for workers in (1, 2, 5):
-        assert get_code_reward(workers)(**batch) == [1.0, 0.0] * 4
+        assert CodeReward(workers)(**batch) == [1.0, 0.0] * 4
 
 
 @pytest.mark.parametrize(
@@ -93,7 +110,7 @@ def test_broken_tests_give_no_reward_and_a_warning(gold: str) -> None:
 
 
 def test_a_sandbox_that_does_not_come_up_gives_no_reward_and_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    reward = get_code_reward()
+    reward = CodeReward()
     monkeypatch.setattr(process, "isolated", lambda *_: ["/bin/false"])
     with pytest.warns(UserWarning, match="the sandbox failed to start"):
         assert reward(completions=[tagged(ADD)], task=["code"], answer=[GOLD]) == [None]

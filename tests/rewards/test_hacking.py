@@ -332,6 +332,9 @@ def attacks(task: str) -> dict[str, str]:
     return filled | {f"{task}: {name}": tagged(text) for name, text in own.items()}
 
 
+CODE = ("code_reward", "binary_code_reward", "code_format_reward")
+
+
 def gold_of(task: str) -> str:
     return TESTS if task == "code" else TASKS[task][1]
 
@@ -344,7 +347,7 @@ def is_paid(name: RuleRewardName, task: str) -> bool:
     """Code has a reward of its own, which says nothing of the rest; its verifier is no part of the others."""
     if task == "code":
         return name not in ("accuracy_reward", "len_reward", "cosine_scaled_reward")
-    return name != "code_reward"
+    return name not in CODE
 
 
 def test_every_verifier_is_attacked() -> None:
@@ -389,7 +392,8 @@ def test_no_hack_breaks_a_reward_or_earns_what_is_for_right_answers(name: RuleRe
     if not is_paid(name, task):
         assert set(values) == {None}
         return
-    bound = {"accuracy_reward": 0.0, "code_reward": 0.0, "len_reward": 0.0, "cosine_scaled_reward": -0.5}.get(name, 1.0)
+    verified = ("accuracy_reward", "code_reward", "binary_code_reward", "len_reward")
+    bound = -0.5 if name == "cosine_scaled_reward" else 0.0 if name in verified else 1.0
     for hack, value in zip(completions, values, strict=False):
         assert isinstance(value, float) and math.isfinite(value) and value <= bound, hack
 
@@ -501,7 +505,7 @@ def test_repeating_with_a_counter_is_not_seen_and_repeating_is() -> None:
 
 def test_every_shape_reward_has_its_hacks() -> None:
     attacked = {row[0] for row in REFUSED} | {row[0] for row in PAID}
-    assert attacked == set(REWARDS) - {"accuracy_reward", "code_reward"}
+    assert attacked == set(REWARDS) - {"accuracy_reward", *CODE}
     assert OPTIONS.reasoning_steps_target == 3
 
 

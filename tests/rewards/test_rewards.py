@@ -2,18 +2,20 @@
 
 import json
 import math
+import pickle
 from typing import Any, get_args
 
 import pytest
 
 from r1.config.rl import RuleRewardName
 from r1.rewards import REWARDS, build_rewards
-from r1.rewards.accuracy import accuracy_reward
 from r1.rewards.preference import final_summary
+from r1.support.errors import ConfigurationError
 from tests.conftest import compose
 
 OPTIONS = compose().rl.reward_options
 LENGTH = 20
+CODE = ("code_reward", "binary_code_reward", "code_format_reward")
 each_reward = pytest.mark.parametrize("name", REWARDS)
 
 
@@ -54,10 +56,28 @@ def test_build_rewards_keeps_the_order_and_leaves_out_weight_zero() -> None:
 
 
 def test_build_rewards_takes_what_the_caller_made() -> None:
-    assert build_rewards({"preference_reward": 1.0}, OPTIONS, LENGTH, preference_reward=accuracy_reward) == (
-        [accuracy_reward],
-        [1.0],
-    )
+    def made(**_: Any) -> list[float | None]:
+        return []
+
+    assert build_rewards({"preference_reward": 1.0}, OPTIONS, LENGTH, preference_reward=made) == ([made], [1.0])
+    assert made.__name__ == "preference_reward"
+
+
+@each_reward
+def test_a_reward_survives_pickling(name: RuleRewardName) -> None:
+    """TRL's asynchronous trainer sends rewards to another process."""
+    (reward,), _ = build_rewards({name: 1.0}, OPTIONS, LENGTH)
+    again = pickle.loads(pickle.dumps(reward))
+    more, less = MORE_AND_LESS[name]
+    columns = {
+        "completions": [more[0], less[0]],
+        "completion_ids": [more[1], less[1]],
+        "prompts": ["What is 1 + 3?"] * 2,
+        "task": ["code" if name in CODE else "chain_sum"] * 2,
+        "answer": [FOUR if name in CODE else "4"] * 2,
+    }
+    assert again.__name__ == name
+    assert again(**columns) == reward(**columns)
     with pytest.raises(KeyError):
         build_rewards({"preference_reward": 1.0}, OPTIONS, LENGTH)
 
@@ -206,6 +226,8 @@ def test_conversations_are_read_like_strings(name: RuleRewardName) -> None:
 MORE_AND_LESS: dict[RuleRewardName, tuple[tuple[str, list[int]], tuple[str, list[int]]]] = {
     "accuracy_reward": ((tagged("4"), [1]), (tagged("5"), [1])),
     "code_reward": ((tagged("def f(): return 4"), [1]), (tagged("def f(): return 5"), [1])),
+    "binary_code_reward": ((tagged("def f(): return 4"), [1]), (tagged("def f(): return 5"), [1])),
+    "code_format_reward": ((tagged("```python\nx = 1\n```"), [1]), (tagged("x = 1"), [1])),
     "format_reward": ((tagged("5"), [1]), ("4", [1])),
     "tag_count_reward": (("<think>a</think>4", [1]), ("4", [1])),
     "reasoning_steps_reward": (("First 1 + 3 = 4.\n4", [1]), ("4", [1])),
@@ -220,7 +242,7 @@ MORE_AND_LESS: dict[RuleRewardName, tuple[tuple[str, list[int]], tuple[str, list
 @each_reward
 def test_no_reward_is_constant(name: RuleRewardName) -> None:
     more, less = MORE_AND_LESS[name]
-    columns = {"task": ["code"] * 2, "answer": [FOUR] * 2} if name == "code_reward" else {}
+    columns = {"task": ["code"] * 2, "answer": [FOUR] * 2} if name in CODE else {}
     values = pay(name, [more[0], less[0]], completion_ids=[more[1], less[1]], **columns)
     assert values[0] is not None and values[1] is not None
     assert values[0] > values[1]
@@ -315,6 +337,40 @@ def test_len_reward_by_hand_within_groups() -> None:
 def test_cosine_scaled_reward(tokens: int, right: float, wrong: float) -> None:
     values = pay("cosine_scaled_reward", [tagged("4"), tagged("5")], completion_ids=[[1] * tokens] * 2)
     assert values == pytest.approx([right, wrong])
+
+
+def test_cosine_s_bounds_are_options() -> None:
+    bounds = {"max_value_correct": 2.0, "min_value_correct": 1.0, "max_value_wrong": 0.0, "min_value_wrong": -3.0}
+    options = OPTIONS.model_copy(update={f"cosine_{name}": value for name, value in bounds.items()})
+    (reward,), _ = build_rewards({"cosine_scaled_reward": 1.0}, options, LENGTH)
+    columns = {"completions": [tagged("4"), tagged("5")] * 2, "task": ["chain_sum"] * 4, "answer": ["4"] * 4}
+    values = reward(**columns, completion_ids=[[], [], [1] * LENGTH, [1] * LENGTH])
+    assert values == pytest.approx([2.0, -3.0, 1.0, 0.0])
+    with pytest.raises(ConfigurationError, match=r"reward_options: cosine_min_value_wrong 0.5 exceeds"):
+        compose("rl.reward_options.cosine_min_value_wrong=0.5")
+
+
+@pytest.mark.parametrize(
+    ("digits", "gold", "answer", "value"),
+    [
+        (None, "1/3", "0.333", 0.0),
+        (3, "1/3", "0.333", 1.0),
+        (3, "1/3", "0.334", 0.0),
+        (4, "1/3", "0.333", 0.0),
+        (3, "3.14159", "3.14", 1.0),
+        (3, "-3.14159", "3.14", 0.0),
+        (2, "0.0123", "0.012", 1.0),
+        (2, "1234.5", "1200", 1.0),
+        (3, "1234.5", "1200", 0.0),
+        (3, "1000", "1001", 0.0),  # whole numbers are exact
+        (3, "5.001 cm", "5.00 kg", 0.0),
+        (1, "0", "0.3", 0.0),
+    ],
+)
+def test_the_precision_of_numbers_is_an_option(digits: int | None, gold: str, answer: str, value: float) -> None:
+    options = OPTIONS.model_copy(update={"math_digits": digits})
+    (reward,), _ = build_rewards({"accuracy_reward": 1.0}, options, LENGTH)
+    assert reward(completions=[tagged(answer)], task=["math"], answer=[gold]) == [value]
 
 
 @pytest.mark.parametrize(

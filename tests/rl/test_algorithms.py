@@ -643,6 +643,8 @@ def test_whitening_ignores_padding() -> None:
     tokens = found[mask == 1]
     assert abs(tokens.mean()) < 1e-12 and abs(tokens.var(correction=0) - 1) < 1e-7
     assert not whiten(torch.full_like(values, 3.0), mask).any()
+    nothing = whiten(values, torch.zeros_like(mask))
+    assert not nothing.any() and not nothing.isnan().any(), "no completion has a reward"
 
 
 def test_rewards_of_tokens_by_hand() -> None:
@@ -677,6 +679,7 @@ def test_explained_variance() -> None:
         [share for _, share in cases]
     )
     assert explained_variance(returns, torch.where(mask == 1, 2.0, returns), mask) == 0.0
+    assert explained_variance(returns, returns, torch.zeros_like(mask)) == 0.0
 
 
 # --- dynamic sampling -------------------------------------------------------

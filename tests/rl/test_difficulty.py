@@ -1,12 +1,14 @@
 """The choice of prompts: by context and by pass rate."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from r1.models.policy import Policy
 from r1.rl.difficulty import NothingLeft, choose_prompts, within, within_context
 from r1.rl.settings import RlSettings
+from r1.sampling import Completion
 from r1.support.errors import UserError
 from tests.conftest import compose
 from tests.trainings import SMOKE, dense
@@ -33,8 +35,15 @@ def test_pass_rate_chooses_and_orders_prompts() -> None:
 
 def test_all_prompts_are_used_unmeasured(tiny_model: Path) -> None:
     rows = [{"prompt": "p"}]
-    chosen, counts = choose_prompts(rows, Policy(tiny_model), RlSettings(SMOKE.zero, SMOKE.rl), seed=0)
-    assert chosen == rows and counts == {"all": 1, "chosen": 1, "too_easy": 0, "too_hard": 0, "too_long": 0}
+    chosen, counts, _ = choose_prompts(rows, Policy(tiny_model), RlSettings(SMOKE.zero, SMOKE.rl), seed=0)
+    assert chosen == rows and counts == {
+        "all": 1,
+        "chosen": 1,
+        "too_easy": 0,
+        "too_hard": 0,
+        "too_long": 0,
+        "suspect_gold": 0,
+    }
 
 
 @pytest.mark.parametrize("name", ["all", "filtered"])
@@ -44,9 +53,9 @@ def test_prompts_too_long_for_the_context_are_left_out(
     rows = [{"prompt": "What is 1 + 1?" + " + 1" * n, "task": "chain_sum", "answer": "2"} for n in (200, 0, 300)]
     bounds = ANY_RATE if name == "filtered" else ()
     policy, settings = Policy(dense(tiny_model)), chosen_by(name, *bounds)
-    chosen, counts = choose_prompts(rows, policy, settings, seed=0)
+    chosen, counts, _ = choose_prompts(rows, policy, settings, seed=0)
     assert chosen == rows[1:2]
-    assert counts == {"all": 3, "chosen": 1, "too_easy": 0, "too_hard": 0, "too_long": 2}
+    assert counts == {"all": 3, "chosen": 1, "too_easy": 0, "too_hard": 0, "too_long": 2, "suspect_gold": 0}
     said = "warning: 2 of 3 prompts do not fit with max_completion_length = 32 in a context of 256 tokens"
     assert said in capsys.readouterr().out
     with pytest.raises(NothingLeft, match="no prompt fits with max_completion_length = 32 in a context of 256"):
@@ -62,5 +71,37 @@ def test_a_policy_without_a_context_takes_any_prompt(tiny_model: Path, monkeypat
 def test_pass_rates_are_measured_on_the_starting_policy(tiny_model: Path) -> None:
     rows = [{"prompt": f"What is {n} + 1?", "task": "chain_sum", "answer": str(n + 1)} for n in range(3)]
     everything = chosen_by("filtered", *ANY_RATE)
-    chosen, counts = choose_prompts(rows, Policy(dense(tiny_model)), everything, seed=0)
+    chosen, counts, _ = choose_prompts(rows, Policy(dense(tiny_model)), everything, seed=0)
     assert counts["chosen"] == 3 and sorted(row["prompt"] for row in chosen) == sorted(row["prompt"] for row in rows)
+
+
+class Scripted:
+    """A sampler whose completions are known."""
+
+    def __init__(self, answers: dict[str, list[str]]) -> None:
+        self.answers = answers
+
+    def sample(self, prompts: list[list[dict[str, str]]], sampling: Any, seed: int) -> list[list[Completion]]:
+        return [
+            [Completion(f"<think>x</think><answer>{answer}</answer>", 5, False) for answer in self.answers[asked]]
+            for asked in (prompt[-1]["content"] for prompt in prompts)
+        ]
+
+    def close(self) -> None:
+        pass
+
+
+def test_prompts_whose_samples_agree_on_another_answer_than_gold_are_listed(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = {"wrong gold": ["0.5", "\\frac12", "7", "1/2"], "sometimes solved": ["3", "4", "4", "4"]}
+    monkeypatch.setattr("r1.rl.difficulty.open_sampler", lambda *_: Scripted(answers))
+    rows = [{"prompt": prompt, "task": "math", "answer": "3"} for prompt in answers]
+    choice = choose_prompts(rows, Policy(dense(tiny_model)), chosen_by("filtered"), seed=0)
+    assert [row["prompt"] for row in choice.rows] == ["sometimes solved"]
+    assert choice.counts["suspect_gold"] == 1 and choice.counts["too_hard"] == 1
+    assert choice.suspects == [
+        {"prompt": "wrong gold", "task": "math", "answer": "3", "voted": "0.5", "agreeing": 3, "samples": 4}
+    ]
+    said = "1 of 2 prompts may have a wrong gold answer: the samples agree on another, such as '0.5' for '3'"
+    assert said in capsys.readouterr().out

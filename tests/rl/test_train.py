@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import pandas as pd
 import pytest
+from safetensors.torch import load_file
 
 from r1.config.rl import AlgorithmConfig
 from r1.training.context import Trained
@@ -75,6 +76,30 @@ def test_a_run_without_any_variance_stops(
     with pytest.raises(Stopped, match="no group has any reward variance"):
         reinforced(dense(tiny_model), context(tmp_path), silence, rl, steps=12)
     assert "warning: step 1: no group has any reward variance" in capsys.readouterr().out
+
+
+def nothing(*, completions: list[Any], **_: Any) -> list[float | None]:
+    return [None] * len(completions)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_steps_without_any_reward_are_logged_as_none_and_change_nothing(
+    name: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    dense(tiny_model)
+    rl = configured(name, extra_rewards={}, beta=0.0).model_copy(update={"patience": 4})
+    trained = reinforced(tiny_model, context(tmp_path), nothing, rl)
+    log = pd.read_csv(tmp_path / "curve.csv")
+    assert log[["reward", "rewards/nothing/mean"]].isna().all().all()
+    assert trained.metrics["reward"] is None and trained.samples is not None
+    before, after = load_file(tiny_model / "model.safetensors"), trained.model.state_dict()
+    assert all((after[key] == values).all() for key, values in before.items()), "no gradient but from rewards"
+
+
+def test_a_run_without_any_reward_stops(tiny_model: Path, tmp_path: Path) -> None:
+    rl = configured("grpo").model_copy(update={"patience": 2})
+    with pytest.raises(Stopped, match=r"step 2 of 3: no completion has a reward: .*'nothing': None.*; since step 1"):
+        reinforced(dense(tiny_model), context(tmp_path), nothing, rl)
 
 
 def killed_in(call: int) -> Callable[..., list[float | None]]:

@@ -158,6 +158,44 @@ def test_honest_code_passes(code: str, asked: CodeProblem) -> None:
     assert passes(code, asked)
 
 
+# Heads of a function as HumanEval's prompts are, and the body that a completion may be: with a docstring it is Python.
+HEADS = {
+    "bare": "def f(a):\n",
+    "bare-without-newline": "def f(a):",
+    "comment": "def f(a):\n    # twice a\n",
+    "docstring": 'def f(a):\n    """Twice a."""\n',
+    "long-docstring": 'def f(a):\n    """Twice a.\n\n    >>> f(1)\n    2\n    """\n',
+    "helper-and-bare": "def g(a):\n    return 2 * a\n\n\ndef f(a):\n",
+    "import-and-bare": "from math import prod\n\ndef f(a: int) -> int:\n",
+}
+COMPLETIONS = {
+    "whole": ("def f(a):\n    return 2 * a\n", True),
+    "prompt-again": ("from math import prod\ndef f(a):\n    b = prod([2, a])\n    return b", True),
+    "body": ("    b = 2 * a\n    return b\n", True),
+    "body-of-a-stripped-answer": ("b = 2 * a\n    return b", True),
+    "body-without-indentation": ("b = 2 * a\nif b:\n    return b\nreturn 0", True),
+    "body-of-one-line": ("return 2 * a", True),
+    "recursive-body": ("    return 0 if a == 0 else 2 + f(a - 1)", True),
+    "wrong-body": ("    return a", False),
+    "wrong-whole": ("def f(a):\n    return a", False),
+    "body-that-breaks": ("    return (2 *", False),
+    "nothing": ("pass", False),
+    "another-function": ("def h(a):\n    return 2 * a", False),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("completion", COMPLETIONS)
+def test_a_completion_may_be_the_function_or_its_body(completion: str, head: str) -> None:
+    code, right = COMPLETIONS[completion]
+    assert passes(code, problem("assert candidate(1) == 2", "assert candidate(3) == 6", prompt=HEADS[head])) == right
+
+
+def test_the_helpers_of_a_prompt_without_a_body_serve_code_and_tests() -> None:
+    asked = problem("assert candidate(1) == g(1)", prompt=HEADS["helper-and-bare"])
+    assert passes("    return g(a)", asked) and passes("def f(a): return g(a)", asked)
+
+
 @pytest.mark.parametrize(
     "tests",
     [

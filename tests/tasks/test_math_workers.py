@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from r1.rewards.accuracy import accuracy_reward
+from r1.rewards.accuracy import AccuracyReward
 from r1.tasks import mathematics
 from r1.tasks.math_workers import POOL, WALL_SECONDS, Found, Pool, WorkersFailed
 from tests.conftest import ROOT, run_alone
@@ -198,7 +198,8 @@ def test_neither_the_process_nor_a_worker_needs_torch_for_a_verdict() -> None:
 
 def test_no_worker_is_started_for_what_is_refused_or_for_other_tasks() -> None:
     run_alone(
-        "from r1.rewards.accuracy import accuracy_reward as reward; from r1.tasks.math_workers import POOL;"
+        "from r1.rewards.accuracy import AccuracyReward; from r1.tasks.math_workers import POOL;"
+        "reward = AccuracyReward();"
         "said = ['<think>a</think><answer>%s</answer>' % answer for answer in ('4', '9^{9^{9^9}}', '4' * 10**6)];"
         "assert reward(completions=said, task=['chain_sum', 'math', 'math'], answer=['4', '4', '4']) == [1, 0, 0];"
         "assert not POOL.workers"
@@ -211,7 +212,9 @@ def test_what_is_lost_is_not_silently_wrong(monkeypatch: pytest.MonkeyPatch) -> 
         said = [f"<think>a</think><answer>{answer}</answer>" for answer in ("y", SLOWER, "9^{81}", SLOWER)]
         for so_far in (1, 2):
             with pytest.warns(UserWarning, match=r"1 answers exceeded the limits.*; so far \d+ took more") as caught:
-                values = accuracy_reward(completions=said, task=["math"] * 4, answer=["x + 1", TOWER, "3^{162}", TOWER])
+                values = AccuracyReward()(
+                    completions=said, task=["math"] * 4, answer=["x + 1", TOWER, "3^{162}", TOWER]
+                )
             assert values == [0.0, 0.0, 1.0, 0.0]
             assert len(caught) == 1 and pool.replaced == so_far
 

@@ -31,7 +31,7 @@ def launched(
         model: directory to start from.
         out: folder for what comes of it.
         sharding: of conf/accelerate.
-        options: steps, seed, shared (randomness belongs to rows), fails (the rank that is to fail).
+        options: steps, seed, shared (randomness belongs to rows), whole (the reward of that name, not digits).
 
     Returns:
         The learning curve, the weights, and the metrics.
@@ -97,6 +97,12 @@ def digits(*, completions: list[Any], **_: Any) -> list[float | None]:
     return [sum(map(str.isdigit, text)) / max(1, len(text)) for text in texts]
 
 
+def whole(*, prompts: list[Any], **_: Any) -> list[float | None]:
+    """1 for each completion that is seen together with its group of four."""
+    asked = [str(prompt) for prompt in prompts]
+    return [float(asked.count(prompt) == 4) for prompt in asked]
+
+
 def main() -> None:
     kind, model, out, options = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), json.loads(sys.argv[4])
     steps, seed = options.get("steps", 8), options.get("seed", 3)
@@ -121,13 +127,14 @@ def main() -> None:
         if options.get("shared", True):
             share_randomness(seed)
         config = compose("profile=smoke", f"rl/algorithm={kind}")
+        reward = whole if options.get("whole") else digits
         update = {"max_steps": steps, "batch_size": 32, "micro_batch_size": 8, "learning_rate": 1e-3}
-        update |= {"warmup_steps": 2, "num_generations": 4, "rewards": {"digits": 1.0}}
+        update |= {"warmup_steps": 2, "num_generations": 4, "rewards": {reward.__name__: 1.0}}
         settings = RlSettings(config.zero.model_copy(update=update), config.rl)
         prompts = [
             {"prompt": as_messages(row["prompt"]), "task": "chain_sum", "answer": "", "kind": ""} for row in sums(64)
         ]
-        trained = train_rl(policy, prompts, settings, context, digits=digits)
+        trained = train_rl(policy, prompts, settings, context, **{reward.__name__: reward})
     if is_main():
         import pandas as pd
 

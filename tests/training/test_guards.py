@@ -62,6 +62,8 @@ def test_what_is_not_finite_stops_every_training_at_once(rl: RlConfig | None, ke
         ({"kl": None}, r"kl is nan nats per token, above rl.max_kl = 2.0"),
         ({"entropy": 0.0009}, r"entropy is 0.0009 nats per token, below rl.min_entropy = 0.001"),
         ({"entropy": math.nan}, r"entropy is nan nats per token, below rl.min_entropy = 0.001"),
+        ({"reward": None, "rewards/a/mean": None}, r"no completion has a reward: .*\{'a': None\}"),
+        ({"reward": math.nan}, r"no completion has a reward: .*\{\}"),
         ({"frac_reward_zero_std": 1.0, "rewards/a/mean": 0.5}, r"no group has any reward variance: \{'a': 0.5\}"),
     ],
 )

@@ -36,6 +36,12 @@ def test_two_processes_train_as_one(kind: str, tiny_model: Path, tmp_path: Path)
         assert metrics_of_both[count] == metrics[count]
 
 
+def test_a_reward_sees_whole_groups_in_each_process(tiny_model: Path, tmp_path: Path) -> None:
+    """Where check_rl_launch allows it: 32 rollouts in groups of 4 are 4 groups a process."""
+    rows, _, _ = launched(2, "grpo", dense(tiny_model), tmp_path / "two", steps=2, whole=True)
+    assert [row["reward"] for row in rows] == [1.0, 1.0]
+
+
 @pytest.fixture
 def project(tiny_model: Path, tmp_path: Path) -> Path:
     """A project in which cold_start can run."""
