@@ -11,6 +11,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -47,19 +48,18 @@ def timeline(policy: Policy, asked: Sequence[Conversation]) -> list[Drawing]:
 
 
 def table(drawings: list[Drawing]) -> list[str]:
-    """Markdown rows: chunks, busy share and gaps of each replica, and a picture of when it drew (alternating # and =)."""
+    """Markdown: chunks, busy share and gaps of each replica, and a picture of its chunks (# and = in turn)."""
     by_replica: dict[str, list[Drawing]] = defaultdict(list)
     for drawing in sorted(drawings, key=lambda drawing: drawing.started):
         by_replica[drawing.replica].append(drawing)
     start, end = min(drawing.started for drawing in drawings), max(drawing.ended for drawing in drawings)
     rows, picture = [], []
     for number, drawn in enumerate(by_replica.values(), 1):
-        gaps = [after.started - before.ended for before, after in zip(drawn, drawn[1:], strict=False)]
+        gaps = [after.started - before.ended for before, after in pairwise(drawn)]
         busy = sum(drawing.ended - drawing.started for drawing in drawn)
         span = drawn[-1].ended - drawn[0].started
-        rows.append(
-            f"| {number} | {len(drawn)} | {busy:.1f} | {sum(gaps):.2f} | {max(gaps, default=0):.3f} | {busy / span:.1%} |"
-        )
+        waited = f"{sum(gaps):.2f} | {max(gaps, default=0):.3f}"
+        rows.append(f"| {number} | {len(drawn)} | {busy:.1f} | {waited} | {busy / span:.1%} |")
         line = [" "] * WIDTH
         for index, drawing in enumerate(drawn):
             first, last = (int((at - start) / (end - start) * (WIDTH - 1)) for at in (drawing.started, drawing.ended))
