@@ -10,7 +10,7 @@ import pandas as pd
 from bench.gpu.running import Copy, phases
 from bench.gpu.sizes import Size
 
-_HEAD = "| rollouts by | steps | generate | score | train | whole stage, s | peak memory, GB |\n|---|---|---|---|---|---|---|"
+_HEAD = "| rollouts by | steps | generate | score | train | stage, s | peak memory, GB |\n|---|---|---|---|---|---|---|"
 _POINTS = 8
 """Rows of the table that shows a learning curve."""
 
@@ -79,20 +79,16 @@ def learning(work: Path, size: Size) -> str:
     batch = int(curve["rollouts"].iloc[0])
     rows = []
     for steps_shown in np.array_split(np.arange(len(curve)), min(_POINTS, len(curve))):
-        some = curve.iloc[steps_shown]
+        some = curve.take(steps_shown)
         right = some["rewards/accuracy_reward/mean"].mean()
         margin = 1.96 * sqrt(right * (1 - right) / (batch * len(some)))
         length = some["completions/mean_length"].mean()
         first, last = some["step"].iloc[0], some["step"].iloc[-1]
         rows.append(f"| {first} to {last} | {right:.1%} ± {margin:.1%} | {length:.0f} |")
-    scored = {
-        name: json.loads(
-            copy.call("-m", "bench.gpu.score", f"data/models/{name}", str(size.learning_samples)).output.splitlines()[
-                -1
-            ]
-        )
-        for name in ("base", "zero")
-    }
+    scored = {}
+    for name in ("base", "zero"):
+        ran = copy.call("-m", "bench.gpu.score", f"data/models/{name}", str(size.learning_samples))
+        scored[name] = json.loads(ran.output.splitlines()[-1])
     evaluated = [
         f"| {family} | {_interval(before)} | {_interval(scored['zero'][family])} | {before['n']} |"
         for family, before in scored["base"].items()
