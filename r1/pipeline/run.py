@@ -14,7 +14,7 @@ from r1.config.training import TrainingConfig
 from r1.support.artifacts import check_whole, content_hash, write_aside, write_json, write_manifest
 from r1.support.code import code_hash
 from r1.support.errors import UserError
-from r1.support.processes import is_main, sharded_by
+from r1.support.processes import is_main, once_per_machine, sharded_by
 from r1.training.context import STOPPED, Trained, TrainingContext
 
 CHECKPOINTS = Path("data/.checkpoints")
@@ -72,14 +72,21 @@ class Run(Generic[S]):
     def inputs(self, *paths: str) -> dict[str, str]:
         """Verify the inputs, artifacts or files in them, and return the hash of each path.
 
-        Call it before reading any of them.
+        Call it before reading any of them. The processes of a machine share one pass over the files.
 
         Raises:
             BrokenArtifact: if one is missing, truncated, or was changed after it was written.
         """
-        for artifact in sorted({os.path.dirname(path) if Path(path).suffix else path for path in paths}):
-            check_whole(Path(artifact))
-        return {path: content_hash(Path(path)) for path in paths}
+        artifacts = {path: Path(os.path.dirname(path) if Path(path).suffix else path) for path in paths}
+
+        def verify() -> dict[str, str]:
+            whole = {artifact: check_whole(artifact) for artifact in sorted({*artifacts.values()})}
+            return {path: whole.get(Path(path)) or content_hash(Path(path)) for path in paths}
+
+        hashed: dict[str, str] = once_per_machine(
+            CHECKPOINTS / ".inputs" / self.name, _stat(*artifacts.values()), verify
+        )
+        return hashed
 
     @contextmanager
     def artifact(
@@ -174,3 +181,10 @@ def _without(params: Any, keys: Collection[str]) -> Any:
     if not isinstance(params, dict):
         return params
     return {key: _without(value, keys) for key, value in params.items() if key not in keys}
+
+
+def _stat(*folders: Path) -> str:
+    """What the file system says of all files in some folders: it differs once any of them has been written to."""
+    files = sorted({file for folder in folders for file in (folder, *folder.rglob("*")) if file.exists()})
+    states = [(str(file), *((state := file.stat()).st_ino, state.st_size, state.st_ctime_ns)) for file in files]
+    return hashlib.sha256(json.dumps(states).encode()).hexdigest()

@@ -11,8 +11,9 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from r1.config.sampling import RayEngineConfig, SamplingConfig
 from r1.models.policy import Policy
 from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, chunks
 from r1.sampling.versions import check_versions
-from r1.sampling.vllm_engine import VllmSampler
+from r1.sampling.vllm_engine import OVERLAPPING, VllmSampler
 from r1.support.errors import UserError
 from r1.support.progress import track
 
@@ -33,8 +34,21 @@ class ReplicaError(UserError):
     """Replicas cannot be placed, started or kept alive."""
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """When a replica drew a chunk: seconds since the epoch, by that machine's clock."""
+
+    replica: str
+    started: float
+    ended: float
+
+
 class RaySampler(Sampler):
-    """Replicas of the vLLM engine; a chunk goes to whichever is free."""
+    """Replicas of the vLLM engine; a chunk goes to whichever is free.
+
+    Attributes:
+        timeline: the chunks drawn so far, in the order in which they finished.
+    """
 
     name = "ray"
 
@@ -47,6 +61,7 @@ class RaySampler(Sampler):
         check_versions()
         self.source = f"ray:{policy.directory}"
         self.engine, self.policy = engine, policy
+        self.timeline: list[Drawing] = []
         self.resources = _start(engine)
 
     def draw(
@@ -66,6 +81,7 @@ class RaySampler(Sampler):
             {"number": number, "chunk": list(chunk), "prompts": [prompts[index] for index in chunk]}
             for number, chunk in chunks(range(len(prompts)), size, done)
         ]
+        overlapping = 1 if "num_cpus" in self.resources else OVERLAPPING
         drawn = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             Replica,
             fn_constructor_kwargs={
@@ -75,7 +91,10 @@ class RaySampler(Sampler):
                 "seed": seed,
             },
             compute=ray.data.ActorPoolStrategy(
-                size=min(self.engine.replicas, len(rows)), max_tasks_in_flight_per_actor=2
+                size=min(self.engine.replicas, len(rows)),
+                max_concurrent_calls_per_actor=overlapping,
+                enable_true_multi_threading=True,
+                max_tasks_in_flight_per_actor=overlapping + 1,  # one waits at the replica, which never waits for Ray
             ),
             max_restarts=RESTARTS,
             max_task_retries=RESTARTS,
@@ -83,6 +102,7 @@ class RaySampler(Sampler):
         )
         try:
             for row in track(drawn.iter_rows(), "sampling", "chunk"):
+                self.timeline.append(Drawing(row["replica"], row["started"], row["ended"]))
                 completions = [[Completion(*values) for values in of_one] for of_one in json.loads(row["completions"])]
                 yield dict(zip(row["chunk"], completions, strict=True))
         except ray.exceptions.RayError as error:
@@ -108,9 +128,16 @@ class Replica:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Draw a chunk; returns the completions as JSON."""
+        started = time.time()
         chunk, prompts = ([*row["chunk"]], [[*prompt] for prompt in row["prompts"]])
         drawn = self.sampler.draw_chunk(row["number"], chunk, prompts, self.sampling, self.seed)
-        return {"chunk": chunk, "completions": json.dumps([[astuple(one) for one in of_one] for of_one in drawn])}
+        return {
+            "chunk": chunk,
+            "completions": json.dumps([[astuple(one) for one in of_one] for of_one in drawn]),
+            "replica": f"{os.uname().nodename}:{os.getpid()}",
+            "started": started,
+            "ended": time.time(),
+        }
 
 
 def _start(engine: RayEngineConfig) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import torch
 
@@ -10,10 +11,13 @@ from r1.models.patches import rotate_natively_on_cpu
 from r1.models.policy import Policy
 from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, chunks
 from r1.sampling.versions import check_versions
+from r1.sampling.vllm_flow import Flow
 from r1.support.progress import bar
 
 CHUNK_SIZE = 4096
 """Completions per chunk: many times what an engine has in flight, a few minutes on a GPU."""
+OVERLAPPING = 2
+"""Chunks in flight on a GPU, so that the next one fills the engine while the longest completions of the last end."""
 
 
 def set_environment(engine: VllmEngineConfig) -> None:
@@ -31,7 +35,12 @@ def _attention(policy: Policy, engine: VllmEngineConfig) -> dict[str, str]:
 
 
 class VllmSampler(Sampler):
-    """One vLLM engine, with continuous batching over the conversations of a chunk."""
+    """One vLLM engine, with continuous batching.
+
+    Attributes:
+        flow: lets chunks overlap, or None: on CPU completions depend on the process's random generator, which is seeded
+            per chunk, so chunks are drawn one after the other.
+    """
 
     name = "vllm"
 
@@ -44,6 +53,7 @@ class VllmSampler(Sampler):
         check_versions()
         set_environment(engine)
         from vllm import LLM
+        from vllm.platforms import current_platform
 
         rotate_natively_on_cpu(policy.model_type)
         self.source, self.show_progress = f"vllm:{policy.directory}", show_progress
@@ -60,11 +70,14 @@ class VllmSampler(Sampler):
             seed=0,
             **_attention(policy, engine),
         )
+        self.flow = None if current_platform.is_cpu() else Flow(self.llm)
 
     def close(self) -> None:
         """See Sampler; vLLM keeps its GPU memory until it is shut down."""
         from vllm.distributed import cleanup_dist_env_and_memory
 
+        if self.flow is not None:
+            self.flow.close()
         self.llm.llm_engine.engine_core.shutdown()
         del self.llm
         cleanup_dist_env_and_memory()
@@ -75,9 +88,26 @@ class VllmSampler(Sampler):
         """See Sampler."""
         prompts = self.policy.prompt_ids(conversations)
         check_context(conversations, prompts, sampling.max_new_tokens, self.llm.model_config.max_model_len)
-        for number, chunk in chunks(range(len(prompts)), max(1, CHUNK_SIZE // sampling.num_samples), done):
-            drawn = self.draw_chunk(number, chunk, [prompts[index] for index in chunk], sampling, seed)
-            yield dict(zip(chunk, drawn, strict=True))
+        cut = [
+            (number, chunk, [prompts[index] for index in chunk])
+            for number, chunk in chunks(range(len(prompts)), max(1, CHUNK_SIZE // sampling.num_samples), done)
+        ]
+        if self.flow is None:
+            for number, chunk, asked in cut:
+                yield dict(zip(chunk, self.draw_chunk(number, chunk, asked, sampling, seed), strict=True))
+        else:
+            yield from self._draw_overlapping(cut, sampling, seed)
+
+    def _draw_overlapping(
+        self, cut: list[tuple[int, Sequence[int], list[list[int]]]], sampling: SamplingConfig, seed: int
+    ) -> Iterator[Drawn]:
+        with ThreadPoolExecutor(OVERLAPPING) as pool:
+            asked = {pool.submit(self.draw_chunk, *piece, sampling, seed): piece[1] for piece in cut}
+            try:
+                for drawn in bar(as_completed(asked), total=len(asked), desc="sampling", unit="chunk"):
+                    yield dict(zip(asked[drawn], drawn.result(), strict=True))
+            finally:
+                pool.shutdown(cancel_futures=True)
 
     def draw_chunk(
         self, number: int, chunk: Sequence[int], prompts: list[list[int]], sampling: SamplingConfig, seed: int
@@ -101,22 +131,25 @@ class VllmSampler(Sampler):
         """
         from vllm import SamplingParams, TokensPrompt
         from vllm.platforms import current_platform
+        from vllm.sampling_params import RequestOutputKind
 
-        torch.manual_seed(seed + number)
-        outputs = self.llm.generate(
-            [TokensPrompt(prompt_token_ids=prompt) for prompt in prompts],
-            [
-                SamplingParams(
-                    n=sampling.num_samples,
-                    temperature=sampling.temperature,
-                    top_p=sampling.top_p,
-                    max_tokens=sampling.max_new_tokens,
-                    seed=None if current_platform.is_cpu() else seed + index * sampling.num_samples,
-                )
-                for index in chunk
-            ],
-            use_tqdm=bar if self.show_progress else False,
-        )
+        asked = [TokensPrompt(prompt_token_ids=prompt) for prompt in prompts]
+        params = [
+            SamplingParams(
+                n=sampling.num_samples,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                max_tokens=sampling.max_new_tokens,
+                seed=None if current_platform.is_cpu() else seed + index * sampling.num_samples,
+                output_kind=RequestOutputKind.FINAL_ONLY,
+            )
+            for index in chunk
+        ]
+        if self.flow is not None:
+            outputs = self.flow.generate(asked, params)
+        else:
+            torch.manual_seed(seed + number)
+            outputs = self.llm.generate(asked, params, use_tqdm=bar if self.show_progress else False)
         return [
             [Completion(out.text, len(out.token_ids), out.finish_reason == "length") for out in request.outputs]
             for request in outputs

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from r1.support.errors import UserError, room_on
 
 MANIFEST = "manifest.json"
+_HASHING_THREADS = 8
 
 
 class BrokenArtifact(UserError):
@@ -83,9 +85,11 @@ def content_hash(path: Path) -> str:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     if not path.is_dir():
         raise BrokenArtifact(f"{path} is missing: run `dvc repro` to create it")
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != MANIFEST)
     digest = hashlib.sha256()
-    for file in sorted(file for file in path.rglob("*") if file.is_file() and file.name != MANIFEST):
-        digest.update(f"{file.relative_to(path)}\0{content_hash(file)}\n".encode())
+    with ThreadPoolExecutor(_HASHING_THREADS) as pool:  # hashing releases the GIL; a large model has many files
+        for file, hashed in zip(files, pool.map(content_hash, files), strict=True):
+            digest.update(f"{file.relative_to(path)}\0{hashed}\n".encode())
     return digest.hexdigest()
 
 
@@ -99,16 +103,21 @@ def _seal(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
-def check_whole(artifact: Path) -> None:
+def check_whole(artifact: Path) -> str:
     """Check an artifact against its manifest, and the manifest against its seal.
+
+    Returns:
+        The hash of its contents.
 
     Raises:
         BrokenArtifact: if it is missing, incomplete, or was changed after it was written.
     """
     manifest = read_manifest(artifact)
     seal = manifest.pop("seal", None)
-    if seal != _seal(manifest) or manifest["content"] != content_hash(artifact):
+    content = content_hash(artifact)
+    if seal != _seal(manifest) or manifest["content"] != content:
         raise BrokenArtifact(f"{artifact} is truncated or was changed after it was written; `dvc repro` restores it")
+    return content
 
 
 def read_manifest(artifact: Path) -> dict[str, Any]:

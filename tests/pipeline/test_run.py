@@ -109,3 +109,16 @@ def test_only_the_main_process_writes(run: Run, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(PartDone):
         run.write_model("data/models/zero", trained(metrics={"loss": 0.5}), {})
     assert not Path("data/models/zero").exists() and not Path("data/metrics").exists()
+
+
+def test_processes_of_a_machine_share_hashes_but_not_of_changed_inputs(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    first = run.inputs("data/sft")
+    with monkeypatch.context() as patched:
+        patched.setattr("r1.pipeline.run.check_whole", lambda artifact: pytest.fail("hashed again"))
+        assert run.inputs("data/sft") == first
+    Path("data/sft/examples.parquet").write_text("first SECOND")
+    with pytest.raises(BrokenArtifact, match="data/sft"):
+        run.inputs("data/sft")

@@ -68,6 +68,24 @@ def vllm_is_seeded_and_takes_many_prompts(tiny_model: Path) -> None:
     assert open_sampler(policy, VLLM).sample(many, WARM, 1) == first, "the next engine has the room of a closed one"
 
 
+def vllm_overlaps_chunks(tiny_model: Path) -> None:
+    """As on a GPU: every conversation gets its completions, and a caller that stops early ends the rest."""
+    import r1.sampling.vllm_engine as vllm_engine
+    from r1.sampling.vllm_flow import Flow
+
+    vllm_engine.CHUNK_SIZE = 8
+    many = [as_messages(f"What is {n} + {m}?") for n in range(8) for m in range(8)]
+    sampler = open_sampler(Policy(tiny_model), VLLM)
+    assert isinstance(sampler, VllmSampler)
+    greedy = WARM.model_copy(update={"temperature": 0.0, "num_samples": 1})
+    expected = sampler.sample(many, greedy, 1)
+    sampler.flow = Flow(sampler.llm)
+    assert sampler.sample(many, greedy, 1) == expected
+    assert len(next(iter(sampler.draw(many, greedy, 1, done=range(8))))) == 8
+    assert sampler.sample(many[:4], greedy, 1) == expected[:4]
+    sampler.close()
+
+
 def a_context_is_not_exceeded(tiny_model: Path, engine: TransformersEngineConfig | VllmEngineConfig) -> None:
     """A prompt that does not fit is refused by name; one that just fits is sampled."""
     policy = Policy(tiny_model)
@@ -101,7 +119,12 @@ def test_a_model_without_a_context_takes_any_prompt() -> None:
 
 @pytest.mark.parametrize(
     "check",
-    ["agree_on_log_probabilities", "vllm_is_seeded_and_takes_many_prompts", "vllm_does_not_exceed_a_context"],
+    [
+        "agree_on_log_probabilities",
+        "vllm_is_seeded_and_takes_many_prompts",
+        "vllm_overlaps_chunks",
+        "vllm_does_not_exceed_a_context",
+    ],
 )
 def test_vllm(check: str, tiny_model: Path) -> None:
     """In a process of its own: vLLM's engines share global state."""
