@@ -40,7 +40,7 @@ _NOT_THE_ANSWER = re.compile(
 )
 _OPEN_BEFORE = re.compile(
     r"\b(?:maybe|perhaps|possibly|probably|likely|might|guess|unsure|doubt|if|whether|suppose|assum\w+|unless|either"
-    r"|or|not|never|cannot|says?|claims?)\b|n['’]t\b|也许|可能|如果|假设|大概|或",
+    r"|or(?!,? (?:equivalently|simply|just)\b)|not|never|cannot|says?|claims?)\b|n['’]t\b|也许|可能|如果|假设|大概|或",
     re.IGNORECASE,
 )
 _OPEN_BEHIND = re.compile(
