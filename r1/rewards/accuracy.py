@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from r1.rewards.common import Completions, texts
-from r1.rewards.response import parse_response
+from r1.rewards.reading import Reading, read_strictly
 from r1.tasks import VERIFIERS, code, verify_all
 
 MAX_ANSWER_CHARACTERS = 256
@@ -18,16 +18,21 @@ def is_correct(completion: str, task: str, answer: str) -> bool:
 
 
 def are_correct(
-    completions: Sequence[str], tasks: Sequence[str], answers: Sequence[str], math_digits: int | None = None
+    completions: Sequence[str],
+    tasks: Sequence[str],
+    answers: Sequence[str],
+    read: Reading = read_strictly,
+    math_digits: int | None = None,
 ) -> list[bool]:
     """Whether each completion's final answer passes its task's verifier; no model output raises.
 
-    A completion is wrong if it has no final answer, more than one (see `parse_response`), or one that is too long.
+    A completion is wrong if `read` finds no final answer in it, or one that is too long.
 
     Args:
         completions: [batch].
         tasks: [batch], task names.
         answers: [batch], gold answers.
+        read: finds the final answer; rewards read strictly.
         math_digits: see `r1.tasks.mathematics.verify_all`.
 
     Raises:
@@ -35,7 +40,7 @@ def are_correct(
     """
     by_task: dict[str, list[tuple[int, str]]] = {}
     for index, (completion, task) in enumerate(zip(completions, tasks, strict=True)):
-        predicted = parse_response(completion).answer
+        predicted = read(completion, task)
         if predicted is not None and len(predicted) <= _longest(task, answers[index]):
             by_task.setdefault(task, []).append((index, predicted))
     correct = [False] * len(completions)
