@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from r1.rewards.common import Completions, texts
-from r1.rewards.response import parse_response
+from r1.rewards.reading import Reading, read_strictly
 from r1.tasks import VERIFIERS, code, verify_all
 
 MAX_ANSWER_CHARACTERS = 256
@@ -16,22 +16,25 @@ def is_correct(completion: str, task: str, answer: str) -> bool:
     return are_correct([completion], [task], [answer])[0]
 
 
-def are_correct(completions: Sequence[str], tasks: Sequence[str], answers: Sequence[str]) -> list[bool]:
+def are_correct(
+    completions: Sequence[str], tasks: Sequence[str], answers: Sequence[str], read: Reading = read_strictly
+) -> list[bool]:
     """Whether each completion's final answer passes its task's verifier; no model output raises.
 
-    A completion is wrong if it has no final answer, more than one (see `parse_response`), or one that is too long.
+    A completion is wrong if `read` finds no final answer in it, or one that is too long.
 
     Args:
         completions: [batch].
         tasks: [batch], task names.
         answers: [batch], gold answers.
+        read: finds the final answer; rewards read strictly.
 
     Raises:
         UserError: if nothing can be verified, see `verify_all`.
     """
     by_task: dict[str, list[tuple[int, str]]] = {}
     for index, (completion, task) in enumerate(zip(completions, tasks, strict=True)):
-        predicted = parse_response(completion).answer
+        predicted = read(completion, task)
         if predicted is not None and len(predicted) <= _longest(task, answers[index]):
             by_task.setdefault(task, []).append((index, predicted))
     correct = [False] * len(completions)
