@@ -44,11 +44,12 @@ class Score:
 _R1 = "temperature 0.6, top-p 0.95, up to 32,768 tokens, 64 samples"
 """README of deepseek-ai/DeepSeek-R1, section 4; the paper samples between 4 and 64, by the size of the test set."""
 _GREEDY = "greedy"
+_UNSTATED = "pass@1, sampling not stated"
 _AVERAGED = "temperature 1, top-p 0.95, 32 samples"
 _ONCE = "temperature 1, top-p 0.95, 1 sample"
 _PAPER = "arXiv 2501.12948v1"
-_ZOO = "README of hkust-nlp/simpleRL-reason"
-_FIRST = "hkust-nlp.notion.site/simplerl-reason"
+_ZOO = "README of hkust-nlp/simpleRL-reason, branch v1"
+_FIRST = "README of hkust-nlp/simpleRL-reason, branch v0"
 
 
 def _scores(source: str, model: str, **by_family: tuple[float, str]) -> Iterable[Score]:
@@ -66,9 +67,10 @@ SCORES: tuple[Score, ...] = (
     *_scores(f"{_PAPER}, table 5", "DeepSeek-R1-Distill-Llama-8B", aime_2024=(50.4, _R1), math_500=(89.1, _R1)),
     *_scores(f"{_PAPER}, table 5", "DeepSeek-R1-Distill-Llama-70B", aime_2024=(70.0, _R1), math_500=(94.5, _R1)),
     *_scores(f"{_PAPER}, table 6", "DeepSeek-R1-Zero-Qwen-32B", aime_2024=(47.0, _R1), math_500=(91.6, _R1)),
-    # SimpleRL evaluated the base twice: with its first recipe (PPO), and again with the second (GRPO, "Zoo").
-    *_scores(_FIRST, "Qwen2.5-Math-7B", aime_2024=(16.7, _GREEDY), math_500=(52.4, _GREEDY)),
-    *_scores(_FIRST, "Qwen-2.5-Math-7B-SimpleRL-Zero", aime_2024=(33.3, _GREEDY), math_500=(77.2, _GREEDY)),
+    # SimpleRL published the base's scores twice: with its first models (PPO), and later with its second (GRPO, "Zoo").
+    *_scores(_FIRST, "Qwen2.5-Math-7B", aime_2024=(16.7, _UNSTATED), math_500=(52.4, _UNSTATED)),
+    *_scores(_FIRST, "Qwen-2.5-Math-7B-SimpleRL-Zero", aime_2024=(33.3, _UNSTATED), math_500=(77.2, _UNSTATED)),
+    *_scores(_FIRST, "Qwen-2.5-Math-7B-SimpleRL", aime_2024=(26.7, _UNSTATED), math_500=(82.4, _UNSTATED)),
     *_scores(_ZOO, "Qwen2.5-Math-7B", aime_2024=(8.6, _AVERAGED), math_500=(63.6, _GREEDY), gsm8k=(65.5, _GREEDY)),
     *_scores(
         _ZOO,
