@@ -125,7 +125,9 @@ def judge(completions: Sequence[str], tasks: Sequence[str], answers: Sequence[st
     )
     correct = are_correct(completions, tasks, answers, read_strictly)
     apart = [index for index, read in enumerate(strict) if read != lenient[index]]
-    again = are_correct(*([column[i] for i in apart] for column in (completions, tasks, answers)), read_leniently)
+    again = are_correct(
+        [completions[i] for i in apart], [tasks[i] for i in apart], [answers[i] for i in apart], read_leniently
+    )
     lenient_correct = {**dict(enumerate(correct)), **dict(zip(apart, again, strict=True))}
     return [
         {

@@ -81,7 +81,8 @@ def measure(
         checkpoints: folder that keeps finished completions, to resume from.
     """
     sampler = open_sampler(policy, evaluate.engine, checkpoints)
-    tables, summary = [], {}
+    tables: list[pd.DataFrame] = []
+    summary: Summary = {}
     for family, rows in benchmarks.items():
         asked = [row | {"prompt": f"{row['prompt']}\n{config.instruction}".rstrip("\n")} for row in rows]
         sampling = SamplingConfig(

@@ -146,7 +146,7 @@ def test_a_majority_may_be_lenient_alone() -> None:
     """Three boxed answers outvote one tagged one, which is all that the strict reading sees."""
     completions = ["<think>.</think><answer>5</answer>", *[r"<think>.</think>\boxed{4}"] * 3]
     samples = pd.DataFrame(evaluate.judge(completions, ["chain_sum"] * 4, ["4"] * 4))
-    fixed = {"tokens": 1, "truncated": False, "well_formed": False, "mixed": False, "reflections": 0, "unreadable": ""}
-    table = evaluate.per_problem(samples.assign(problem=0, family="sums", task="chain_sum", level="train", **fixed))
-    assert table[["pass_at_1", "maj_at_k"]].loc[0].tolist() == [0.0, 0.0]
-    assert table[["lenient_pass_at_1", "lenient_maj_at_k"]].loc[0].tolist() == [0.75, 1.0]
+    samples = samples.assign(problem=0, family="sums", task="chain_sum", level="train", tokens=1, unreadable="")
+    table = evaluate.per_problem(samples.assign(truncated=False, well_formed=False, mixed=False, reflections=0))
+    assert (table["pass_at_1"].item(), table["maj_at_k"].item()) == (0.0, 0.0)
+    assert (table["lenient_pass_at_1"].item(), table["lenient_maj_at_k"].item()) == (0.75, 1.0)
