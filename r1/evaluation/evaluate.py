@@ -91,7 +91,7 @@ def sample_problems(
         for number, (problem, completions) in enumerate(zip(problems, drawn, strict=True))
         for completion in completions
     ]
-    verdicts = judge(
+    verdicts = read_both_ways(
         [completion.text for *_, completion in asked],
         [problem["task"] for _, problem, _ in asked],
         [problem["answer"] for _, problem, _ in asked],
@@ -110,8 +110,12 @@ def sample_problems(
     )
 
 
-def judge(completions: Sequence[str], tasks: Sequence[str], answers: Sequence[str]) -> list[dict[str, Any]]:
-    """Strict and lenient verdicts on completions [batch]; where both readings agree, the answer is verified once.
+def read_both_ways(
+    completions: Sequence[str], tasks: Sequence[str], answers: Sequence[str]
+) -> list[dict[str, str | bool | None]]:
+    """The answer and the verdict of each completion [batch], strictly and leniently.
+
+    Verification is expensive: where both readings find the same answer, it is verified once.
 
     Returns:
         By completion: predicted, correct, lenient_predicted, lenient_correct.
@@ -119,24 +123,22 @@ def judge(completions: Sequence[str], tasks: Sequence[str], answers: Sequence[st
     Raises:
         UserError: if nothing can be verified, see `r1.tasks.verify_all`.
     """
-    strict, lenient = (
+    predicted, lenient_predicted = (
         [read(text, task) for text, task in zip(completions, tasks, strict=True)]
         for read in (read_strictly, read_leniently)
     )
     correct = are_correct(completions, tasks, answers, read_strictly)
-    apart = [index for index, read in enumerate(strict) if read != lenient[index]]
+    apart = [index for index, strict in enumerate(predicted) if strict != lenient_predicted[index]]
     again = are_correct(
         [completions[i] for i in apart], [tasks[i] for i in apart], [answers[i] for i in apart], read_leniently
     )
-    lenient_correct = {**dict(enumerate(correct)), **dict(zip(apart, again, strict=True))}
+    lenient_correct = list(correct)
+    for index, verdict in zip(apart, again, strict=True):
+        lenient_correct[index] = verdict
+    names = ("predicted", "correct", "lenient_predicted", "lenient_correct")
     return [
-        {
-            "predicted": strict[index],
-            "correct": correct[index],
-            "lenient_predicted": lenient[index],
-            "lenient_correct": lenient_correct[index],
-        }
-        for index in range(len(completions))
+        dict(zip(names, row, strict=True))
+        for row in zip(predicted, correct, lenient_predicted, lenient_correct, strict=True)
     ]
 
 
@@ -162,21 +164,21 @@ def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
     for _, group in samples.groupby("problem", sort=True):
         n, correct = len(group), int(group["correct"].sum())
         first = group.iloc[0]
-        majority_is_right = _majority_is_right(first["task"], group["predicted"], group["correct"])
-        same = group["predicted"].equals(group["lenient_predicted"])
+        voted_right = _majority_is_right(first["task"], group["predicted"], group["correct"])
+        lenient_voted_right = voted_right
+        if not group["predicted"].equals(group["lenient_predicted"]):  # otherwise the same votes, which cost
+            lenient_voted_right = _majority_is_right(
+                first["task"], group["lenient_predicted"], group["lenient_correct"]
+            )
         rows.append(
             {
                 "family": first["family"],
                 "level": first["level"],
                 "pass_at_1": correct / n,
                 **{f"pass_at_{k}": pass_at_k(n, correct, k) for k in (2, 4, 8, 16, 32, 64) if k <= n},
-                "maj_at_k": float(majority_is_right),
+                "maj_at_k": float(voted_right),
                 "lenient_pass_at_1": group["lenient_correct"].mean(),
-                "lenient_maj_at_k": float(
-                    majority_is_right
-                    if same
-                    else _majority_is_right(first["task"], group["lenient_predicted"], group["lenient_correct"])
-                ),
+                "lenient_maj_at_k": float(lenient_voted_right),
                 "response_tokens": group["tokens"].mean(),
                 "format_rate": group["well_formed"].mean(),
                 "language_mixing": group["mixed"].mean(),

@@ -137,7 +137,7 @@ def test_what_both_readings_agree_on_is_verified_once(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(evaluate, "are_correct", are_correct)
     tagged, boxed = "<think>.</think><answer>4</answer>", r"<think>.</think>It is \boxed{4}."
-    read = evaluate.judge([tagged, boxed], ["chain_sum"] * 2, ["4"] * 2)
+    read = evaluate.read_both_ways([tagged, boxed], ["chain_sum"] * 2, ["4"] * 2)
     assert verified == [[tagged, boxed], [boxed]]
     assert [(row["predicted"], row["lenient_predicted"]) for row in read] == [("4", "4"), (None, "4")]
 
@@ -145,7 +145,7 @@ def test_what_both_readings_agree_on_is_verified_once(monkeypatch: pytest.Monkey
 def test_a_majority_may_be_lenient_alone() -> None:
     """Three boxed answers outvote one tagged one, which is all that the strict reading sees."""
     completions = ["<think>.</think><answer>5</answer>", *[r"<think>.</think>\boxed{4}"] * 3]
-    samples = pd.DataFrame(evaluate.judge(completions, ["chain_sum"] * 4, ["4"] * 4))
+    samples = pd.DataFrame(evaluate.read_both_ways(completions, ["chain_sum"] * 4, ["4"] * 4))
     samples = samples.assign(problem=0, family="sums", task="chain_sum", level="train", tokens=1, unreadable="")
     table = evaluate.per_problem(samples.assign(truncated=False, well_formed=False, mixed=False, reflections=0))
     assert (table["pass_at_1"].item(), table["maj_at_k"].item()) == (0.0, 0.0)

@@ -182,10 +182,14 @@ def test_the_stage_writes_the_comparison(checkpoint: Path, tmp_path: Path) -> No
     short = ["reference.max_new_tokens=8", "evaluate.engine.batch_size=8"]
     environment = os.environ | {"PYTHONPATH": str(project)}
     composed = [sys.executable, "-m", "r1", "compose", "profile=smoke", *overrides(tmp_path, checkpoint), *short]
-    for command in (composed, [sys.executable, "stages/reference.py"]):
+    shown = [sys.executable, "-m", "r1", "inspect", "reference"]
+    printed = []
+    for command in (composed, [sys.executable, "stages/reference.py"], shown):
         done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "AIME 2024: lenient pass@1 0.0 [0.0, 0.0], published 28.9" in done.stdout
+        printed.append(done.stdout)
+    assert "AIME 2024: lenient pass@1 0.0 [0.0, 0.0], published 28.9" in printed[1]
+    assert "A published checkpoint on published benchmarks" in printed[2] and "lenient_predicted" in printed[2]
     made = project / "data/reference" / checkpoint.name
     names = {"comparison.md", "manifest.json", "samples.parquet", "summary.json"}
     assert {path.name for path in made.iterdir()} == names
