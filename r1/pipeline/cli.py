@@ -3,7 +3,6 @@
 python -m r1 launch stages/zero.py   run a stage with the launcher in params.yaml (dvc.yaml calls this)
 python -m r1 compose profile=smoke   write params.yaml from conf/, as `dvc exp run -S` does, without running anything
 python -m r1 inspect zero            show an artifact's origin, metrics and samples
-python -m r1 export zero             write an evaluation's completions, for lm-evaluation-harness and lighteval to score
 python -m r1 plan profile=smoke      estimate tokens, FLOPs, memory, hours and dollars without running anything
 python -m r1 doctor                  check this machine and print the commands that fix what is missing
 python -m r1 readme                  write the results in README and docs/ from the metrics in data/
@@ -29,8 +28,6 @@ def main() -> None:
     inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts, ppo/1)")
     inspecting.add_argument("--samples", type=int, default=3, help="rows to show per file (default 3)")
     inspecting.add_argument("--params", action="store_true", help="show the stage's parameters too")
-    exporting = commands.add_parser("export", help="write an evaluation's completions for other evaluators")
-    exporting.add_argument("name", help="a model (zero), or a checkpoint of stages/reference.py")
     composing = commands.add_parser("compose", help="write params.yaml from conf/")
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     planning = commands.add_parser("plan", help="estimate what the recipe would cost; exit 1 if it does not fit")
@@ -46,10 +43,6 @@ def main() -> None:
             launch(arguments.script, arguments.overrides, arguments.dry_run)
         elif arguments.command == "compose":
             _compose(arguments.overrides)
-        elif arguments.command == "export":
-            from r1.reporting.export import export
-
-            export(arguments.name)
         elif arguments.command == "doctor":
             from r1.doctor import doctor
 
