@@ -3,6 +3,7 @@
 python -m r1 launch stages/zero.py   run a stage with the launcher in params.yaml (dvc.yaml calls this)
 python -m r1 compose profile=smoke   write params.yaml from conf/, as `dvc exp run -S` does, without running anything
 python -m r1 inspect zero            show an artifact's origin, metrics and samples
+python -m r1 export-samples zero --to exported   write samples for lighteval and lm-evaluation-harness
 python -m r1 plan profile=smoke      estimate tokens, FLOPs, memory, hours and dollars without running anything
 python -m r1 doctor                  check this machine and print the commands that fix what is missing
 python -m r1 readme                  write the results in README and docs/ from the metrics in data/
@@ -28,6 +29,11 @@ def main() -> None:
     inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts, ppo/1)")
     inspecting.add_argument("--samples", type=int, default=3, help="rows to show per file (default 3)")
     inspecting.add_argument("--params", action="store_true", help="show the stage's parameters too")
+    exporting = commands.add_parser(
+        "export-samples", help="write an evaluation's samples for lighteval and lm-evaluation-harness"
+    )
+    exporting.add_argument("model", help="an evaluated model, such as zero")
+    exporting.add_argument("--to", type=Path, required=True, help="folder for the files")
     composing = commands.add_parser("compose", help="write params.yaml from conf/")
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     planning = commands.add_parser("plan", help="estimate what the recipe would cost; exit 1 if it does not fit")
@@ -49,6 +55,8 @@ def main() -> None:
             raise SystemExit(doctor())
         elif arguments.command == "readme":
             _readme()
+        elif arguments.command == "export-samples":
+            _export(arguments.model, arguments.to)
         elif arguments.command == "plan":
             _plan(arguments)
         else:
@@ -106,6 +114,12 @@ def _compose(overrides: list[str]) -> None:
     from r1.pipeline.compose import PARAMS, compose, write_params
 
     write_params(compose(overrides), PARAMS)
+
+
+def _export(model: str, to: Path) -> None:
+    from r1.evaluation.export import export_samples
+
+    print("\n".join(map(str, export_samples(model, to))))
 
 
 def _readme() -> None:

@@ -18,8 +18,8 @@ _LATEST = 64
 """Claims of each form that are looked at, from the end."""
 _LEAD_WORDS = 4
 
-_BOX = re.compile(r"\\f?boxed ?(?=\{)")
-_DIGIT_BOX = re.compile(r"\\f?boxed ?(\d)")
+_BOX = re.compile(r"\\(?:boxed|fbox) ?(?=\{)")
+_DIGIT_BOX = re.compile(r"\\(?:boxed|fbox) ?(\d)")
 _BRACES = re.compile(r"\\.|[{}]")
 _HASHES = re.compile(r"(?<!#)####(?!#) ?([^\n]*)")
 _LEAD = re.compile(
@@ -40,7 +40,7 @@ _NOT_THE_ANSWER = re.compile(
 )
 _OPEN_BEFORE = re.compile(
     r"\b(?:maybe|perhaps|possibly|probably|likely|might|guess|unsure|doubt|if|whether|suppose|assum\w+|unless|either"
-    r"|or|not|never|cannot|says?|claims?)\b|n['’]t\b|也许|可能|如果|假设|大概|或",
+    r"|or(?!,? (?:equivalently|simply|just)\b)|not|never|cannot|says?|claims?)\b|n['’]t\b|也许|可能|如果|假设|大概|或",
     re.IGNORECASE,
 )
 _OPEN_BEHIND = re.compile(
@@ -168,7 +168,7 @@ def _last_hashes(text: str) -> Iterator[Claim]:
 
 def _boxes(text: str) -> list[Claim]:
     """The latest boxes whose braces are balanced, in order."""
-    if "boxed" not in text:
+    if "box" not in text:
         return []
     closing: dict[int, int] = {}
     open_braces: list[int] = []

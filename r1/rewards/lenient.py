@@ -91,7 +91,7 @@ def _of_last_line(text: str) -> str | None:
     if not 0 < len(line) <= MAX_CHARACTERS:
         return None
     begin = 0
-    for end in _SENTENCE_END.finditer(line.rstrip(" *_.")):
+    for end in _SENTENCE_END.finditer(line.rstrip(" *_.!?。！？")):
         begin = end.end()
     sentence = line[begin:].strip()
     if sentence.rstrip("*_ $)").endswith(("?", "？", "吗")):

@@ -5,12 +5,14 @@ last fence that defines something goes before the last one; a fence of another l
 """
 
 import re
+import textwrap
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^`]*$")
+_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^`]*$")
 _PYTHON = {"", "py", "py3", "python", "python3", "python2"}
 _DEFINES = re.compile(r"^(?:async +def|def|class) +\w|^\w+ *= *lambda\b", re.MULTILINE)
 _CODE_BEGINS = re.compile(
-    r"(?:async +def|def|class) +\w+ *[(:]|@\w|import +\w+|from +[\w.]+ +import\b|\w+ *= *lambda\b"
+    r"(?:async +def|def|class) +\w+ *[(:]|@\w|import +[\w.]+(?: +as +\w+)?(?= *(?:[,;#]|$))"
+    r"|from +[\w.]+ +import\b|\w+ *= *lambda\b"
 )
 _CODE_GOES_ON = re.compile(
     r"\s|[#)\]}@]|(?:import|from|assert|return)\b"
@@ -28,7 +30,7 @@ def lenient_code(text: str) -> str | None:
     fences = _fences(text)
     if fences:
         defining = [fence for fence in fences if _DEFINES.search(fence)]
-        return (defining or fences)[-1]
+        return textwrap.dedent((defining or fences)[-1])
     return _unfenced(text) if text.strip() else None
 
 
