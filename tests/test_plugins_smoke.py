@@ -50,7 +50,7 @@ def test_each_kind_of_plugin_was_used(smoke: Path) -> None:
     assert outside.REWARD in pd.read_parquet(smoke / "data/models/zero/samples.parquet").columns
     for model in MODELS:
         metrics = json.loads((smoke / f"data/metrics/evaluate/{model}.json").read_text())
-        assert metrics[outside.TASK]["train"]["pass_at_1"]["n"] == 4
+        assert metrics["doubling"]["train"]["pass_at_1"]["n"] == 4
         samples = pd.read_parquet(smoke / f"data/evaluations/{model}/samples.parquet")
         assert set(samples["completion"]) == {outside.REPLY}
     manifest = json.loads((smoke / "data/models/zero/manifest.json").read_text())

@@ -1,10 +1,15 @@
 """README and docs show the numbers of the committed run."""
 
+import json
+import re
+import shutil
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from r1.reporting.readme import FIGURE, HEADLINES, SECTIONS, Section, curve_source, headline_results
+from r1.reporting.readme import FIGURE, HEADLINES, SECTIONS, Section, all_results, curve_source, headline_results
 from tests.committed import committed
 from tests.conftest import ROOT
 
@@ -23,9 +28,21 @@ def test_the_figure_is_drawn_from_the_curve_in_git() -> None:
 
 
 @pytest.mark.committed
-def test_the_readme_has_five_results() -> None:
+def test_the_readme_has_a_row_for_every_headline() -> None:
     rows = [line for line in headline_results(committed()).splitlines() if line.startswith("|")][2:]
-    assert len(rows) == len(HEADLINES) == 5
+    assert len(rows) == len(HEADLINES) == 6
+
+
+@pytest.mark.committed
+@pytest.mark.parametrize("write", [headline_results, all_results])
+def test_a_claim_that_an_older_run_lacks_says_so(write: Callable[[Path], str], tmp_path: Path) -> None:
+    shutil.copytree(committed(), tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "data/metrics/claims.json"
+    claims = json.loads(path.read_text())
+    path.write_text(json.dumps([claim for claim in claims if claim["id"] != "pure_rl_improves"]))
+    lines = write(tmp_path).splitlines()
+    (row,) = (line for line in lines if "raises pass@1 (" in line)
+    assert "not in this run" in row and not re.search(r"[+-]\d", row), "no number is invented"
 
 
 def test_a_section_is_replaced_where_it_is() -> None:

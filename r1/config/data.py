@@ -249,6 +249,9 @@ class PrepareConfig(Section):
 
     @model_validator(mode="after")
     def _names_stand_once(self) -> Self:
+        for key in ("families", "data_sets"):
+            if "general" in getattr(self, key):
+                raise ValueError(f"{key}.general: summaries by family have the general prompts under this name")
         for name in self.data_sets:
             if name in self.families:
                 raise ValueError(f"data_sets.{name}: a family has this name, and rows would not say which made them")

@@ -1,10 +1,11 @@
 """Evaluation, the report's margins, and the comparison of RL algorithms."""
 
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from r1.config.base import Probability, Section
+from r1.config.base import Name, Probability, Section, Share
 from r1.config.rl import AlgorithmName
 from r1.config.sampling import EngineConfig, SamplingConfig
 
@@ -24,6 +25,24 @@ class ReportConfig(Section):
 
     mixing_bound: Probability
     non_inferiority_margin: Probability
+
+
+class ReferenceConfig(Section):
+    """A published checkpoint on published benchmarks, to compare with its published scores: stages/reference.py.
+
+    Attributes:
+        checkpoint: hub id, or local model directory; it is prompted in its own chat template.
+        instruction: put after every question, on a line of its own; "" for none.
+        temperature, top_p, max_new_tokens: sampling, in place of evaluate.sampling.
+        num_samples: by data set of `prepare.data_sets`, which must be evaluated only.
+    """
+
+    checkpoint: str | None
+    instruction: str
+    temperature: NonNegativeFloat
+    top_p: Share
+    max_new_tokens: PositiveInt
+    num_samples: Mapping[Name, PositiveInt] = Field(min_length=1)
 
 
 class AblationConfig(Section):

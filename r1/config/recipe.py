@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from r1.config.base import Name, Section, leaves_project, on_this_machine
 from r1.config.data import PrepareConfig
-from r1.config.evaluation import AblationConfig, EvaluateConfig, ReportConfig
+from r1.config.evaluation import AblationConfig, EvaluateConfig, ReferenceConfig, ReportConfig
 from r1.config.finetuning import ColdStartDataConfig, RejectionSamplingConfig, RewardModelConfig, SftConfig
 from r1.config.launcher import LauncherConfig
 from r1.config.models import BaseConfig
@@ -61,6 +61,7 @@ class Config(Section):
     student_rl_llama: RlStageConfig
     evaluate: EvaluateConfig
     report: ReportConfig
+    reference: ReferenceConfig
     ablation: AblationConfig
 
     @model_validator(mode="after")
@@ -76,7 +77,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _checkpoints_exist(self) -> Self:
-        for name in BASES:
+        for name in (*BASES, "reference"):
             checkpoint = getattr(self, name).checkpoint
             if checkpoint is not None and leaves_project(checkpoint):
                 raise ValueError(
@@ -96,6 +97,19 @@ class Config(Section):
             for name, data_set in getattr(self.prepare, key).items():
                 if reason := data_set.missing_because(self.offline):
                     raise ValueError(f"prepare.{key}.{name}.path = {data_set.path!r}: {reason}")
+        return self
+
+    @model_validator(mode="after")
+    def _benchmarks_are_evaluated(self) -> Self:
+        """Only where a checkpoint is given: without one, nothing reads these names."""
+        for name in self.reference.num_samples if self.reference.checkpoint is not None else ():
+            data_set = self.prepare.data_sets.get(name)
+            if data_set is None or set(data_set.splits) != {"evaluate"}:
+                evaluated = [key for key, one in self.prepare.data_sets.items() if set(one.splits) == {"evaluate"}]
+                raise ValueError(
+                    f"reference.num_samples.{name}: names no data set that is only evaluated; prepare.data_sets has "
+                    f"{', '.join(evaluated) or 'none: compose data=mathematics'}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ import pandas as pd
 
 from r1.config.evaluation import AblationConfig, EvaluateConfig
 from r1.config.rl import ALGORITHMS
-from r1.evaluation.claims import verdict
+from r1.evaluation.claims import count_families, verdict
 from r1.evaluation.equivalence import Difference, differences, equivalent
 from r1.evaluation.statistics import Estimate, estimate
 from r1.support.errors import UserError
@@ -63,11 +63,11 @@ def differences_from_reference(runs: Runs) -> dict[str, Difference]:
 def judge_comparison(
     runs: Runs, base: pd.DataFrame, settings: AblationConfig, evaluate: EvaluateConfig
 ) -> list[dict[str, Any]]:
-    """Return the claims as in claims.json: id, claim, source, effect, low, high, n, over, bound, verdict.
+    """Return the claims as in claims.json; see `judge_claims`, and `over` says what n counts: seeds or problems.
 
     Args:
         runs: as `comparable` returns them; GRPO with selected prompts is named `grpo_<selection>`.
-        base: the base's per-problem table.
+        base: the base's per-problem table, of the level that the runs train on.
         settings: the equivalence margin.
         evaluate: resamples and confidence of the intervals over problems.
     """
@@ -110,7 +110,8 @@ def judge_comparison(
                 "verdict": verdict(difference["low"], difference["high"], 0.0),
             }
         )
-    return claims
+    rests_on = {"level": "train", "families": count_families(base)}
+    return [claim | rests_on for claim in claims]
 
 
 def _mean_over_seeds(tables: dict[int, pd.DataFrame], metric: str) -> pd.Series:

@@ -6,6 +6,8 @@ verdict is a one-sided reading of the two-sided bootstrap interval over
 problems: reproduced if the entire interval lies above the bound, not reproduced
 if none of it does, inconclusive otherwise. Models are compared on the same
 problems, in pairs. No correction is made for multiple testing.
+
+A claim rests on all evaluation problems of one level; it lists their families, with the number of problems of each.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +16,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from r1.config.data import Level
 from r1.config.evaluation import EvaluateConfig, ReportConfig
 from r1.evaluation.statistics import estimate
 
@@ -29,7 +32,8 @@ class Claim:
     """One testable claim.
 
     Attributes:
-        effect: computes per-problem values, [problems], from the models' tables.
+        effect: computes per-problem values, [problems], from the models' tables of the claim's level.
+        level: level of the problems that it rests on.
         bound: the mean effect must exceed it.
         fair: False if the comparison's precondition does not hold; the verdict
             is then inconclusive.
@@ -39,6 +43,7 @@ class Claim:
     claim: str
     source: str
     effect: Callable[[Tables], pd.Series]
+    level: Level = "train"
     bound: float = 0.0
     fair: bool = True
 
@@ -58,10 +63,18 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
             _gain("zero", "base", "pass_at_1"),
         ),
         Claim(
+            "pure_rl_improves_lenient",
+            "Pure RL raises pass@1 when both models' answers are read leniently: gain of skill apart from form (zero "
+            "over base).",
+            f"{R1} section 2.2.4: AIME 2024 15.6 % to 71.0 %",
+            _gain("zero", "base", "lenient_pass_at_1"),
+        ),
+        Claim(
             "pure_rl_generalises_to_harder",
             "Pure RL raises pass@1 on a harder level it was not trained on (zero over base).",
             f"{R1} section 2.2.4: AIME 2024 was not trained on",
-            _gain("zero", "base", "pass_at_1", level="hard"),
+            _gain("zero", "base", "pass_at_1"),
+            level="hard",
         ),
         Claim(
             "majority_voting_adds",
@@ -85,7 +98,7 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
             "languages_mix_in_zero",
             "R1-Zero mixes languages (share of responses with words in a language other than the question's).",
             f"{R1} section 2.2.4: drawback of R1-Zero",
-            _level("zero", "language_mixing"),
+            _value("zero", "language_mixing"),
             bound=settings.mixing_bound,
         ),
         Claim(
@@ -134,7 +147,8 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
             "skills_transfer",
             "What RL learns on one task family transfers to families it was not trained on (pass@1, zero over base).",
             f"{R1} table 4: gains beyond mathematics",
-            _gain("zero", "base", "pass_at_1", level="transfer"),
+            _gain("zero", "base", "pass_at_1"),
+            level="transfer",
         ),
     ]
 
@@ -142,10 +156,13 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
 def judge_claims(
     tables: Tables, flops: Mapping[str, float], report: ReportConfig, evaluate: EvaluateConfig
 ) -> list[dict[str, Any]]:
-    """Return every claim with its effect, interval, number of problems and verdict."""
+    """Return every claim with its effect, interval, verdict, level, and number of problems, in all and by family."""
     tested = []
     for claim in all_claims(report, flops):
-        result = estimate(claim.effect(tables), evaluate.bootstrap_resamples, evaluate.confidence)
+        at_level = {
+            model: table[table["level"] == claim.level].reset_index(drop=True) for model, table in tables.items()
+        }
+        result = estimate(claim.effect(at_level), evaluate.bootstrap_resamples, evaluate.confidence)
         tested.append(
             {
                 "id": claim.id,
@@ -155,6 +172,8 @@ def judge_claims(
                 "low": result["low"],
                 "high": result["high"],
                 "n": result["n"],
+                "level": claim.level,
+                "families": count_families(next(iter(at_level.values()))),
                 "bound": claim.bound,
                 "verdict": verdict(result["low"], result["high"], claim.bound) if claim.fair else "inconclusive",
             }
@@ -175,17 +194,18 @@ def verdict(low: float, high: float, bound: float) -> Verdict:
     return "not reproduced" if high <= bound else "inconclusive"
 
 
-def _of_level(table: pd.DataFrame, level: str) -> pd.DataFrame:
-    return table[table["level"] == level].reset_index(drop=True)
+def count_families(problems: pd.DataFrame) -> dict[str, int]:
+    """Number of problems by family, in the table's order."""
+    return {str(family): int(count) for family, count in problems["family"].value_counts(sort=False).items()}
 
 
-def _level(model: str, metric: str, level: str = "train") -> Callable[[Tables], pd.Series]:
-    return lambda tables: _of_level(tables[model], level)[metric]
+def _value(model: str, metric: str) -> Callable[[Tables], pd.Series]:
+    return lambda tables: tables[model][metric]
 
 
-def _gain(model: str, over: str, metric: str, level: str = "train") -> Callable[[Tables], pd.Series]:
-    return lambda tables: _of_level(tables[model], level)[metric] - _of_level(tables[over], level)[metric]
+def _gain(model: str, over: str, metric: str) -> Callable[[Tables], pd.Series]:
+    return lambda tables: tables[model][metric] - tables[over][metric]
 
 
-def _voting_gain(model: str, level: str = "train") -> Callable[[Tables], pd.Series]:
-    return lambda tables: _level(model, "maj_at_k", level)(tables) - _level(model, "pass_at_1", level)(tables)
+def _voting_gain(model: str) -> Callable[[Tables], pd.Series]:
+    return lambda tables: tables[model]["maj_at_k"] - tables[model]["pass_at_1"]

@@ -1,6 +1,10 @@
-"""Evaluation of one model: sample, parse and verify every completion, summarise by task and level."""
+"""Evaluation of one model: sample, read and verify every completion, summarise by family and level.
 
-from collections.abc import Mapping
+Every completion has two verdicts: strict, on the answer in the form that RL rewards, and lenient, on the answer that
+the field's evaluators would read (r1/rewards/reading.py). A gain in lenient pass@1 is a gain of skill apart from form.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +19,14 @@ from r1.models.chat import as_messages
 from r1.models.policy import Policy
 from r1.rewards.accuracy import are_correct
 from r1.rewards.preference import RewardModel, final_summary
+from r1.rewards.reading import read_leniently, read_strictly
 from r1.rewards.response import count_reflections, is_mixed, parse_response, unreadable_because
 from r1.sampling import Completion, Sampler, open_sampler
 from r1.tasks import votes
 
 SAMPLES, PROBLEMS, GENERAL = "samples.parquet", "problems.parquet", "general.parquet"
 Summary = dict[str, dict[str, dict[str, Estimate]]]
-"""Task -> level -> metric -> estimate."""
+"""Family (or data set) -> level -> metric -> estimate; general prompts under `general`, level `all`."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def evaluate(
 
     Args:
         policy: model to evaluate.
-        problems: rows of `prompt`, `task`, `level`, `answer`.
+        problems: rows of `prompt`, `family`, `task`, `level`, `answer`.
         general: rows of `prompt`, `kind`, `category`, `chosen`.
         judges: reward-model directory by kind.
         config: engine and sampling parameters; resamples and confidence of the intervals.
@@ -74,11 +79,11 @@ def evaluate(
 def sample_problems(
     sampler: Sampler, problems: list[dict[str, Any]], config: EvaluateConfig, seed: int
 ) -> pd.DataFrame:
-    """Sample every problem, and parse and verify each completion.
+    """Sample every problem, and read and verify each completion.
 
     Returns:
-        One row per completion: problem, prompt, task, level, answer, completion,
-        predicted, correct, tokens, truncated, well_formed, mixed, reflections, unreadable.
+        One row per completion: problem, prompt, family, task, level, answer, completion, predicted, correct,
+        lenient_predicted, lenient_correct, tokens, truncated, well_formed, mixed, reflections, unreadable.
     """
     drawn = sampler.sample([as_messages(problem["prompt"]) for problem in problems], config.sampling, seed)
     asked = [
@@ -86,7 +91,7 @@ def sample_problems(
         for number, (problem, completions) in enumerate(zip(problems, drawn, strict=True))
         for completion in completions
     ]
-    correct = are_correct(
+    verdicts = read_both_ways(
         [completion.text for *_, completion in asked],
         [problem["task"] for _, problem, _ in asked],
         [problem["answer"] for _, problem, _ in asked],
@@ -95,23 +100,54 @@ def sample_problems(
         [
             {
                 "problem": number,
-                **{key: problem[key] for key in ("prompt", "task", "level", "answer")},
-                **_read(completion, verdict),
+                **{key: problem[key] for key in ("prompt", "family", "task", "level", "answer")},
+                "completion": completion.text,
+                **verdict,
+                **_behaviour(completion),
             }
-            for (number, problem, completion), verdict in zip(asked, correct, strict=True)
+            for (number, problem, completion), verdict in zip(asked, verdicts, strict=True)
         ]
     )
 
 
-def _read(completion: Completion, correct: bool) -> dict[str, Any]:
-    text, response = completion.text, parse_response(completion.text)
+def read_both_ways(
+    completions: Sequence[str], tasks: Sequence[str], answers: Sequence[str]
+) -> list[dict[str, str | bool | None]]:
+    """The answer and the verdict of each completion [batch], strictly and leniently.
+
+    Verification is expensive: where both readings find the same answer, it is verified once.
+
+    Returns:
+        By completion: predicted, correct, lenient_predicted, lenient_correct.
+
+    Raises:
+        UserError: if nothing can be verified, see `r1.tasks.verify_all`.
+    """
+    predicted, lenient_predicted = (
+        [read(text, task) for text, task in zip(completions, tasks, strict=True)]
+        for read in (read_strictly, read_leniently)
+    )
+    correct = are_correct(completions, tasks, answers, read_strictly)
+    apart = [index for index, strict in enumerate(predicted) if strict != lenient_predicted[index]]
+    again = are_correct(
+        [completions[i] for i in apart], [tasks[i] for i in apart], [answers[i] for i in apart], read_leniently
+    )
+    lenient_correct = list(correct)
+    for index, verdict in zip(apart, again, strict=True):
+        lenient_correct[index] = verdict
+    names = ("predicted", "correct", "lenient_predicted", "lenient_correct")
+    return [
+        dict(zip(names, row, strict=True))
+        for row in zip(predicted, correct, lenient_predicted, lenient_correct, strict=True)
+    ]
+
+
+def _behaviour(completion: Completion) -> dict[str, Any]:
+    text = completion.text
     return {
-        "completion": text,
-        "predicted": response.answer,
-        "correct": correct,
         "tokens": completion.tokens,
         "truncated": completion.truncated,
-        "well_formed": response.well_formed,
+        "well_formed": parse_response(text).well_formed,
         "mixed": is_mixed(text),
         "reflections": count_reflections(text),
         "unreadable": unreadable_because(text) or "",
@@ -121,24 +157,28 @@ def _read(completion: Completion, correct: bool) -> dict[str, Any]:
 def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
     """Aggregate completions to one row per problem, the unit that metrics average over.
 
-    Columns: task, level, pass_at_1, pass_at_<k>, maj_at_k, response_tokens,
+    Columns: family, level, pass_at_1, pass_at_<k>, maj_at_k, lenient_pass_at_1, lenient_maj_at_k, response_tokens,
     format_rate, language_mixing, reflection_rate, readability, truncation.
     """
     rows = []
     for _, group in samples.groupby("problem", sort=True):
         n, correct = len(group), int(group["correct"].sum())
         first = group.iloc[0]
-        answered = group["predicted"].dropna()
-        voted_for = pd.Series(votes(first["task"], answered.tolist()), index=answered.index, dtype=object)
-        voted = majority(voted_for.tolist())
-        right = voted_for[group.loc[answered.index, "correct"].astype(bool)]
+        voted_right = _majority_is_right(first["task"], group["predicted"], group["correct"])
+        lenient_voted_right = voted_right
+        if not group["predicted"].equals(group["lenient_predicted"]):  # otherwise the same votes, which cost
+            lenient_voted_right = _majority_is_right(
+                first["task"], group["lenient_predicted"], group["lenient_correct"]
+            )
         rows.append(
             {
-                "task": first["task"],
+                "family": first["family"],
                 "level": first["level"],
                 "pass_at_1": correct / n,
                 **{f"pass_at_{k}": pass_at_k(n, correct, k) for k in (2, 4, 8, 16, 32, 64) if k <= n},
-                "maj_at_k": float(voted is not None and voted in set(right)),
+                "maj_at_k": float(voted_right),
+                "lenient_pass_at_1": group["lenient_correct"].mean(),
+                "lenient_maj_at_k": float(lenient_voted_right),
                 "response_tokens": group["tokens"].mean(),
                 "format_rate": group["well_formed"].mean(),
                 "language_mixing": group["mixed"].mean(),
@@ -148,6 +188,14 @@ def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _majority_is_right(task: str, predicted: pd.Series, correct: pd.Series) -> bool:
+    """Whether the answer that most samples of one problem give is right; answers are compared by value."""
+    answered = predicted.dropna()
+    voted_for = pd.Series(votes(task, answered.tolist()), index=answered.index, dtype=object)
+    voted = majority(voted_for.tolist())
+    return voted is not None and voted in set(voted_for[correct[answered.index].astype(bool)])
 
 
 def sample_general(
@@ -179,19 +227,21 @@ def sample_general(
     return table
 
 
-def summarise(problems: pd.DataFrame, general: pd.DataFrame, config: EvaluateConfig) -> Summary:
-    """Estimate every metric by task and level; general prompts are under task `general`, level `all`."""
-
-    def estimates(table: pd.DataFrame) -> dict[str, Estimate]:
-        return {
+def summarise_problems(problems: pd.DataFrame, config: EvaluateConfig) -> Summary:
+    """Estimate every metric of the per-problem table by family and level."""
+    summary: Summary = {}
+    for (family, level), table in problems.groupby(["family", "level"], sort=False):
+        summary.setdefault(str(family), {})[str(level)] = {
             str(name): estimate(table[name], config.bootstrap_resamples, config.confidence)
             for name in table.columns
-            if name not in ("task", "level")
+            if name not in ("family", "level")
         }
+    return summary
 
-    summary: Summary = {}
-    for (task, level), table in problems.groupby(["task", "level"], sort=False):
-        summary.setdefault(str(task), {})[str(level)] = estimates(table)
+
+def summarise(problems: pd.DataFrame, general: pd.DataFrame, config: EvaluateConfig) -> Summary:
+    """Estimate every metric by family and level; general prompts are under `general`, level `all`."""
+    summary = summarise_problems(problems, config)
     by_category = {category: table["refused"].astype(float) for category, table in general.groupby("category")}
     of_general = {"preference_win_rate": general["win"]}
     for category in ("harmful", "benign"):

@@ -1,8 +1,9 @@
 """An evaluation's samples in the forms of lighteval and lm-evaluation-harness, to score them anew there.
 
-lm-evaluation-harness writes `samples_<task>.jsonl` with `--log_samples`: here one line per completion, so that a task's
-`process_results(line["doc"], line["filtered_resps"])` scores it. lighteval writes `details_<task>.parquet`: one row per
-problem, whose `doc` and `model_response` are the fields of its `Doc` and `ModelResponse`. Gold answers are ours.
+lm-evaluation-harness writes `samples_<family>.jsonl` with `--log_samples`: here one line per completion, so that a
+task's `process_results(line["doc"], line["filtered_resps"])` scores it. lighteval writes `details_<family>.parquet`:
+one row per problem, whose `doc` and `model_response` are the fields of its `Doc` and `ModelResponse`. Gold answers are
+ours.
 """
 
 import hashlib
@@ -16,16 +17,17 @@ import pandas as pd
 
 from r1.support.errors import UserError
 
-EVALUATIONS = Path("data/evaluations")
+EVALUATIONS = (Path("data/evaluations"), Path("data/reference"))
+"""Models of the recipe, and published checkpoints that stages/reference.py measured."""
 SAMPLES = "samples.parquet"
 _METRIC = "exact_match"
 
 
 def export_samples(model: str, to: Path) -> list[Path]:
-    """Write a model's samples, two files per task.
+    """Write a model's samples, two files per family.
 
     Args:
-        model: whose evaluation, such as `zero`.
+        model: whose evaluation, such as `zero`, or a checkpoint of stages/reference.py.
         to: folder; created if missing, files of the same name are replaced.
 
     Returns:
@@ -34,15 +36,16 @@ def export_samples(model: str, to: Path) -> list[Path]:
     Raises:
         UserError: if the model has not been evaluated, or the folder cannot be written; names the evaluated models.
     """
-    source = EVALUATIONS / model / SAMPLES
-    if not source.is_file():
-        known = ", ".join(sorted(path.parent.name for path in EVALUATIONS.glob(f"*/{SAMPLES}"))) or "none"
-        raise UserError(f"no evaluation of {model!r} in {EVALUATIONS}; evaluated models: {known}")
-    samples, written = pd.read_parquet(source), list[Path]()
+    sources = {path.parent.name: path for folder in EVALUATIONS for path in sorted(folder.glob(f"*/{SAMPLES}"))}
+    if model not in sources:
+        raise UserError(f"no evaluation of {model!r} in data; evaluated models: {', '.join(sources) or 'none'}")
+    samples, written = pd.read_parquet(sources[model]), list[Path]()
+    if "family" not in samples:
+        raise UserError(f"{sources[model]} is of an older version: run `dvc repro` to make it again")
     try:
         to.mkdir(parents=True, exist_ok=True)
-        for task, rows in samples.groupby("task", sort=False):
-            name = re.sub(r"[^\w.-]", "_", str(task))
+        for family, rows in samples.groupby("family", sort=False):
+            name = re.sub(r"[^\w.-]", "_", str(family))
             lines = [json.dumps(line, ensure_ascii=False) for line in _lm_evaluation_harness(rows)]
             written += [to / f"samples_{name}.jsonl", to / f"details_{name}.parquet"]
             written[-2].write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -82,7 +85,7 @@ def _lighteval(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
         first = group.iloc[0]
         yield {
             "doc": {
-                "task_name": first["task"],
+                "task_name": first["family"],
                 "id": str(number),
                 "query": first["prompt"],
                 "choices": [first["answer"]],

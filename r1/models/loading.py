@@ -21,6 +21,7 @@ from r1.config.training import AttentionName
 from r1.support.errors import UserError
 
 _SAMPLE = "1 + 3"
+_PUBLISHED = ("*.json", "*.safetensors", "*.jinja", "tokenizer*", "*.model", "merges.txt", "vocab.txt")
 
 
 def from_scratch(architecture: ArchitectureConfig, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
@@ -101,6 +102,31 @@ def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, directory: 
 
 class BrokenCheckpoint(UserError):
     """Not a checkpoint, a damaged one, or one that can only be loaded by running its code."""
+
+
+def find_checkpoint(checkpoint: str) -> Path:
+    """The model directory of a local path or a hub id, as published: nothing is converted.
+
+    Of a hub id, configuration, tokenizer and safetensors are downloaded into the hub's own cache.
+
+    Raises:
+        BrokenCheckpoint: if there is no such directory, it cannot be downloaded, or it has no chat template.
+    """
+    directory = Path(checkpoint).expanduser()
+    if not directory.is_dir():
+        from huggingface_hub import snapshot_download
+
+        try:
+            directory = Path(snapshot_download(checkpoint, allow_patterns=list(_PUBLISHED)))
+        except Exception as error:  # from the hub, the network or the disk, in as many types as libraries below
+            raise BrokenCheckpoint(f"{checkpoint} cannot be downloaded: {_reason(directory, error)}") from error
+    try:
+        tokenizer = load_tokenizer(directory)
+    except Exception as error:
+        raise BrokenCheckpoint(f"{checkpoint} cannot be loaded: {_reason(directory, error)}") from error
+    if not tokenizer.chat_template:
+        raise BrokenCheckpoint(f"{checkpoint} has no chat template: add chat_template.jinja to a local copy of it")
+    return directory
 
 
 def load_checkpoint(checkpoint: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -10,7 +10,7 @@ from r1.evaluation.claims import judge_claims
 from r1.recipe import MODELS, runs
 from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves
 from r1.reporting.report import Contents
-from r1.support.artifacts import read_json
+from r1.support.artifacts import BrokenArtifact, read_json
 from r1.support.tables import as_rows
 
 SAMPLES = 3
@@ -27,10 +27,13 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
         evaluate: resamples and confidence of the intervals.
 
     Raises:
-        BrokenArtifact: if a metric is missing.
+        BrokenArtifact: if a metric is missing, or an evaluation is of a version without families or lenient readings.
     """
     data = root / "data"
     tables = {model: pd.read_parquet(data / f"evaluations/{model}/problems.parquet") for model in MODELS}
+    for model, table in tables.items():
+        if not {"family", "lenient_pass_at_1"} <= set(table):
+            raise BrokenArtifact(f"data/evaluations/{model} is of an older version: run `dvc repro` to make it again")
     samples = {
         model: pd.read_parquet(data / f"evaluations/{model}/samples.parquet").drop_duplicates("problem").head(SAMPLES)
         for model in MODELS
@@ -54,17 +57,17 @@ def draw_figures(summaries: dict[str, Any], logs: dict[str, pd.DataFrame]) -> di
     """Draw the report's figures, title -> SVG: accuracy of every model, then the learning curves.
 
     Args:
-        summaries: model -> task -> level -> metric -> estimate; the base's first task and level are drawn.
+        summaries: model -> family -> level -> metric -> estimate; the base's first family and level are drawn.
         logs: run -> learning curve.
     """
-    task, level = next((task, level) for task, levels in summaries["base"].items() for level in levels)
-    accuracy = {model: summary[task][level]["pass_at_1"] for model, summary in summaries.items()}
+    family, level = next((family, level) for family, levels in summaries["base"].items() for level in levels)
+    accuracy = {model: summary[family][level]["pass_at_1"] for model, summary in summaries.items()}
 
     def some(*names: str) -> dict[str, pd.DataFrame]:
         return {name: logs[name] for name in names}
 
     return {
-        f"pass@1, {task} ({level})": bars(
+        f"pass@1, {family} ({level})": bars(
             {model: (value["mean"], value["low"], value["high"]) for model, value in accuracy.items()}, "pass@1"
         ),
         "R1-Zero": curves(some("zero"), RL_PANELS, smooth=5),

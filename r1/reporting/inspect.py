@@ -20,10 +20,18 @@ from r1.support.errors import UserError
 
 _SHOWN_FIRST = ("samples.parquet", "candidates.parquet")
 """Files to show first: samples with rewards, candidates with reasons."""
-_OWN_LINE = ("prompt", "text", "completion", "chosen", "rejected", "answer", "voted", "predicted", "correct", "reason")
+_OWN_LINE = (
+    *("prompt", "text", "completion", "chosen", "rejected", "answer", "voted", "predicted"),
+    *("correct", "lenient_predicted", "lenient_correct", "reason"),
+)
 """Columns of a sample that get a line each; rewards share one line, all other columns another."""
-_RATES = {"pass_at_1": "pass@1\n[%]", "maj_at_k": "maj@k\n[%]"}
-_MEANS = {"format_rate": ("format\n[%]", 100), "response_tokens": ("tokens", 1)}
+_RATES = {"pass_at_1": "pass@1\n[%]"}
+_MEANS = {
+    "lenient_pass_at_1": ("lenient\n[%]", 100),
+    "maj_at_k": ("maj@k\n[%]", 100),
+    "format_rate": ("format\n[%]", 100),
+    "response_tokens": ("tokens", 1),
+}
 """Metrics in an evaluation's table: those with an interval, and those as a mean only, with its scale."""
 _MANY = 12
 """Up to this number, inputs are listed one by one; more are counted."""
@@ -146,14 +154,14 @@ def _headlines(values: Mapping[str, Any], depth: int = 2) -> Iterator[tuple[str,
 
 
 Group = Mapping[str, Mapping[str, float]]
-"""Metric -> estimate, as r1.evaluation.evaluate summarises a task's level."""
+"""Metric -> estimate, as r1.evaluation.evaluate summarises a family's level."""
 
 
 def _groups(values: Mapping[str, Any]) -> dict[tuple[str, str], Group]:
-    """Estimates by task and level."""
+    """Estimates by family and level."""
     return {
-        (task, level): group
-        for task, levels in values.items()
+        (family, level): group
+        for family, levels in values.items()
         if isinstance(levels, dict)
         for level, group in levels.items()
         if isinstance(group, dict) and group and all(isinstance(e, dict) and "mean" in e for e in group.values())
@@ -161,23 +169,23 @@ def _groups(values: Mapping[str, Any]) -> dict[tuple[str, str], Group]:
 
 
 def _evaluation(groups: Mapping[tuple[str, str], Group]) -> Table:
-    """One row per task and level: pass rates with confidence intervals, and means."""
+    """One row per family and level: pass rates with confidence intervals, and means."""
     means = [column for column, _ in _MEANS.values()]
-    evaluation = empty_table(("task", "level"), (*_RATES.values(), *means))
-    for (task, level), group in groups.items():
+    evaluation = empty_table(("family", "level"), (*_RATES.values(), *means))
+    for (family, level), group in groups.items():
         rates = [_percent(group[metric]) if metric in group else "-" for metric in _RATES]
         rates += [
             f"{group[metric]['mean'] * scale:.0f}" if metric in group else "-" for metric, (_, scale) in _MEANS.items()
         ]
-        evaluation.add_row(safe(task), safe(level), *rates)
+        evaluation.add_row(safe(family), safe(level), *rates)
     return evaluation
 
 
 def _others(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Estimates of groups without pass@1, that is of general prompts."""
-    for (task, _), group in _groups(values).items():
+    for (family, _), group in _groups(values).items():
         if "pass_at_1" not in group:
-            yield from ((f"{task}.{metric} [%]", _percent(estimate)) for metric, estimate in group.items())
+            yield from ((f"{family}.{metric} [%]", _percent(estimate)) for metric, estimate in group.items())
 
 
 def _percent(share: Mapping[str, float]) -> str:

@@ -8,12 +8,15 @@ from typing import Any
 
 import yaml
 
+from r1.config.evaluation import ReportConfig
+from r1.evaluation.claims import all_claims
 from r1.recipe import MODELS
-from r1.reporting.report import fill
+from r1.reporting.report import HEADLINE, fill
 from r1.support.artifacts import read_json
 
 HEADLINES = {
     "pure_rl_improves": "RL alone, without SFT, raises pass@1 (base → R1-Zero)",
+    "pure_rl_improves_lenient": "The same with answers read leniently: gain of skill apart from form",
     "responses_grow": "Responses grow longer under RL alone (base → R1-Zero)",
     "language_reward_mends_mixing": "Cold start and language reward reduce language mixing (R1-Zero − reasoning RL)",
     "distillation_beats_rl_qwen": "Distilling R1 into a small Qwen beats RL on it, at no more compute (pass@1)",
@@ -92,7 +95,7 @@ def draw_curve(root: Path) -> str:
 
 
 def headline_results(root: Path) -> str:
-    """Render the README's five results.
+    """Render the README's results; a claim that the run does not have says so.
 
     Raises:
         BrokenArtifact: if a metric is missing.
@@ -103,7 +106,7 @@ def headline_results(root: Path) -> str:
         confidence=_params(root)["evaluate"]["confidence"],
         total=len(claims),
         reproduced=sum(claim["verdict"] == "reproduced" for claim in claims.values()),
-        rows=[claims[name] | {"claim": text} for name, text in HEADLINES.items()],
+        rows=[claims.get(name, {}) | {"claim": text} for name, text in HEADLINES.items()],
     )
 
 
@@ -113,14 +116,19 @@ def all_results(root: Path) -> str:
     Raises:
         BrokenArtifact: if a metric is missing.
     """
-    metrics, params = root / "data" / "metrics", _params(root)["evaluate"]
+    metrics, params = root / "data" / "metrics", _params(root)
+    evaluate, claims = params["evaluate"], read_json(metrics / "claims.json")
+    summaries = {model: read_json(metrics / "evaluate" / f"{model}.json") for model in MODELS}
+    measured = summaries["base"]["chain_sum"]["train"]
     return fill(
         "results.md.j2",
-        k=params["sampling"]["num_samples"],
-        temperature=params["sampling"]["temperature"],
-        confidence=params["confidence"],
-        claims=read_json(metrics / "claims.json"),
-        summaries={model: read_json(metrics / "evaluate" / f"{model}.json") for model in MODELS},
+        k=evaluate["sampling"]["num_samples"],
+        temperature=evaluate["sampling"]["temperature"],
+        confidence=evaluate["confidence"],
+        claims=claims,
+        missing=_missing(claims, params),
+        columns=[metric for metric in HEADLINE if metric in measured and metric != "reflection_rate"],
+        summaries=summaries,
         rejection=read_json(metrics / "rejection_sampling.json"),
         throughput=read_json(metrics / "throughput" / "rejection_sampling.json"),
         stages={path.stem: read_json(path) for path in sorted(metrics.glob("*.json"))},
@@ -134,17 +142,24 @@ def smollm2_results(root: Path) -> str:
         BrokenArtifact: if a metric is missing.
     """
     run = root / "experiments" / "smollm2"
-    params = _params(run)
+    params, claims = _params(run), read_json(run / "metrics" / "claims.json")
     return fill(
         "smollm2.md.j2",
         sampling=params["evaluate"]["sampling"],
         confidence=params["evaluate"]["confidence"],
         problems={name: family["evaluate"] for name, family in params["prepare"]["families"].items()},
         summaries={model: read_json(run / "metrics" / "evaluate" / f"{model}.json") for model in MODELS},
-        claims=read_json(run / "metrics" / "claims.json"),
+        claims=claims,
+        missing=_missing(claims, params),
         rejection=read_json(run / "metrics" / "rejection_sampling.json"),
         run=read_json(run / "run.json"),
     )
+
+
+def _missing(claims: list[dict[str, Any]], params: dict[str, Any]) -> list[str]:
+    """Claims of today that the run, which may be older, does not have."""
+    today = all_claims(ReportConfig.model_validate(params["report"]), dict.fromkeys(MODELS, 0.0))
+    return [claim.claim for claim in today if claim.id not in {claim["id"] for claim in claims}]
 
 
 def _params(folder: Path) -> dict[str, Any]:

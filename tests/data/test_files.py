@@ -496,6 +496,8 @@ def test_wrong_settings_are_refused() -> None:
     assert "Input should be 'cold_start', 'rl', 'rejection' or 'evaluate'" in str(refused.value)
     with pytest.raises(UserError, match=r"prepare: data_sets\.chain_sum: a family has this name"):
         compose(f"+prepare.data_sets.chain_sum={{path: a.jsonl, {COLUMNS}, splits: {{rl: all}}}}")
+    with pytest.raises(UserError, match=r"data_sets\.general: summaries by family have the general prompts"):
+        compose(f"+prepare.data_sets.general={{path: a.jsonl, {COLUMNS}, splits: {{rl: all}}}}")
 
 
 @pytest.fixture(scope="module")

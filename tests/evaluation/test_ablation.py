@@ -19,7 +19,7 @@ def table(accuracy: float, seed: int) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     return pd.DataFrame(
         {
-            "task": "chain_sum",
+            "family": "chain_sum",
             "level": "train",
             "pass_at_1": random.binomial(8, accuracy, PROBLEMS) / 8,
             "response_tokens": random.uniform(20, 40, PROBLEMS),
@@ -54,6 +54,7 @@ def test_choice_of_algorithm(accuracy: dict[str, float], verdict: str) -> None:
     claim = claims(**accuracy)["algorithm_choice_matters_little"]
     assert claim["verdict"] == verdict
     assert claim["bound"] == SMOKE.ablation.equivalence_margin and claim["n"] == 3
+    assert (claim["level"], claim["families"]) == ("train", {"chain_sum": PROBLEMS})
 
 
 def test_who_learns_and_what_helps() -> None:
@@ -106,3 +107,4 @@ def test_the_report_shows_every_variant_and_is_the_same_for_the_same_data(tmp_pa
     assert "| ppo | 2.00 | 1.00 | 4.00 | 7.00 | 2.00 |" in text
     assert "all 2 end within 10% pass@1 of each other" in text
     assert "3 seeds per algorithm, 40 problems" in text
+    assert "| 3 seeds, level train: chain_sum 40 |" in text and "| 40 problems, level train: chain_sum 40 |" in text

@@ -16,6 +16,7 @@ def table(shift: int = 0, **metrics: float) -> pd.DataFrame:
     """Ten problems of each level; every metric spreads a little around its value, each model in its own way."""
     values = {
         "pass_at_1": 0.3,
+        "lenient_pass_at_1": 0.4,
         "maj_at_k": 0.3,
         "response_tokens": 20.0,
         "format_rate": 0.2,
@@ -23,7 +24,7 @@ def table(shift: int = 0, **metrics: float) -> pd.DataFrame:
         "reflection_rate": 0.2,
     } | metrics
     rows = [
-        {"task": "chain_sum", "level": level}
+        {"family": f"{level}_{problem % 2}", "level": level}
         | {
             name: value + (number + 1) * SPREAD[(problem * (shift + 1)) % 5]
             for number, (name, value) in enumerate(values.items())
@@ -38,6 +39,7 @@ BASE = table()
 ZERO = table(
     shift=1,
     pass_at_1=0.6,
+    lenient_pass_at_1=0.6,
     maj_at_k=0.9,
     response_tokens=30.0,
     format_rate=0.9,
@@ -61,6 +63,7 @@ AS_IN_THE_PAPER: Tables = {
 FLOPS = {"distill_qwen": 1.0, "student_rl_qwen": 1.5, "distill_llama": 1.0, "student_rl_llama": 1.5}
 PAIRS = {
     "pure_rl_improves": ("zero", "base"),
+    "pure_rl_improves_lenient": ("zero", "base"),
     "pure_rl_generalises_to_harder": ("zero", "base"),
     "responses_grow": ("zero", "base"),
     "mixing_grows_in_zero": ("zero", "base"),
@@ -92,6 +95,10 @@ def test_every_claim_stands_once_with_all_that_a_reader_needs() -> None:
         assert row["claim"] and row["source"]
         assert row["low"] <= row["effect"] <= row["high"]
         assert row["n"] == 10
+        assert row["families"] == {f"{row['level']}_0": 5, f"{row['level']}_1": 5}, "5 problems of each"
+    levels = {row["id"]: row["level"] for row in rows}
+    assert levels.pop("pure_rl_generalises_to_harder") == "hard" and levels.pop("skills_transfer") == "transfer"
+    assert set(levels.values()) == {"train"}
 
 
 @pytest.mark.parametrize("claim", TURNED)
@@ -104,6 +111,7 @@ def test_the_verdict_turns_with_the_evidence(claim: str) -> None:
     ("claim", "effect"),
     [
         ("pure_rl_improves", 0.3),
+        ("pure_rl_improves_lenient", 0.2),
         ("majority_voting_adds", 0.3),
         ("responses_grow", 10.0),
         ("format_is_learned", 0.7),
@@ -128,6 +136,14 @@ def test_a_claim_looks_at_its_own_level_alone(claim: str, level: str) -> None:
     rows = judged(AS_IN_THE_PAPER | {"zero": only})
     gains = ("pure_rl_improves", "pure_rl_generalises_to_harder", "skills_transfer")
     assert [name for name in gains if rows[name]["verdict"] == "reproduced"] == [claim]
+
+
+def test_a_gain_of_form_is_no_gain_of_skill() -> None:
+    """RL that only teaches the form: strict pass@1 rises, the lenient one does not."""
+    form = ZERO.assign(lenient_pass_at_1=BASE["lenient_pass_at_1"] + [-0.002, 0.001] * (len(BASE) // 2))
+    rows = judged(AS_IN_THE_PAPER | {"zero": form})
+    assert rows["pure_rl_improves"]["verdict"] == "reproduced"
+    assert rows["pure_rl_improves_lenient"]["verdict"] != "reproduced"
 
 
 @pytest.mark.parametrize(

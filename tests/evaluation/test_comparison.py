@@ -58,7 +58,7 @@ def test_a_variant_is_named_by_what_differs(algorithm: str, difficulty: str, nam
 
 
 PROBLEMS = [
-    {"prompt": f"What is {n} + 1?", "task": "chain_sum", "level": level, "answer": str(n + 1)}
+    {"prompt": f"What is {n} + 1?", "family": "sums", "task": "chain_sum", "level": level, "answer": str(n + 1)}
     for n, level in enumerate(["train", "hard", "train", "transfer"])
 ]
 CONTEXT = TrainingContext(5, Path("curve.csv"), Path("checkpoints"))

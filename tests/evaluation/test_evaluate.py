@@ -67,14 +67,16 @@ def test_refusals_are_read_off_the_response(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 PROBLEMS = [
-    {"prompt": "What is 1 + 1?", "task": "chain_sum", "level": "train", "answer": "2"},
-    {"prompt": "What is 2 + 2?", "task": "chain_sum", "level": "train", "answer": "4"},
-    {"prompt": "What is 3 + 3?", "task": "chain_sum", "level": "hard", "answer": "6"},
+    {"prompt": "What is 1 + 1?", "family": "sums", "task": "chain_sum", "level": "train", "answer": "2"},
+    {"prompt": "What is 2 + 2?", "family": "sums", "task": "chain_sum", "level": "train", "answer": "4"},
+    {"prompt": "What is 3 + 3?", "family": "more_sums", "task": "chain_sum", "level": "hard", "answer": "6"},
+    {"prompt": "What is 4 + 4?", "family": "other_sums", "task": "chain_sum", "level": "hard", "answer": "8"},
 ]
 ANSWERS = {
     "What is 1 + 1?": ["<think>So 2.</think><answer>2</answer>"] * 4,
     "What is 2 + 2?": ["<think>Wait, 4.</think><answer>4</answer>", "4", "5", "所以 5"],
     "What is 3 + 3?": ["7"] * 4,
+    "What is 4 + 4?": [r"<think>4 + 4 = 8.</think>So \boxed{8}."] * 3 + ["<answer>9</answer><answer>8</answer>"],
 }
 
 
@@ -97,22 +99,54 @@ def test_a_model_is_evaluated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert (sampling, seed, again) == (config.sampling, 5, 5) and len(general) == len(PROMPTS)
     assert (once.num_samples, once.max_new_tokens) == (1, config.general_max_new_tokens)
 
-    assert done.counts == {"problems": 3, "samples": 12, "general": 3}
-    assert done.samples["correct"].tolist() == [True] * 4 + [True, True, False, False] + [False] * 4
-    assert done.samples["mixed"].tolist() == [False] * 7 + [True] + [False] * 4
+    assert done.counts == {"problems": 4, "samples": 16, "general": 3}
+    assert done.samples["correct"].tolist() == [True] * 4 + [True, True, False, False] + [False] * 8
+    assert done.samples["lenient_correct"].tolist()[:12] == done.samples["correct"].tolist()[:12]
+    assert done.samples["lenient_predicted"].tolist()[12:15] == ["8"] * 3
+    assert done.samples["lenient_correct"].tolist()[12:15] == [True] * 3
+    assert done.samples["mixed"].tolist() == [False] * 7 + [True] + [False] * 8
     problems = done.problems
-    assert problems["pass_at_1"].tolist() == [1.0, 0.5, 0.0]
-    assert problems["pass_at_2"].tolist() == pytest.approx([1.0, 5 / 6, 0.0])
-    assert problems["format_rate"].tolist() == [1.0, 0.25, 0.0]
-    assert problems["reflection_rate"].tolist() == [0.0, 0.25, 0.0]
-    assert problems["level"].tolist() == ["train", "train", "hard"]
+    assert problems["pass_at_1"].tolist() == [1.0, 0.5, 0.0, 0.0]
+    assert problems["lenient_pass_at_1"].tolist()[:3] == [1.0, 0.5, 0.0] and problems["lenient_pass_at_1"][3] >= 0.75
+    assert problems["lenient_maj_at_k"].tolist() == [1.0, 1.0, 0.0, 1.0]
+    assert problems["pass_at_2"].tolist() == pytest.approx([1.0, 5 / 6, 0.0, 0.0])
+    assert problems["format_rate"].tolist() == [1.0, 0.25, 0.0, 0.0]
+    assert problems["reflection_rate"].tolist() == [0.0, 0.25, 0.0, 0.0]
+    assert problems["level"].tolist() == ["train", "train", "hard", "hard"]
+    assert problems["family"].tolist() == ["sums", "sums", "more_sums", "other_sums"]
     summary = done.summary
-    assert summary["chain_sum"]["train"]["pass_at_1"]["mean"] == 0.75
-    assert summary["chain_sum"]["train"]["pass_at_1"]["n"] == 2
-    assert summary["chain_sum"]["hard"]["pass_at_1"]["mean"] == 0.0
+    assert list(summary) == ["sums", "more_sums", "other_sums", "general"], "families of one task and level stay apart"
+    assert summary["sums"]["train"]["pass_at_1"]["mean"] == 0.75
+    assert summary["sums"]["train"]["pass_at_1"]["n"] == 2
+    assert summary["more_sums"]["hard"]["pass_at_1"]["mean"] == 0.0
+    assert summary["other_sums"]["hard"]["lenient_pass_at_1"]["n"] == 1
     assert summary["general"]["all"]["preference_win_rate"]["mean"] == 0.5, "all ties"
 
     done.save(tmp_path)
     names = {evaluate.SAMPLES: done.samples, evaluate.PROBLEMS: done.problems, evaluate.GENERAL: done.general}
     for name, table in names.items():
         pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / name), table)
+
+
+def test_what_both_readings_agree_on_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    verified: list[list[str]] = []
+
+    def are_correct(completions: list[str], *columns: Any) -> list[bool]:
+        verified.append(list(completions))
+        return [True] * len(completions)
+
+    monkeypatch.setattr(evaluate, "are_correct", are_correct)
+    tagged, boxed = "<think>.</think><answer>4</answer>", r"<think>.</think>It is \boxed{4}."
+    read = evaluate.read_both_ways([tagged, boxed], ["chain_sum"] * 2, ["4"] * 2)
+    assert verified == [[tagged, boxed], [boxed]]
+    assert [(row["predicted"], row["lenient_predicted"]) for row in read] == [("4", "4"), (None, "4")]
+
+
+def test_a_majority_may_be_lenient_alone() -> None:
+    """Three boxed answers outvote one tagged one, which is all that the strict reading sees."""
+    completions = ["<think>.</think><answer>5</answer>", *[r"<think>.</think>\boxed{4}"] * 3]
+    samples = pd.DataFrame(evaluate.read_both_ways(completions, ["chain_sum"] * 4, ["4"] * 4))
+    samples = samples.assign(problem=0, family="sums", task="chain_sum", level="train", tokens=1, unreadable="")
+    table = evaluate.per_problem(samples.assign(truncated=False, well_formed=False, mixed=False, reflections=0))
+    assert (table["pass_at_1"].item(), table["maj_at_k"].item()) == (0.0, 0.0)
+    assert (table["lenient_pass_at_1"].item(), table["lenient_maj_at_k"].item()) == (0.75, 1.0)

@@ -10,9 +10,9 @@ from r1.evaluation.export import export_samples
 from r1.support.errors import UserError
 
 ROWS = [
-    {"problem": 0, "prompt": "3 + 1?", "task": "math", "level": "all", "answer": "4", "completion": "\\boxed{4}"},
-    {"problem": 0, "prompt": "3 + 1?", "task": "math", "level": "all", "answer": "4", "completion": "答案：5"},
-    {"problem": 1, "prompt": "A or b?", "task": "reasoning_gym/x", "level": "e", "answer": "b", "completion": "b"},
+    {"problem": 0, "prompt": "3 + 1?", "family": "math_500", "level": "all", "answer": "4", "completion": "\\boxed{4}"},
+    {"problem": 0, "prompt": "3 + 1?", "family": "math_500", "level": "all", "answer": "4", "completion": "答案：5"},
+    {"problem": 1, "prompt": "A or b?", "family": "games", "level": "e", "answer": "b", "completion": "b"},
 ]
 CORRECT = [True, False, True]
 
@@ -26,10 +26,10 @@ def evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pd.DataFrame(rows).to_parquet(folder / "samples.parquet")
 
 
-def test_two_files_per_task(tmp_path: Path) -> None:
+def test_two_files_per_family(tmp_path: Path) -> None:
     names = [path.name for path in export_samples("zero", tmp_path / "out/deep")]
-    tasks = ("math", "reasoning_gym_x")
-    assert names == [name for task in tasks for name in (f"samples_{task}.jsonl", f"details_{task}.parquet")]
+    families = ("math_500", "games")
+    assert names == [name for one in families for name in (f"samples_{one}.jsonl", f"details_{one}.parquet")]
     assert {path.name for path in (tmp_path / "out/deep").iterdir()} == set(names)
 
 
@@ -59,3 +59,16 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write to"):
         export_samples("zero", tmp_path / "file")
+
+
+def test_a_measured_checkpoint_is_exported_like_a_model(tmp_path: Path) -> None:
+    (tmp_path / "data/reference").mkdir()
+    (tmp_path / "data/evaluations/zero").rename(tmp_path / "data/reference/R1-Distill")
+    assert len(export_samples("R1-Distill", tmp_path)) == 4
+
+
+def test_an_evaluation_of_an_older_version_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "data/evaluations/zero/samples.parquet"
+    pd.read_parquet(path).drop(columns="family").to_parquet(path)
+    with pytest.raises(UserError, match=r"zero/samples\.parquet is of an older version"):
+        export_samples("zero", tmp_path)

@@ -97,18 +97,22 @@ def test_per_problem_by_hand() -> None:
     third = [(2, None, False, 5, True, False, False, 0, "")] * 4
     names = ["problem", "predicted", "correct", "tokens", "truncated", "well_formed", "mixed", "reflections"]
     samples = pd.DataFrame([*third, *second, *first], columns=[*names, "unreadable"])
+    samples["lenient_predicted"], samples["lenient_correct"] = samples["predicted"], samples["correct"]
     samples["task"] = "chain_sum"
+    samples["family"] = np.where(samples["problem"] == 1, "long_sums", "sums")
     samples["level"] = np.where(samples["problem"] == 1, "hard", "train")
 
     table = per_problem(samples)
     expected = pd.DataFrame(
         {
-            "task": ["chain_sum"] * 3,
+            "family": ["sums", "long_sums", "sums"],
             "level": ["train", "hard", "train"],
             "pass_at_1": [0.5, 0.25, 0.0],
             "pass_at_2": [5 / 6, 0.5, 0.0],
             "pass_at_4": [1.0, 1.0, 0.0],
             "maj_at_k": [1.0, 0.0, 0.0],
+            "lenient_pass_at_1": [0.5, 0.25, 0.0],
+            "lenient_maj_at_k": [1.0, 0.0, 0.0],
             "response_tokens": [25.0, 8.0, 5.0],
             "format_rate": [0.5, 1.0, 0.0],
             "language_mixing": [0.25, 0.0, 0.0],

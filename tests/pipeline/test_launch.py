@@ -24,7 +24,7 @@ TRAINING = (
     *("base", "zero", "cold_start", "reasoning_rl", "sft", "reward_model", "final_rl", "distill", "student_rl"),
     "ablation",
 )
-SAMPLING = ("cold_start_data", "rejection_sampling", "evaluate")
+SAMPLING = ("cold_start_data", "rejection_sampling", "evaluate", "reference")
 PLAIN = ("plugins", "prepare", "report", "ablation_report")
 PYTHON = [sys.executable]
 JOB = "sbatch --wait --job-name=r1 --dependency=singleton --output=slurm-%j.log "

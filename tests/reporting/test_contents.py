@@ -72,6 +72,14 @@ def test_compute_decides_whether_distillation_was_compared_fairly(project: Path)
     assert judged() == "inconclusive"
 
 
+@pytest.mark.parametrize("column", ["family", "lenient_pass_at_1"])
+def test_an_evaluation_of_an_older_version_is_named(column: str, project: Path) -> None:
+    path = project / "data/evaluations/zero/problems.parquet"
+    pd.read_parquet(path).drop(columns=column).to_parquet(path)
+    with pytest.raises(BrokenArtifact, match="data/evaluations/zero is of an older version: run `dvc repro`"):
+        read_contents(project, "smoke", CONFIG.report, CONFIG.evaluate)
+
+
 MISSING = ["metrics/zero.json", "metrics/evaluate/r1.json"]
 
 
@@ -82,7 +90,7 @@ def test_a_missing_metric_is_named(name: str, project: Path) -> None:
         read_contents(project, "smoke", CONFIG.report, CONFIG.evaluate)
 
 
-def test_figures_show_the_base_s_first_task_and_level() -> None:
+def test_figures_show_the_base_s_first_family_and_level() -> None:
     summaries = {model: {"code": {"hard": {"pass_at_1": ESTIMATE}}} for model in MODELS}
     figures = draw_figures(summaries, dict.fromkeys(runs(), LOG))
     assert list(figures) == ["pass@1, code (hard)", *FIGURES[1:]]

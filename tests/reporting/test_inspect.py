@@ -17,7 +17,12 @@ SCRIPT = '"""R1-Zero: RL from the base.\n\n    python stages/zero.py\n"""\n'
 ROLLOUT = {"step": 2, "prompt": "What is 4 + 4?", "answer": "8", "accuracy_reward": 1.0, "format_reward": 0.0}
 SHARE = {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 4}
 EVALUATION = {
-    "chain_sum": {"train": {"pass_at_1": SHARE, "maj_at_k": SHARE, "response_tokens": SHARE | {"mean": 12.4}}},
+    "chain_sum_hard": {
+        "train": {
+            **{"pass_at_1": SHARE, "lenient_pass_at_1": SHARE, "maj_at_k": SHARE},
+            "response_tokens": SHARE | {"mean": 12.4},
+        }
+    },
     "general": {"all": {"preference_win_rate": SHARE}},
 }
 CLAIM = {"id": "rl_improves", "effect": 0.3281, "low": 0.28, "high": 0.375, "verdict": "reproduced"}
@@ -142,11 +147,11 @@ def test_completions_wrap_to_the_terminal(
     assert unwrapped.count(unwrapped[:4]) >= 20, "all of it is shown"
 
 
-def test_an_evaluation_is_a_table_of_tasks_and_levels(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_evaluation_is_a_table_of_families_and_levels(capsys: pytest.CaptureFixture[str]) -> None:
     make(metrics=EVALUATION, counts={})
     lines = [" ".join(line.split()) for line in shown(capsys).splitlines()]
-    assert "task level [%] [%] [%] tokens" in lines
-    assert "chain_sum train 50 [25, 75] 50 [25, 75] - 12" in lines
+    assert "family level [%] [%] [%] [%] tokens" in lines
+    assert "chain_sum_hard train 50 [25, 75] 50 50 - 12" in lines
     assert "general.preference_win_rate [%] 50 [25, 75]" in lines
 
 
@@ -155,7 +160,11 @@ EVALUATIONS = sorted((committed() / "data/metrics/evaluate").glob("*.json"))
 
 @pytest.mark.parametrize("path", EVALUATIONS, ids=lambda path: path.stem)
 def test_evaluations_fit_80_columns(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    make(metrics=json.loads(path.read_text()))
+    values = json.loads(path.read_text())
+    for levels in values.values():  # the committed run may be older than the lenient reading
+        for group in levels.values():
+            group.setdefault("lenient_pass_at_1", {"mean": 1.0, "low": 1.0, "high": 1.0, "n": 4})
+    make(metrics=values)
     text = shown(capsys)
     assert max(cell_len(line.rstrip()) for line in text.splitlines()) <= 80
     assert " complex_arithmetic  transfer " in text, "no cell is folded"

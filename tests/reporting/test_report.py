@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves
-from r1.reporting.report import HEADLINE, Contents, render
+from r1.reporting.report import HEADLINE, Contents, render, show_problems
 
 SCRIPT = "<script>alert(1)</script>"
 ESTIMATE = {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 4}
@@ -18,13 +18,16 @@ LOG = pd.DataFrame({"step": [1, 2, 3, 4], "loss": [4.0, 3.0, 2.5, 2.0], "reward"
 def summary() -> dict[str, Any]:
     return {
         "chain_sum": {"train": dict.fromkeys(HEADLINE, ESTIMATE)},
+        "aime_2024": {"hard": dict.fromkeys(HEADLINE, ESTIMATE | {"n": 30})},
+        "aime_2025": {"hard": dict.fromkeys(HEADLINE, ESTIMATE | {"n": 30})},
         "general": {"all": {"preference_win_rate": ESTIMATE, "refusal_of_harmful": ESTIMATE}},
     }
 
 
 def contents(text: str = SCRIPT) -> Contents:
     """Everything that has text has this text."""
-    claim = {"id": "responses_grow", "claim": text, "source": text, "effect": 3.0, "low": 1.0, "high": 5.0, "n": 4}
+    claim = {"id": "responses_grow", "claim": text, "source": text, "effect": 3.0, "low": 1.0, "high": 5.0, "n": 60}
+    claim |= {"level": "hard", "families": {"aime_2024": 30, "aime_2025": 30}}
     return Contents(
         profile="smoke",
         confidence=0.95,
@@ -72,7 +75,8 @@ def test_the_page_shows_claims_models_figures_compute_and_samples(page: str) -> 
     assert "+3.0 tokens [+1.0, +5.0]" in page
     assert '<td class="verdict not">not reproduced</td>' in page
     assert "50.0 [25.0, 75.0]" in page
-    assert "71.0 % (R1-Zero)" in page
+    assert "60 problems, level hard: aime_2024 30, aime_2025 30" in page
+    assert "<th>lenient pass@1 %</th>" in page
     assert page.count("<svg") == 2
     assert "1.50e+12" in page
     assert "prepare" not in page
@@ -82,10 +86,35 @@ def test_the_markdown_has_the_same_tables(tmp_path: Path) -> None:
     render(contents("Responses grow."), tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert (
-        "| Responses grow. | Responses grow. | +3.0 tokens [+1.0, +5.0] | 4 | **not reproduced** |" in text.splitlines()
+        "| Responses grow. | Responses grow. | +3.0 tokens [+1.0, +5.0] "
+        "| 60 problems, level hard: aime_2024 30, aime_2025 30 | **not reproduced** |" in text.splitlines()
     )
     rows = [line for line in text.splitlines() if line.startswith("| zero |")]
-    assert [row.count("|") for row in rows] == [9, 5, 4]
+    assert [row.count("|") for row in rows] == [10, 11, 10, 5, 4]
+    assert rows[1].endswith("| 71.0 (DeepSeek-R1-Zero) |")
+
+
+def test_the_paper_s_figure_stands_only_beside_its_benchmark(page: str) -> None:
+    """Not beside the miniature's sums, nor beside AIME 2025, which the paper does not have."""
+    assert page.count("71.0 (DeepSeek-R1-Zero)") == 1
+    tables = dict(re.findall(r"<h3>(\w+), level \w+</h3>\s*<table>(.*?)</table>", page, re.DOTALL))
+    assert list(tables) == ["chain_sum", "aime_2024", "aime_2025"]
+    assert ["paper: AIME 2024 pass@1 %" in table for table in tables.values()] == [False, True, False]
+    assert [table.count("(DeepSeek-") for table in tables.values()] == [0, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("claim", "shown"),
+    [
+        ({"n": 150}, "150 problems"),
+        ({"n": 3, "over": "seeds"}, "3 seeds"),
+        ({"n": 150, "level": "train", "families": {"sums": 150}}, "150 problems, level train: sums 150"),
+        ({"n": 3, "over": "seeds", "level": "train", "families": {"a": 2, "b": 1}}, "3 seeds, level train: a 2, b 1"),
+    ],
+    ids=["older-run", "older-comparison", "one-family", "seeds"],
+)
+def test_a_claim_says_what_it_rests_on(claim: dict[str, Any], shown: str) -> None:
+    assert show_problems(claim) == shown
 
 
 def test_a_missing_metric_is_an_error_and_no_blank(tmp_path: Path) -> None:
