@@ -88,7 +88,10 @@ class AccuracyReward:
         ours = [index for index, name in enumerate(task) if name and name != code.NAME]
         said = texts(completions)
         correct = are_correct(
-            [said[i] for i in ours], [task[i] for i in ours], [answer[i] for i in ours], self.math_digits
+            [said[i] for i in ours],
+            [task[i] for i in ours],
+            [answer[i] for i in ours],
+            math_digits=self.math_digits,
         )
         values: list[float | None] = [None] * len(said)
         for index, verdict in zip(ours, correct, strict=True):

@@ -121,7 +121,7 @@ def train_rl(
             "flops": _flops(model, tokens, sum(row["train_tokens"] for row in record.phases), settings, training),
             "phases": record.phase_summary(),
         },
-        counts={"steps": int(summary["steps"]), "rollouts": record.rollouts},
+        counts={"steps": len(record.rows), "rollouts": record.rollouts},
         samples=pd.DataFrame(record.samples),
     )
 
