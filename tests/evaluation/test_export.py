@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from r1.evaluation.export import export_samples
+from r1.pipeline.cli import main
 from r1.support.errors import UserError
 
 ROWS = [
@@ -59,3 +60,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write to"):
         export_samples("zero", tmp_path / "file")
+
+
+def test_the_command_prints_what_it_wrote(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["r1", "export-samples", "zero", "--to", "out"])
+    main()
+    assert capsys.readouterr().out.splitlines() == [str(path) for path in export_samples("zero", Path("out"))]
