@@ -171,7 +171,7 @@ def _last_hashes(text: str) -> Iterator[Claim]:
 
 
 def _boxes(text: str) -> list[Claim]:
-    """The latest boxes whose braces are balanced, in order."""
+    """The latest boxes whose braces are balanced, in order; one within another is part of its text."""
     if "box" not in text:
         return []
     closing: dict[int, int] = {}
@@ -186,7 +186,11 @@ def _boxes(text: str) -> list[Claim]:
         end = closing.get(found.end())
         if end is not None and end - found.end() <= MAX_CHARACTERS and (said := text[found.end() + 1 : end].strip()):
             boxes.append(Claim(found.start(), end + 1, said))
-    return sorted(boxes, key=lambda claim: claim.start)[-_LATEST:]
+    outer: list[Claim] = []
+    for box in sorted(boxes, key=lambda claim: claim.start):
+        if not outer or box.start >= outer[-1].end:
+            outer.append(box)
+    return outer[-_LATEST:]
 
 
 def _of_boxes(text: str, boxes: list[Claim]) -> Claim:

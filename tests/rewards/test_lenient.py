@@ -30,6 +30,8 @@ READ = {
     "【答案】4": "4",
     "因此，最终答案为：4。": "4",
     "\\boxed4": "4",
+    "\\boxed{\\boxed{4}}": "4",
+    "\\boxed{5 \\boxed{4}}": "5 \\boxed{4}",  # which no verifier accepts
     "\\boxed{\\text{no solution}}": "\\text{no solution}",
     "\\boxed{4} and \\boxed{4}": "4",
     "\\boxed{1}, \\boxed{2}, and \\boxed{3}": "1, 2, 3",
