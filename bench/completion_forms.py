@@ -119,7 +119,7 @@ def show() -> None:
     versions = ", ".join(
         f"{name} {number}" for package in sorted(recorded) for name, number in recorded[package]["versions"].items()
     )
-    print(f"# Forms of a completion\n\n{len(table)} forms; {versions}. {_EXPLAINED}\n")
+    print(f"# `python -m bench.completion_forms`\n\n{len(table)} forms of a completion; {versions}. {_EXPLAINED}\n")
     print(f"| form | completion | gold | {' | '.join(columns)} |\n|---|---|---|{'---|' * len(columns)}")
     for at, row in enumerate(table):
         verdicts = " | ".join("paid" if column[at] else "·" for column in columns.values())
@@ -133,7 +133,7 @@ def show() -> None:
 
 _EXPLAINED = (
     "A verdict is of the packages' own extraction and comparison, at the settings of the named tasks; ours is math's "
-    "verifier under each reading. `⏎` is a line break."
+    "verifier under each reading. Which ones should be paid is our own judgement. `⏎` is a line break."
 )
 
 

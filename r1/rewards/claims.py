@@ -24,23 +24,25 @@ _BRACES = re.compile(r"\\.|[{}]")
 _HASHES = re.compile(r"(?<!#)####(?!#) ?([^\n]*)")
 _LEAD = re.compile(
     r"(?<![A-Za-z])(?:answer|ans)[*_`\"'”’]{0,4}(?: (?:to|for|of) [^.:?\n]{1,80}?)?"
-    r"(?P<verb> ?[:：=]| (?:is|equals|must be)(?![A-Za-z]) ?[:：]?| ?(?:isn't|isn’t|can't be|cannot be))"
+    r"(?P<verb> ?[:：=]| (?:is|equals|(?:must|should|would) be|comes (?:out )?to)(?![A-Za-z]) ?[:：]?"
+    r"| ?(?:isn't|isn’t|can't be|cannot be))"
     r"|(?P<heading>(?:^|(?<=\n))(?:#{1,6} |\*\*)(?:final )?answer\.?(?:\*\*)?\.?(?=\n))"
-    r"|(?:答案|答)(?P<verb_zh>(?:应该|应)?[是为:：]{1,2}|(?:并|也)?不(?:是|为))",
+    r"|(?:答案|答)[*_`】]{0,3}(?P<verb_zh>(?:应该|应)?[是为:：]{1,2}|(?:并|也)?不(?:是|为))|答案】",
     re.IGNORECASE,
 )
-_BETWEEN = re.compile(r"[ *_\n:：]*(?:(?:\\\[|\$\$)\n)?")
+_BETWEEN = re.compile(r"[ *_\n:：}]*(?:(?:\\\[|\$\$)\n)?")
 _DENYING_VERB = re.compile(r"n't|n’t|cannot|不")
 _SENTENCE_END = re.compile(r"(?<!\d)!|[.?](?=[\s*_\"”’$)]|$)|\n|[。！？]")
 _CLAUSE_END = re.compile(r"[.!?](?=\s)|[\n。！？；，,;:：]|(?<=\s)[-–—](?=\s)")
 _NOT_THE_ANSWER = re.compile(
     r"(?:wrong|incorrect|possible|plausible|tempting|common|initial|first|previous|earlier|partial|intermediate"
-    r"|estimated|approximate|rough|one|another|other|his|her|their|your|\w['’]s) $",
+    r"|estimated|approximate|rough|no|one|another|other|his|her|their|your|\w['’]s) $",
     re.IGNORECASE,
 )
 _OPEN_BEFORE = re.compile(
     r"\b(?:maybe|perhaps|possibly|probably|likely|might|guess|unsure|doubt|if|whether|suppose|assum\w+|unless|either"
-    r"|or(?!,? (?:equivalently|simply|just)\b)|not|never|cannot|says?|claims?)\b|n['’]t\b|也许|可能|如果|假设|大概|或",
+    r"|or(?!,? (?:equivalently|simply|just)\b)|not|never|cannot|false|says?|claims?)\b|n['’]t\b"
+    r"|也许|可能|如果|假设|大概|或",
     re.IGNORECASE,
 )
 _OPEN_BEHIND = re.compile(
@@ -145,6 +147,8 @@ def _of_lead(text: str, lead: re.Match[str]) -> Claim | None:
     if denied or asked or is_open_before(text, lead.start()) or _OPEN_BEHIND.search(said):
         return Claim(lead.start(), end, None)
     said = _ASIDE.split(said, maxsplit=1)[0].strip(" *_")
+    if said.count("$") == 1:  # a formula that began before "the answer is"
+        said = said.removesuffix("$").rstrip()
     return Claim(lead.start(), end, said) if _says_value(said) else None
 
 
@@ -167,7 +171,7 @@ def _last_hashes(text: str) -> Iterator[Claim]:
 
 
 def _boxes(text: str) -> list[Claim]:
-    """The latest boxes whose braces are balanced, in order."""
+    """The latest boxes whose braces are balanced, in order; one within another is part of its text."""
     if "box" not in text:
         return []
     closing: dict[int, int] = {}
@@ -182,7 +186,11 @@ def _boxes(text: str) -> list[Claim]:
         end = closing.get(found.end())
         if end is not None and end - found.end() <= MAX_CHARACTERS and (said := text[found.end() + 1 : end].strip()):
             boxes.append(Claim(found.start(), end + 1, said))
-    return sorted(boxes, key=lambda claim: claim.start)[-_LATEST:]
+    outer: list[Claim] = []
+    for box in sorted(boxes, key=lambda claim: claim.start):
+        if not outer or box.start >= outer[-1].end:
+            outer.append(box)
+    return outer[-_LATEST:]
 
 
 def _of_boxes(text: str, boxes: list[Claim]) -> Claim:

@@ -27,11 +27,16 @@ _SENTENCE_END = re.compile(r"[.!?](?=\s)|[。！？]")
 _OPERATION = re.compile(r"[\d)}][^=]*(?:[-+*/×÷·−^]|\\(?:times|cdot|div|frac|dfrac)(?![A-Za-z]))|\\d?frac")
 _PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]")
 _COPULA = re.compile(
-    r"(?:\b(?:is|are|equals|equal to|gives|get|gets|yields|makes|make)\b|[是为得]|等于) ?:? ?", re.IGNORECASE
+    r"(?:\b(?:is|are|equals|equal to|gives|get|gets|yields|makes|make|(?:it|that)['’]s)\b|[是为得]|等于|一共有?) ?:? ?",
+    re.IGNORECASE,
 )
 _CONCLUDES = re.compile(
     r"(?:so|thus|hence|therefore|in total|altogether|finally|then|in conclusion)\b|所以|因此", re.IGNORECASE
 )
+_IS_THE_ANSWER = re.compile(r"(?:so |thus |hence )?(.{1,80}) is (?:the|our|my) (?:final |correct )?(?:answer|result)")
+_SUPPOSES = re.compile(r"(?:suppose|let|assume|try|consider|say|set|if|假设|设)\b", re.IGNORECASE)
+_LABEL = re.compile(r"(?:result|solution|total|sum|结果) ?[:：] ?", re.IGNORECASE)
+_END_OF_ENVIRONMENT = re.compile(r"\\end\{[a-z*]+\}")
 _VALUE = re.compile(r"[-+−]?(?:[$€£¥] ?)?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
 _VALUE_BEGINS = re.compile(r"[*_`]{0,2}(?:[-+−$€£¥\\(\[√π∞|]|\d)")
 _NO_CONCLUSION = re.compile(
@@ -87,16 +92,20 @@ def _of_tag(content: str, task: str) -> str | None:
 
 
 def _of_last_line(text: str) -> str | None:
-    line = next((line for line in reversed(text.split("\n")) if re.search(r"\w", line)), "")
+    lines = reversed(text.split("\n"))
+    line = next((line for line in lines if re.search(r"\w", line) and not _END_OF_ENVIRONMENT.fullmatch(line)), "")
     if not 0 < len(line) <= MAX_CHARACTERS:
         return None
     begin = 0
     for end in _SENTENCE_END.finditer(line.rstrip(" *_.!?。！？")):
         begin = end.end()
     sentence = line[begin:].strip()
-    if sentence.rstrip("*_ $)").endswith(("?", "？", "吗")):
+    if sentence.rstrip("*_ $)").endswith(("?", "？", "吗")) or _SUPPOSES.match(sentence):
         return None
-    said = _worked_out(sentence) or _concluded(sentence) or without_lead(line)
+    sentence = sentence.replace("&=", "=")
+    labelled = _LABEL.match(sentence)
+    rest = sentence[labelled.end() :] if labelled else without_lead(line)
+    said = _worked_out(sentence) or _concluded(sentence) or rest
     return undressed(said.rstrip("。")) or None
 
 
@@ -104,7 +113,12 @@ def _worked_out(sentence: str) -> str | None:
     """4 of "3 + 1 = 4": behind the last sign of equality, if arithmetic is before it; f(3) = 7 says more than 7."""
     before, equal, value = sentence.rpartition("=")
     side = before.rpartition("=")[2]
-    if not equal or not value.strip() or _NO_CONCLUSION.search(sentence):
+    if (
+        not equal
+        or not value.strip()
+        or side.endswith(("!", "<", ">", "\\ne", "\\neq", ":"))
+        or _NO_CONCLUSION.search(sentence)
+    ):
         return None
     start = max((found.end() for found in re.finditer(r"(?<![\\A-Za-z])[A-Za-z]+[,:]? ", side)), default=0)
     arithmetic = side[start:].strip(" $(\\[")
@@ -119,6 +133,8 @@ def _concluded(sentence: str) -> str | None:
     """4 of "The sum is 4." and of "So she has 4 apples." (the only number of a conclusion)."""
     if _NO_CONCLUSION.search(sentence) or is_open_before(sentence, len(sentence)):
         return None
+    if (named := _IS_THE_ANSWER.match(sentence)) and _VALUE_BEGINS.match(named[1]):
+        return named[1]
     verbs = list(_COPULA.finditer(sentence))
     if verbs:
         value = sentence[verbs[-1].end() :].strip()

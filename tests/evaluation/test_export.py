@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from r1.evaluation.export import export_samples
+from r1.pipeline.cli import main
 from r1.support.errors import UserError
 
 ROWS = [
@@ -72,3 +73,9 @@ def test_an_evaluation_of_an_older_version_is_named(tmp_path: Path) -> None:
     pd.read_parquet(path).drop(columns="family").to_parquet(path)
     with pytest.raises(UserError, match=r"zero/samples\.parquet is of an older version"):
         export_samples("zero", tmp_path)
+
+
+def test_the_command_prints_what_it_wrote(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["r1", "export-samples", "zero", "--to", "out"])
+    main()
+    assert capsys.readouterr().out.splitlines() == [str(path) for path in export_samples("zero", Path("out"))]
