@@ -24,12 +24,12 @@ from tests.conftest import ROOT
 
 PARTS = {
     "machine": "Machine",
-    "rollouts": "SmolLM2's zero, rollouts by transformers",
+    "rollouts": "Zero of a pretrained model, rollouts by transformers",
     "resume": "Killed and resumed",
-    "vllm": "SmolLM2's zero, rollouts by colocated vLLM",
+    "vllm": "Zero of a pretrained model, rollouts by colocated vLLM",
     "trl": "A step beside stock TRL's",
-    "shape": "Three steps of the profile `gpu` on a random model of Qwen2.5-1.5B's shape",
-    "learning": "SmolLM2 learns",
+    "shape": "Zero of a profile on a random model",
+    "learning": "Learning within a time budget",
 }
 _MARK = "<!-- {} -->"
 
@@ -105,8 +105,13 @@ def report(before: str, part: str, table: str, seconds: float, toy: bool) -> str
     tables[part] = f"## {PARTS[part]}\n\n{table}\n\n{seconds:.0f} s."
     command = "python -m bench.gpu --toy" if toy else "python -m bench.gpu"
     title = "# Toy run of the GPU benchmark on a CPU" if toy else "# What one GPU has shown"
+    models = (
+        "a model pretrained on the spot, and a random one"
+        if toy
+        else ("SmolLM2-135M-Instruct (`profile=smollm2`), and `profile=gpu` on a random model of Qwen2.5-1.5B's shape")
+    )
     kept = [f"{_MARK.format(name)}\n{tables[name]}\n{_MARK.format('/' + name)}" for name in PARTS if tables[name]]
-    return "\n\n".join([title, f"Made by `{command}`.", *kept]) + "\n"
+    return "\n\n".join([title, f"Made by `{command}`: {models}.", *kept]) + "\n"
 
 
 def _between(text: str, name: str) -> str:

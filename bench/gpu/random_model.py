@@ -73,12 +73,12 @@ def shape(work: Path, size: Size) -> str:
     needed = 6 * stage.shape.parameters * table["train_tokens"].iloc[1:].mean()
     return "\n".join(
         [
-            f"{stage.shape.parameters / 1e9:.2f}B parameters, {rollouts} rollouts of at most "
+            f"{stage.shape.parameters / 1e6:,.1f}M parameters, {rollouts} rollouts of at most "
             f"{config.zero.max_completion_length} tokens, {mean:.0f} on average.\n",
             "| | measured | planned |\n|---|---|---|",
-            f"| seconds per step | {sum(seconds.values()):.1f} | {planned.hours * 3600 / size.shape_steps:.1f} |",
-            f"| peak memory, GB | {ran.peak / 1e9:.1f} | {planned.memory.total / 1e9:.1f} |",
-            f"| MFU of training, {device().name} | {needed / seconds['train'] / device().flops:.1%} | |",
+            f"| seconds per step | {sum(seconds.values()):.3g} | {planned.hours * 3600 / size.shape_steps:.3g} |",
+            f"| peak memory, GB | {ran.peak / 1e9:.3g} | {planned.memory.total / 1e9:.3g} |",
+            f"| MFU of training, against {device().name} | {needed / seconds['train'] / device().flops:.1%} | |",
             "",
             "| generate | score | train |\n|---|---|---|",
             f"| {phases(table)} |",
