@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from r1.config.base import Probability, Section, Share
+from r1.config.correction import CorrectionConfig
 from r1.config.launcher import Sharding
 from r1.config.plugins import check_name, flatten
 from r1.config.sampling import EngineConfig, RolloutConfig, VllmEngineConfig
@@ -158,19 +159,50 @@ class RlConfig(Section):
     """Settings shared by every RL stage.
 
     Attributes:
-        max_kl, min_entropy: nats per token; a KL above or an entropy below stops the run with a diagnosis.
-        patience: consecutive steps beyond a bound, or without reward variance in any group, before the run stops.
+        correction: of the mismatch between the engine that samples and the trainer; without effect for transformers
+            rollouts, which the trainer samples itself.
+        max_kl: nats per token between the policy and its reference or start. This and the next six are limits: a
+            run beyond one of them for `patience` steps stops with a diagnosis.
+        min_entropy, max_entropy: of the policy, nats per token.
+        min_length: mean completion length in tokens.
+        max_truncated: share of completions that reach the length limit.
+        max_reward_drop: how far the reward may fall below its best mean over `patience` steps, in standard deviations
+            of the reward over rollouts.
+        max_sampler_kl: nats per token between sampler and trainer; vLLM rollouts only.
+        patience: consecutive steps beyond a limit, or without reward variance in any group, before the run stops.
         checkpoint_steps: steps between checkpoints; a killed run resumes from the last one.
     """
 
     algorithm: AlgorithmConfig
     difficulty: DifficultyConfig
     rollout: RolloutConfig
+    correction: CorrectionConfig
     reward_options: RewardOptionsConfig
     max_kl: PositiveFloat
     min_entropy: NonNegativeFloat
+    max_entropy: PositiveFloat
+    min_length: NonNegativeFloat
+    max_truncated: Probability
+    max_reward_drop: PositiveFloat
+    max_sampler_kl: PositiveFloat
     patience: PositiveInt
     checkpoint_steps: PositiveInt
+
+    @property
+    def rescores(self) -> bool:
+        """True if a round computes the policy's log-probabilities at sampling time, beside those in the loss.
+
+        Needed for off-policy steps, for every algorithm but GRPO's family, and to compare vLLM with the trainer.
+        """
+        algorithm = self.algorithm
+        off_policy = algorithm.num_mini_batches * algorithm.num_iterations > 1
+        return off_policy or not isinstance(algorithm, GroupRelativeConfig) or self.rollout.name != "transformers"
+
+    @model_validator(mode="after")
+    def _entropies_ordered(self) -> Self:
+        if self.min_entropy >= self.max_entropy:
+            raise ValueError(f"min_entropy {self.min_entropy} must be below max_entropy {self.max_entropy}")
+        return self
 
 
 class RlStageConfig(Section):

@@ -16,7 +16,7 @@ from datasets import Dataset
 from transformers import PreTrainedModel
 from trl import GRPOConfig, RLOOConfig
 
-from r1.config.rl import FinalRlConfig, GroupRelativeConfig, LeaveOneOutConfig, PpoConfig, RlConfig, check_rl_launch
+from r1.config.rl import FinalRlConfig, LeaveOneOutConfig, PpoConfig, RlConfig, check_rl_launch
 from r1.config.training import TrainingConfig
 from r1.models.policy import Policy
 from r1.rewards import build_rewards
@@ -57,8 +57,7 @@ def train_rl(
         CannotTrain: if this machine lacks a training option.
         UserError: if the launcher cannot run this configuration, vLLM is incompatible with the other packages,
             or the rollout server does not answer.
-        Stopped: if the loss is not finite, or if for `rl.patience` steps the KL is too high, the entropy too
-            low, or no group has reward variance.
+        Stopped: if the loss is not finite, or if a limit of `rl` is exceeded for `rl.patience` steps.
     """
     stage, shared, algorithm, training = settings.stage, settings.shared, settings.algorithm, context.training
     check_compute(training)
@@ -98,7 +97,6 @@ def train_rl(
         processing_class=policy.tokenizer,
         record=record,
         rl=shared,
-        algorithm=algorithm,
         start=policy.load(dtype, attention) if algorithm.beta == 0 and training.lora is None else None,
         peft_config=lora_config(training),
         **({"critic": policy.load_critic(attention)} if isinstance(algorithm, PpoConfig) else {}),
@@ -205,7 +203,7 @@ def _flops(
         settings: decide which log-probabilities are recomputed.
         training: decides whether all weights are trained.
     """
-    rescored = settings.steps_per_round > 1 or not isinstance(settings.algorithm, GroupRelativeConfig)
-    forwards = 2 + rescored  # generation, and the KL to the reference or initial policy, which is always measured
+    # Two: generation, and the KL to the reference or initial policy, which is always measured.
+    forwards = 2 + settings.shared.rescores
     models = 2 if isinstance(settings.algorithm, PpoConfig) else 1
     return flops(model, (forwards + models - 1) * sampled, models * int(trained), training)

@@ -254,6 +254,17 @@ def test_hooks_are_what_they_were() -> None:
     assert not said, "\n".join(said)
 
 
+def test_vllm_returns_log_probabilities_third() -> None:
+    """r1/rl/trainers.py takes them from there for RLOO; r1/rl/watched.py takes GRPO's from the batch."""
+    generation = "trl/generation/vllm_generation.py"
+    node = definition(read(generation), "VLLMGeneration.generate")
+    assert node is not None
+    assert "'logprobs': self.logprobs" in ast.unparse(node)
+    assert ast.unparse(node).endswith("return (prompt_ids, completion_ids, logprobs, logprob_token_ids)")
+    batch = definition(read(GRPO.split(":")[0]), "GRPOTrainer._generate_and_score_completions")
+    assert batch is not None and "output['sampling_per_token_logps'] = sampling_per_token_logps" in ast.unparse(batch)
+
+
 def test_every_hook_that_is_relied_on_is_in_the_table() -> None:
     """Also a name of ours that a new version takes for something of its own: we would override it unawares."""
     listed = {(owner, name) for owner, hooks in HOOKS.items() for name in hooks}
