@@ -171,6 +171,9 @@ class RlConfig(Section):
         max_sampler_kl: nats per token between sampler and trainer; vLLM rollouts only.
         patience: consecutive steps beyond a limit, or without reward variance in any group, before the run stops.
         checkpoint_steps: steps between checkpoints; a killed run resumes from the last one.
+        validation_steps: steps between evaluations on held-back problems; 0: none.
+        validation_problems: problems of the RL split that are held back and never trained on, if there are evaluations.
+        keep: weights that become the stage's model: the last, or those of the best evaluation.
     """
 
     algorithm: AlgorithmConfig
@@ -187,6 +190,9 @@ class RlConfig(Section):
     max_sampler_kl: PositiveFloat
     patience: PositiveInt
     checkpoint_steps: PositiveInt
+    validation_steps: int = Field(ge=0)
+    validation_problems: PositiveInt
+    keep: Literal["last", "best"]
 
     @property
     def rescores(self) -> bool:
@@ -202,6 +208,12 @@ class RlConfig(Section):
     def _entropies_ordered(self) -> Self:
         if self.min_entropy >= self.max_entropy:
             raise ValueError(f"min_entropy {self.min_entropy} must be below max_entropy {self.max_entropy}")
+        return self
+
+    @model_validator(mode="after")
+    def _best_is_measured(self) -> Self:
+        if self.keep == "best" and not self.validation_steps:
+            raise ValueError("keep 'best' needs validation_steps of at least 1")
         return self
 
 
@@ -256,6 +268,13 @@ def check_rl_launch(rl: RlConfig, stage: RlStageConfig, sharding: Sharding, proc
         )
     if processes > 1 and rl.difficulty.name != "all":
         raise ValueError(f"rl.difficulty = {rl.difficulty.name!r}: measures pass rates, in one process alone")
+    if rl.keep == "best" and sharding == "zero3":
+        raise ValueError("rl.keep = 'best': cannot load weights into the parts that zero3 makes; fsdp2 can")
+    if rl.validation_steps and rl.validation_problems % processes:
+        raise ValueError(
+            f"rl.validation_problems = {rl.validation_problems}: must be a multiple of the launcher's processes, "
+            f"which are {processes}"
+        )
     resampling = isinstance(algorithm, GroupRelativeConfig) and algorithm.max_resampling_rounds
     if resampling and stage.batch_size // processes * algorithm.num_mini_batches % stage.num_generations:
         raise ValueError(

@@ -42,6 +42,9 @@ class LeaveOneOutTrainer(Watched, RLOOTrainer):  # type: ignore[misc]
 
         return remember
 
+    def _sampled(self, *prompts: Any) -> list[list[int]]:
+        return list(self._generate_single_turn(*prompts))
+
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
         logps, *others = super()._get_per_token_logps_and_entropies(*args, **kwargs)
         if self.use_vllm and self._at_sampling is None:  # the first forward pass after generation is the policy's

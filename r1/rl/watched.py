@@ -19,10 +19,10 @@ from r1.rewards.response import count_reflections, is_mixed
 from r1.rl.advantages import masked_mean
 from r1.rl.correction import log_ratios, statistics, weights
 from r1.rl.rollout_batch import flat_groups, prompt_and_completion
-from r1.training.checkpoints import Checkpointed
+from r1.rl.validation import Validated
 
 
-class Watched(Checkpointed):
+class Watched(Validated):
     """Log samples with their rewards, language mixing, reflection, KL, and seconds and tokens by phase.
 
     A mixin, placed before TRL's trainer. It also weights vLLM's rollouts (r1/rl/correction.py).
@@ -193,15 +193,15 @@ class Watched(Checkpointed):
             local = torch.tensor(list(self._tokens.values()), device=self.accelerator.device)
             tokens = self.accelerator.reduce(local, reduction="sum").tolist()
             self.record.add_phases(self.state.global_step, seconds, dict(zip(self._tokens, tokens, strict=True)))
-            self._logged_at = now
             self._seconds = dict.fromkeys(self._seconds, 0.0)
             self._tokens = dict.fromkeys(self._tokens, 0)
-        super().log(logs, start_time)  # type: ignore[misc]
+        super().log(logs, start_time)
+        self._logged_at = time.perf_counter()  # evaluation is in no phase
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Start the clock, then train."""
         self._logged_at = time.perf_counter()
-        return super().train(*args, **kwargs)  # type: ignore[misc]
+        return super().train(*args, **kwargs)
 
     def _local(self, gathered: Tensor) -> Tensor:
         """This process's rows of a tensor gathered from all processes."""

@@ -225,6 +225,7 @@ def make_trainer(
         processing_class=start.tokenizer,
         record=Recorder(tmp_path / "curve.csv"),
         rl=settings.shared,
+        held_back=[],
         start=None if algorithm.beta else start.load().double(),
         **extra,
     )

@@ -147,9 +147,11 @@ def rollouts_by_vllm_come_from_the_policy(tiny_model: Path, tmp_path: Path) -> N
     """TRL's colocated vLLM samples from the current weights: its log-probabilities stay the trainer's, step by step."""
     for name in ("grpo", "rloo"):
         rl = compose("profile=smoke", "rollout=vllm", f"rl/algorithm={name}").rl
-        reinforced(tiny_model, context(tmp_path, name), rl=rl, learning_rate=1e-3)
+        rl = rl.model_copy(update={"validation_steps": 1})
+        held_back = [{"prompt": "What is 30 + 1?", "task": "chain_sum", "answer": "31"}] * 2
+        reinforced(tiny_model, context(tmp_path, name), rl=rl, learning_rate=1e-3, held_back=held_back)
         log = pd.read_csv(tmp_path / "curve.csv")
-        assert len(log) == 3
+        assert len(log) == 3 and log["validation/pass_at_1"].between(0, 1).all()
         assert (log["sampler/kl"] < 1e-6).all(), log["sampler/kl"]
         assert log["sampler/ratio_p99"].max() < 1.01 and log["sampler/capped_share"].max() == 0.0
 
