@@ -6,7 +6,8 @@
 
 Trains R1-Zero's first steps from one base, which it pretrains first, with every `rl/correction` and several seeds:
 the trainer in float32, colocated vLLM in bfloat16. Rollouts drawn by the trainer itself are the control: they have no
-mismatch. With --lag vLLM gets the weights at every n-th step only, as in asynchronous RL. Each run is a process of its own; finished ones are kept in --work and not repeated. Prints Markdown.
+mismatch. With --lag vLLM gets the weights at every n-th step only, as in asynchronous RL. Each run is a process of its
+own; finished ones are kept in --work and not repeated. Prints Markdown.
 """
 
 import argparse
@@ -39,6 +40,11 @@ def configuration(profile: str, choice: str, steps: int) -> Config:
     no_guard = ["rl.max_sampler_kl=1000", "rl.patience=1000"]  # a large mismatch is what is measured
     own = [*no_guard, f"zero.max_steps={steps}", f"rl.validation_steps={steps}", f"rl.validation_problems={PROBLEMS}"]
     return validate(compose([f"profile={profile}", *rollout, *own], ROOT / "conf"))
+
+
+def name_of(choice: str, seed: int, steps: int, lag: int) -> str:
+    """Of a run's files; the control has no lag."""
+    return f"{choice}-{seed}-{steps}-{1 if choice == CONTROL else lag}"
 
 
 def make_base(profile: str, folder: Path) -> None:
@@ -75,7 +81,7 @@ def send_weights_seldom(lag: int) -> None:
 
 
 def run(profile: str, choice: str, seed: int, steps: int, lag: int, folder: Path) -> None:
-    """Train once, and write what the table needs to <choice>-<seed>.json."""
+    """Train once, and write what the table needs."""
     import pandas as pd
 
     from r1.models.policy import Policy
@@ -86,7 +92,7 @@ def run(profile: str, choice: str, seed: int, steps: int, lag: int, folder: Path
 
     if lag > 1 and choice != CONTROL:
         send_weights_seldom(lag)
-    config, name = configuration(profile, choice, steps), f"{choice}-{seed}"
+    config, name = configuration(profile, choice, steps), name_of(choice, seed, steps, lag)
     context = TrainingContext(seed, folder / f"{name}.csv", folder / f"{name}-checkpoints")
     rows = json.loads((folder / "rl.json").read_text())
     trained = train_on_rules(Policy(folder / "base"), rows, RlSettings(config.zero, config.rl), context)
@@ -168,18 +174,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.work or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
+
+        def file_of(choice: str, seed: int) -> Path:
+            return folder / f"{name_of(choice, seed, given.steps, given.lag)}.json"
+
         if not (folder / "rl.json").exists():
             make_base(given.profile, folder)
         own = ["--profile", given.profile, "--steps", str(given.steps), "--lag", str(given.lag), "--work", str(folder)]
         seeds = range(1, given.seeds + 1)
         for seed in seeds:
             for choice in CHOICES:
-                if not (folder / f"{choice}-{seed}.json").exists():
+                if not file_of(choice, seed).exists():
                     cell = [sys.executable, "-m", "bench.mismatch", *own, "--cell", choice, str(seed)]
                     subprocess.run(cell, cwd=ROOT, check=True, stdout=sys.stderr)
-        results = {
-            choice: [json.loads((folder / f"{choice}-{seed}.json").read_text()) for seed in seeds] for choice in CHOICES
-        }
+        results = {choice: [json.loads(file_of(choice, seed).read_text()) for seed in seeds] for choice in CHOICES}
         command = f"python -m bench.mismatch --steps {given.steps} --seeds {given.seeds} --lag {given.lag}"
         print(f"# `{command}`, profile {given.profile}\n")
         print(f"Mean ± standard deviation over {given.seeds} seeds; `{CONTROL}`: rollouts of the trainer's own.\n")
