@@ -31,7 +31,8 @@ def launched(
         model: directory to start from.
         out: folder for what comes of it.
         sharding: of conf/accelerate.
-        options: steps, seed, shared (randomness belongs to rows), fails (the rank that is to fail).
+        options: steps, seed, shared (randomness belongs to rows), fails (the rank that is to fail), best (evaluate
+            RL at so many steps, and keep the best weights).
 
     Returns:
         The learning curve, the weights, and the metrics.
@@ -123,11 +124,14 @@ def main() -> None:
         config = compose("profile=smoke", f"rl/algorithm={kind}")
         update = {"max_steps": steps, "batch_size": 32, "micro_batch_size": 8, "learning_rate": 1e-3}
         update |= {"warmup_steps": 2, "num_generations": 4, "rewards": {"digits": 1.0}}
-        settings = RlSettings(config.zero.model_copy(update=update), config.rl)
+        every = options.get("best", 0)
+        best = {"validation_steps": every, "validation_problems": 4, "keep": "best" if every else "last"}
+        settings = RlSettings(config.zero.model_copy(update=update), config.rl.model_copy(update=best))
+        asked = [{"prompt": row["prompt"], "task": "chain_sum", "answer": "1"} for row in sums(4)]
         prompts = [
             {"prompt": as_messages(row["prompt"]), "task": "chain_sum", "answer": "", "kind": ""} for row in sums(64)
         ]
-        trained = train_rl(policy, prompts, settings, context, digits=digits)
+        trained = train_rl(policy, prompts, settings, context, asked, digits=digits)
     if is_main():
         import pandas as pd
 
