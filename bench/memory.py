@@ -132,7 +132,7 @@ def train(kind: str, sizes: tuple[int, int], changes: Mapping[str, Any], folder:
     few_rl = {"max_steps": 2, "num_generations": 4, "max_completion_length": COMPLETION, "rewards": {"by_length": 1.0}}
     stage = config.zero.model_copy(update={**batch, **few_rl})
     algorithm = config.rl.algorithm.model_copy(update={"ref_model_sync_steps": 100})
-    rl = config.rl.model_copy(update={"algorithm": algorithm, "max_kl": 1e9})
+    rl = config.rl.model_copy(update={"algorithm": algorithm, "max_kl": 1e9, "max_entropy": 1e9, "max_truncated": 1.0})
 
     def by_length(*, completions: list[Any], completion_ids: list[list[int]], **_: Any) -> list[float | None]:
         return [float(sum(row)) for row in completion_ids]

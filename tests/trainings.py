@@ -90,6 +90,7 @@ def reinforced(
     rl: RlConfig = SMOKE.rl,
     steps: int = 3,
     learning_rate: float = 1.5e-4,
+    held_back: list[dict[str, Any]] | None = None,
 ) -> Trained:
     """RL on a reward of the test's own, beside those that the algorithm adds to every stage."""
     prompts = [
@@ -99,7 +100,7 @@ def reinforced(
     name = reward.__name__
     changes = {"max_steps": steps, "batch_size": 16, "micro_batch_size": 8, "learning_rate": learning_rate}
     stage = SMOKE.zero.model_copy(update={**changes, "rewards": {name: 1.0}})
-    return train_rl(Policy(base), prompts, RlSettings(stage, rl), context, **{name: reward})
+    return train_rl(Policy(base), prompts, RlSettings(stage, rl), context, held_back, **{name: reward})
 
 
 # --- ends --------------------------------------------------------------------

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from r1.config.base import Probability, Section, Share
+from r1.config.correction import CorrectionConfig
 from r1.config.launcher import Sharding
 from r1.config.plugins import check_name, flatten
 from r1.config.sampling import EngineConfig, RolloutConfig, VllmEngineConfig
@@ -194,19 +195,62 @@ class RlConfig(Section):
     """Settings shared by every RL stage.
 
     Attributes:
-        max_kl, min_entropy: nats per token; a KL above or an entropy below stops the run with a diagnosis.
-        patience: consecutive steps beyond a bound, or without reward variance in any group, before the run stops.
+        correction: of the mismatch between the engine that samples and the trainer; without effect for transformers
+            rollouts, which the trainer samples itself.
+        max_kl: nats per token between the policy and its reference or start. This and the next six are limits: a
+            run beyond one of them for `patience` steps stops with a diagnosis.
+        min_entropy, max_entropy: of the policy, nats per token.
+        min_length: mean completion length in tokens.
+        max_truncated: share of completions that reach the length limit.
+        max_reward_drop: how far the reward may fall below its best mean over `patience` steps, in standard deviations
+            of the reward over rollouts.
+        max_sampler_kl: nats per token between sampler and trainer; vLLM rollouts only.
+        patience: consecutive steps beyond a limit, or without reward variance in any group, before the run stops.
         checkpoint_steps: steps between checkpoints; a killed run resumes from the last one.
+        validation_steps: steps between evaluations on held-back problems; 0: none.
+        validation_problems: problems of the RL split that are held back and never trained on, if there are evaluations.
+        keep: weights that become the stage's model: the last, or those of the best evaluation.
     """
 
     algorithm: AlgorithmConfig
     difficulty: DifficultyConfig
     rollout: RolloutConfig
+    correction: CorrectionConfig
     reward_options: RewardOptionsConfig
     max_kl: PositiveFloat
     min_entropy: NonNegativeFloat
+    max_entropy: PositiveFloat
+    min_length: NonNegativeFloat
+    max_truncated: Probability
+    max_reward_drop: PositiveFloat
+    max_sampler_kl: PositiveFloat
     patience: PositiveInt
     checkpoint_steps: PositiveInt
+    validation_steps: int = Field(ge=0)
+    validation_problems: PositiveInt
+    keep: Literal["last", "best"]
+
+    @property
+    def rescores(self) -> bool:
+        """True if a round computes the policy's log-probabilities at sampling time, beside those in the loss.
+
+        Needed for off-policy steps, for every algorithm but GRPO's family, and to compare vLLM with the trainer.
+        """
+        algorithm = self.algorithm
+        off_policy = algorithm.num_mini_batches * algorithm.num_iterations > 1
+        return off_policy or not isinstance(algorithm, GroupRelativeConfig) or self.rollout.name != "transformers"
+
+    @model_validator(mode="after")
+    def _entropies_ordered(self) -> Self:
+        if self.min_entropy >= self.max_entropy:
+            raise ValueError(f"min_entropy {self.min_entropy} must be below max_entropy {self.max_entropy}")
+        return self
+
+    @model_validator(mode="after")
+    def _best_is_measured(self) -> Self:
+        if self.keep == "best" and not self.validation_steps:
+            raise ValueError("keep 'best' needs validation_steps of at least 1")
+        return self
 
 
 class RlStageConfig(Section):
@@ -260,6 +304,13 @@ def check_rl_launch(rl: RlConfig, stage: RlStageConfig, sharding: Sharding, proc
         )
     if processes > 1 and rl.difficulty.name != "all":
         raise ValueError(f"rl.difficulty = {rl.difficulty.name!r}: measures pass rates, in one process alone")
+    if rl.keep == "best" and sharding == "zero3":
+        raise ValueError("rl.keep = 'best': cannot load weights into the parts that zero3 makes; fsdp2 can")
+    if rl.validation_steps and rl.validation_problems % processes:
+        raise ValueError(
+            f"rl.validation_problems = {rl.validation_problems}: must be a multiple of the launcher's processes, "
+            f"which are {processes}"
+        )
     rewards = {**stage.rewards, **algorithm.extra_rewards}
     needs_groups: list[str] = [name for name in GROUP_REWARDS if rewards.get(name)]
     if isinstance(algorithm, GroupRelativeConfig) and algorithm.max_resampling_rounds:

@@ -21,7 +21,8 @@ CHECKPOINTS = Path("data/.checkpoints")
 _TIMED = ("seconds", "tokens_per_second", "phases")
 """Metrics that depend on the clock."""
 _HARMLESS = (
-    *("max_kl", "min_entropy", "patience", "checkpoint_steps"),
+    *("max_kl", "min_entropy", "max_entropy", "min_length", "max_truncated", "max_reward_drop", "max_sampler_kl"),
+    *("patience", "checkpoint_steps"),
     *("api_key_env", "max_concurrency", "timeout", "retries", "address", "replicas", "group_port"),
 )
 """Keys that affect no weight and no completion: a run with other values can resume from the same checkpoints."""

@@ -7,7 +7,7 @@ from r1.config.data import GeneralSplit, PromptSplit
 from r1.config.finetuning import SftConfig
 from r1.config.models import BaseConfig
 from r1.config.recipe import Config
-from r1.config.rl import GroupRelativeConfig, PassRateConfig, PpoConfig, RlStageConfig
+from r1.config.rl import PassRateConfig, PpoConfig, RlStageConfig
 from r1.config.sampling import (
     EngineConfig,
     RolloutConfig,
@@ -249,11 +249,7 @@ class Recipe:
         decoding = Decoding(rounds, sequences, prompt, mean, stage.max_completion_length, engine)
         sampled = decoding.tokens_with_prompts
         critics = int(isinstance(algorithm, PpoConfig))
-        # With several optimizer steps per round, the ratio needs the policy's log-probabilities at sampling time.
-        rescored = algorithm.num_mini_batches * algorithm.num_iterations > 1 or not isinstance(
-            algorithm, GroupRelativeConfig
-        )
-        scored = (1 + rescored + critics) * sampled
+        scored = (1 + self.config.rl.rescores + critics) * sampled
         training = Training(
             tokens=sampled * algorithm.num_iterations,
             sequences=stage.micro_batch_size,

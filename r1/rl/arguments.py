@@ -37,6 +37,8 @@ def algorithm_arguments(settings: RlSettings) -> dict[str, Any]:
     }
     if isinstance(algorithm, LeaveOneOutConfig):
         return {**common, "normalize_advantages": algorithm.normalize_advantages}
+    # r1/rl/correction.py weights vLLM's rollouts, for RLOO too; TRL's GRPO would do it again.
+    common["vllm_importance_sampling_correction"] = False
     if isinstance(algorithm, GroupRelativeConfig):
         keys = ("loss_type", "scale_rewards", "importance_sampling_level")
         # TRL's default weights the KL by the ratio (DeepSeek-V3.2); the paper's equation 2 does not.

@@ -42,14 +42,6 @@ class TokenTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
         advantages = whiten(advantages, scored, lambda total: self.accelerator.reduce(total, reduction="sum"))
         return {**batch, "advantages": advantages, "old_values": values, "returns": returns, "scored_mask": scored}
 
-    @torch.no_grad()
-    def _policy_log_probabilities(self, batch: dict[str, Any]) -> Tensor:
-        ids, attention = prompt_and_completion(batch)
-        logps, _, _ = self._get_per_token_logps_and_entropies(
-            self.model, ids, attention, batch["completion_ids"].shape[1], self.args.per_device_train_batch_size
-        )
-        return logps  # type: ignore[no-any-return]
-
     def _values_at_sampling(self, batch: dict[str, Any]) -> Tensor:
         return torch.zeros_like(batch["old_per_token_logps"])
 

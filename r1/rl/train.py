@@ -17,7 +17,7 @@ from datasets import Dataset
 from transformers import PreTrainedModel
 from trl import GRPOConfig, RLOOConfig
 
-from r1.config.rl import FinalRlConfig, GroupRelativeConfig, LeaveOneOutConfig, PpoConfig, RlConfig, check_rl_launch
+from r1.config.rl import FinalRlConfig, LeaveOneOutConfig, PpoConfig, RlConfig, check_rl_launch
 from r1.config.training import TrainingConfig
 from r1.models.policy import Policy
 from r1.rewards import build_rewards
@@ -27,6 +27,7 @@ from r1.rl.difficulty import choose_prompts, within_context
 from r1.rl.rollouts import check_rollout
 from r1.rl.schedule import all_scenarios, in_order
 from r1.rl.settings import RlSettings
+from r1.rl.validation import hold_back
 from r1.support.artifacts import write_text
 from r1.support.errors import UserError
 from r1.support.processes import is_main, world_size
@@ -42,7 +43,12 @@ Rows = list[dict[str, Any]]
 
 
 def train_rl(
-    policy: Policy, prompts: Rows, settings: RlSettings, context: TrainingContext, **custom_rewards: RewardFunction
+    policy: Policy,
+    prompts: Rows,
+    settings: RlSettings,
+    context: TrainingContext,
+    held_back: Rows | None = None,
+    **custom_rewards: RewardFunction,
 ) -> Trained:
     """Train a policy with the configured algorithm.
 
@@ -52,15 +58,16 @@ def train_rl(
             order, as many as the run needs.
         settings: of this run.
         context: seed, files and compute options.
+        held_back: problems to evaluate on every `rl.validation_steps`, rows of `prompt`, `task`, `answer`.
         custom_rewards: reward functions beside the built-in rules, by name.
 
     Raises:
         CannotTrain: if this machine lacks a training option.
         UserError: if the launcher cannot run this configuration, vLLM is incompatible with the other packages,
             or the rollout server does not answer.
-        Stopped: if the loss is not finite, or if for `rl.patience` steps the KL is too high, the entropy too
-            low, or no group has reward variance.
+        Stopped: if the loss is not finite, or if a limit of `rl` is exceeded for `rl.patience` steps.
     """
+    held_back = held_back or []
     stage, shared, algorithm, training = settings.stage, settings.shared, settings.algorithm, context.training
     check_compute(training)
     try:
@@ -73,7 +80,7 @@ def train_rl(
     )
     arguments = {
         **device_arguments(context),
-        **rollout_arguments(shared.rollout, policy, prompts, stage.max_completion_length),
+        **rollout_arguments(shared.rollout, policy, prompts + held_back, stage.max_completion_length),
         **algorithm_arguments(settings),
         # With LoRA the reference policy is the policy without its adapters, which cannot be updated.
         **({"sync_ref_model": False} if training.lora else {}),
@@ -99,7 +106,7 @@ def train_rl(
         processing_class=policy.tokenizer,
         record=record,
         rl=shared,
-        algorithm=algorithm,
+        held_back=held_back,
         start=policy.load(dtype, attention) if algorithm.beta == 0 and training.lora is None else None,
         peft_config=lora_config(training),
         **({"critic": policy.load_critic(attention)} if isinstance(algorithm, PpoConfig) else {}),
@@ -120,8 +127,13 @@ def train_rl(
             "reward": record.tail_mean("reward"),
             "flops": _flops(model, tokens, sum(row["train_tokens"] for row in record.phases), settings, training),
             "phases": record.phase_summary(),
+            **({"kept": record.best} if record.best else {}),
         },
-        counts={"steps": len(record.rows), "rollouts": record.rollouts},
+        counts={
+            "steps": len(record.rows),
+            "rollouts": record.rollouts,
+            **({"kept_step": record.best["step"]} if record.best else {}),
+        },
         samples=pd.DataFrame(record.samples),
     )
 
@@ -186,9 +198,13 @@ def _train_on_chosen(
     schedule: Callable[[Rows], Rows],
     **custom_rewards: RewardFunction,
 ) -> Trained:
+    held_back: Rows = []
+    if settings.shared.validation_steps:
+        fitting = within_context(rows, policy, settings.stage.max_completion_length)
+        rows, held_back = hold_back(fitting, settings.shared.validation_problems, context.seed)
     choice = choose_prompts(rows, policy, settings, context.seed)
-    trained = train_rl(policy, schedule(choice.rows), settings, context, **custom_rewards)
-    trained.metrics["prompts"] = choice.counts
+    trained = train_rl(policy, schedule(choice.rows), settings, context, held_back, **custom_rewards)
+    trained.metrics["prompts"] = choice.counts | ({"held_back": len(held_back)} if held_back else {})
     return replace(trained, suspect_gold=pd.DataFrame(choice.suspects) if choice.suspects else None)
 
 
@@ -206,7 +222,7 @@ def _flops(
         settings: decide which log-probabilities are recomputed.
         training: decides whether all weights are trained.
     """
-    rescored = settings.steps_per_round > 1 or not isinstance(settings.algorithm, GroupRelativeConfig)
-    forwards = 2 + rescored  # generation, and the KL to the reference or initial policy, which is always measured
+    # Two: generation, and the KL to the reference or initial policy, which is always measured.
+    forwards = 2 + settings.shared.rescores
     models = 2 if isinstance(settings.algorithm, PpoConfig) else 1
     return flops(model, (forwards + models - 1) * sampled, models * int(trained), training)

@@ -12,18 +12,20 @@ from transformers import PreTrainedModel
 from trl.models import prepare_deepspeed, prepare_fsdp
 from trl.trainer.utils import add_fused_lm_head
 
-from r1.config.rl import AlgorithmConfig
+from r1.config.correction import CorrectionConfig, OffCorrectionConfig
+from r1.config.rl import AlgorithmConfig, RlConfig
 from r1.rewards.common import texts
 from r1.rewards.response import count_reflections, is_mixed
 from r1.rl.advantages import masked_mean
+from r1.rl.correction import log_ratios, statistics, weights
 from r1.rl.rollout_batch import flat_groups, prompt_and_completion
-from r1.training.checkpoints import Checkpointed
+from r1.rl.validation import Validated
 
 
-class Watched(Checkpointed):
+class Watched(Validated):
     """Log samples with their rewards, language mixing, reflection, KL, and seconds and tokens by phase.
 
-    A mixin, placed before TRL's trainer.
+    A mixin, placed before TRL's trainer. It also weights vLLM's rollouts (r1/rl/correction.py).
 
     Attributes:
         rewards: [global batch, rewards] of the last rollouts, NaN where a reward does not apply.
@@ -38,13 +40,14 @@ class Watched(Checkpointed):
     reward_weights: Tensor
     _metrics: dict[str, dict[str, list[float]]]
 
-    def __init__(self, *args: Any, algorithm: AlgorithmConfig, start: PreTrainedModel | None, **kwargs: Any) -> None:
-        """Args: the algorithm; without a KL penalty, a copy of the initial policy, to log the KL to it.
+    def __init__(self, *args: Any, rl: RlConfig, start: PreTrainedModel | None, **kwargs: Any) -> None:
+        """Args: settings of all RL runs; without a KL penalty, a copy of the initial policy, to log the KL to it.
 
         With LoRA no copy is needed: the initial policy is the policy without its adapters.
         """
-        super().__init__(*args, **kwargs)
-        self.algorithm = algorithm
+        super().__init__(*args, rl=rl, **kwargs)
+        self.algorithm: AlgorithmConfig = rl.algorithm
+        self.correction: CorrectionConfig = rl.correction
         self.start: Any = None
         if start is not None:
             add_fused_lm_head(start, temperature=self.args.temperature)
@@ -90,7 +93,47 @@ class Watched(Checkpointed):
         share = len(flat_groups(scores, self.num_generations)) * self.num_generations / len(scores)
         self._metrics["train"]["frac_reward_zero_std"][-1] = share
         self.scores = self._local(scores)
+        return self._compared_with_sampler(batch)
+
+    def _compared_with_sampler(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Log how far the trainer is from the sampler, and add `sampler_weights`, [batch, tokens].
+
+        Without the sampler's log-probabilities there is nothing to do: transformers rollouts are the trainer's own.
+        """
+        sampler = self._sampler_log_probabilities(batch)
+        if sampler is None:
+            return batch
+        if "old_per_token_logps" not in batch:
+            batch["old_per_token_logps"] = self._policy_log_probabilities(batch)
+        mask = batch["completion_mask"]
+        log_ratio = log_ratios(batch["old_per_token_logps"], sampler, mask)
+        everywhere, masks = self._gathered(log_ratio, mask)
+        for name, value in statistics(everywhere, masks, self.correction).items():
+            self._metrics["train"][f"sampler/{name}"].append(value)
+        if not isinstance(self.correction, OffCorrectionConfig):
+            batch["sampler_weights"] = weights(log_ratio, self.correction)
         return batch
+
+    def _sampler_log_probabilities(self, batch: dict[str, Any]) -> Tensor | None:
+        """The sampler's log-probabilities of the completions, [batch, tokens]; None for transformers rollouts."""
+        logps: Tensor | None = batch.pop("sampling_per_token_logps", None)
+        return logps
+
+    @torch.no_grad()
+    def _policy_log_probabilities(self, batch: dict[str, Any]) -> Tensor:
+        ids, attention = prompt_and_completion(batch)
+        logps, _, _ = self._get_per_token_logps_and_entropies(
+            self.model, ids, attention, batch["completion_ids"].shape[1], self.args.per_device_train_batch_size
+        )
+        return logps  # type: ignore[no-any-return]
+
+    def _weighted(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Weight the advantages: in GRPO's losses the same as weighting the token's loss, but not its KL."""
+        if "sampler_weights" not in inputs:
+            return inputs
+        advantages = inputs["advantages"]
+        per_token = advantages if advantages.ndim == 2 else advantages.unsqueeze(1)
+        return {**inputs, "advantages": per_token * inputs["sampler_weights"]}
 
     def _calculate_rewards(
         self, inputs: list[dict[str, Any]], prompts: list[Any], completions: list[Any], completion_ids_list: list[Any]
@@ -119,7 +162,7 @@ class Watched(Checkpointed):
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         self._tokens["train"] += int(inputs["prompt_mask"].sum() + inputs["completion_mask"].sum())
-        loss: Tensor = super()._compute_loss(model, inputs)  # type: ignore[misc]
+        loss: Tensor = super()._compute_loss(model, self._weighted(inputs))  # type: ignore[misc]
         if self.start is not None:
             self._log_kl_to_start(self.start, self._log_probabilities, inputs)
         elif self.args.beta == 0:
@@ -150,15 +193,15 @@ class Watched(Checkpointed):
             local = torch.tensor(list(self._tokens.values()), device=self.accelerator.device)
             tokens = self.accelerator.reduce(local, reduction="sum").tolist()
             self.record.add_phases(self.state.global_step, seconds, dict(zip(self._tokens, tokens, strict=True)))
-            self._logged_at = now
             self._seconds = dict.fromkeys(self._seconds, 0.0)
             self._tokens = dict.fromkeys(self._tokens, 0)
-        super().log(logs, start_time)  # type: ignore[misc]
+        super().log(logs, start_time)
+        self._logged_at = time.perf_counter()  # evaluation is in no phase
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Start the clock, then train."""
         self._logged_at = time.perf_counter()
-        return super().train(*args, **kwargs)  # type: ignore[misc]
+        return super().train(*args, **kwargs)
 
     def _local(self, gathered: Tensor) -> Tensor:
         """This process's rows of a tensor gathered from all processes."""

@@ -77,14 +77,18 @@ class Checkpointed:
         super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
         directory = Path(resume_from_checkpoint)
         for name, module in self.companions.items():
-            weights: dict[str, Any] = load_file(directory / f"{name}.safetensors")
-            if self.accelerator.distributed_type == DistributedType.FSDP:
-                set_model_state_dict(module, weights, options=StateDictOptions(full_state_dict=True))
-            else:
-                module.load_state_dict(weights)
+            load_weights(self.accelerator, module, load_file(directory / f"{name}.safetensors"))
         self.record.restore(read_json(directory / STATE))
         # TRL's supervised trainers restart this count at 0 (its RL trainers keep theirs in transformers' state).
         self._total_train_tokens = int(self.record.rows[-1].get("num_tokens", 0))
+
+
+def load_weights(accelerator: Any, module: nn.Module, weights: dict[str, Any]) -> None:
+    """Load full weights, as accelerate's `get_state_dict` returns them, into a module that may be sharded."""
+    if accelerator.distributed_type == DistributedType.FSDP:
+        set_model_state_dict(module, weights, options=StateDictOptions(full_state_dict=True))
+    else:
+        accelerator.unwrap_model(module).load_state_dict(weights)
 
 
 def train(trainer: Checkpointed) -> PreTrainedModel:

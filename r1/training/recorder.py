@@ -27,6 +27,7 @@ class Recorder(TrainerCallback):
         phases: seconds, tokens and tokens per second by phase, one row per step, RL only.
         samples: some rollouts with their rewards, RL only.
         rollouts: completions sampled so far, RL only.
+        best: `step` and `score` of the weights to keep, or None; RL with `keep: best` only.
     """
 
     def __init__(self, curve: Path, budget: int | None = None, round_steps: int = 1) -> None:
@@ -36,6 +37,7 @@ class Recorder(TrainerCallback):
         self.phases: list[dict[str, float]] = []
         self.samples: list[dict[str, Any]] = []
         self.rollouts = 0
+        self.best: dict[str, Any] | None = None
         self.sampled_quarter = 0
         self._started = 0.0
         self._first_step = 0
@@ -50,7 +52,7 @@ class Recorder(TrainerCallback):
     def state(self) -> dict[str, Any]:
         """The state to checkpoint, JSON-serializable."""
         seconds = self._seconds_before + time.perf_counter() - self._started
-        kept = {key: getattr(self, key) for key in ("rows", "phases", "samples", "rollouts", "sampled_quarter")}
+        kept = {key: getattr(self, key) for key in ("rows", "phases", "samples", "rollouts", "best", "sampled_quarter")}
         return {**kept, "seconds": seconds}
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ SFT, REWARD = "trl/trainer/sft_trainer.py:SFTTrainer", "trl/trainer/reward_train
 _GRPO, _RLOO, _SFT, _REWARD = ((first, BASE, TRAINER) for first in (GRPO, RLOO, SFT, REWARD))
 OURS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "r1/training/checkpoints.py": (_GRPO, _RLOO, _SFT, _REWARD, (TRAINER,)),
+    "r1/rl/validation.py": (_GRPO, _RLOO),
     "r1/rl/watched.py": (_GRPO, _RLOO),
     "r1/rl/group_trainer.py": (_GRPO,),
     "r1/rl/token_trainer.py": (_GRPO,),
@@ -48,12 +49,19 @@ _ROLLOUTS = {
     "mm_token_type_ids=None, image_position_ids=None)",
     "_log_metric": "(self, name: str, value: float)",
     "_metrics": "{'train': defaultdict(list), 'eval': defaultdict(list)}",
+    "_tokenize_prompts": "(self, prompts: list)",
     "_prepare_inputs": "(self, generation_batch: dict[str, torch.Tensor | Any])",
 }
 _SAVED = {"_save_checkpoint": "(self, model, trial)", "_total_train_tokens": "0"}
 HOOKS: Mapping[str, Mapping[str, str]] = {
-    GRPO: {**_ROLLOUTS, **_SAVED, "_tokenizer": "processing_class or processing_class.tokenizer"},
-    RLOO: {**_ROLLOUTS, **_SAVED},
+    GRPO: {
+        **_ROLLOUTS,
+        **_SAVED,
+        "_generate_single_turn": "(self, prompt_ids, images, multimodal_fields, num_generations, "
+        "has_tool_images=False)",
+        "_tokenizer": "processing_class or processing_class.tokenizer",
+    },
+    RLOO: {**_ROLLOUTS, **_SAVED, "_generate_single_turn": "(self, prompt_ids, images, multimodal_fields)"},
     SFT: _SAVED,
     REWARD: _SAVED,
     TRAINER: {
@@ -252,6 +260,17 @@ def test_hooks_are_what_they_were() -> None:
         users[name] = sorted({*users.get(name, ()), *files})
     said = list(changes(HOOKS, installed_members, users))
     assert not said, "\n".join(said)
+
+
+def test_vllm_returns_log_probabilities_third() -> None:
+    """r1/rl/trainers.py takes them from there for RLOO; r1/rl/watched.py takes GRPO's from the batch."""
+    generation = "trl/generation/vllm_generation.py"
+    node = definition(read(generation), "VLLMGeneration.generate")
+    assert node is not None
+    assert "'logprobs': self.logprobs" in ast.unparse(node)
+    assert ast.unparse(node).endswith("return (prompt_ids, completion_ids, logprobs, logprob_token_ids)")
+    batch = definition(read(GRPO.split(":")[0]), "GRPOTrainer._generate_and_score_completions")
+    assert batch is not None and "output['sampling_per_token_logps'] = sampling_per_token_logps" in ast.unparse(batch)
 
 
 def test_every_hook_that_is_relied_on_is_in_the_table() -> None:

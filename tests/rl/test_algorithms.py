@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
 from trl import GRPOConfig, RLOOConfig
 
+from r1.config.correction import CorrectionConfig, ImportanceCorrectionConfig, OffCorrectionConfig
 from r1.config.models import DenseArchitectureConfig
 from r1.config.rl import AlgorithmConfig, GroupRelativeConfig, LeaveOneOutConfig, PpoConfig
 from r1.models.chat import as_messages
@@ -52,6 +53,7 @@ Batch = dict[str, Tensor]
 Score = tuple[float | None, float | None]
 Module = TypeVar("Module", bound=nn.Module)
 
+OFF = OffCorrectionConfig(name="off")
 TOLERANCE = 1e-5
 GROUP, TOKENS, TEMPERATURE = 4, 6, 0.7
 WEIGHTS = (1.0, 0.5)
@@ -160,9 +162,13 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Script:
-    """Stands in for generation and rewards: round by round, completions and the two scores of each."""
+    """Stands in for generation and rewards: round by round, completions and the two scores of each.
+
+    sampler: log-probabilities of the completions, as vLLM returns them.
+    """
 
     rounds: list[tuple[list[list[int]], list[Score]]]
+    sampler: list[list[float]] | None = None
     prompts: list[list[list[int]]] = field(default_factory=list)
 
     def generate(self, prompt_ids: list[list[int]], *_: Any) -> list[list[int]]:
@@ -186,9 +192,16 @@ def make(policy: Path, tmp_path: Path) -> Make:
 
 
 def make_trainer(
-    policy: Path, tmp_path: Path, name: str, script: Script | None = None, critic_scale: float = 0.5, **changes: Any
+    policy: Path,
+    tmp_path: Path,
+    name: str,
+    script: Script | None = None,
+    critic_scale: float = 0.5,
+    correction: CorrectionConfig = OFF,
+    **changes: Any,
 ) -> Any:
-    settings, script = RlSettings(STAGE, configured(name, **changes)), script or Script([])
+    shared = configured(name, **changes).model_copy(update={"correction": correction})
+    settings, script = RlSettings(STAGE, shared), script or Script([])
     algorithm, start = settings.algorithm, Policy(policy)
     arguments = {
         **device_arguments(context(tmp_path)),
@@ -211,14 +224,17 @@ def make_trainer(
         train_dataset=Dataset.from_list(PROMPTS),
         processing_class=start.tokenizer,
         record=Recorder(tmp_path / "curve.csv"),
-        algorithm=algorithm,
+        rl=settings.shared,
+        held_back=[],
         start=None if algorithm.beta else start.load().double(),
         **extra,
     )
     assert anchor(trainer).dtype == torch.float64
     shaken(anchor(trainer), 0.1, seed=2)
     ids_alone = isinstance(algorithm, LeaveOneOutConfig)
-    trainer._generate_single_turn = script.generate if ids_alone else lambda *args: (script.generate(*args), None)
+    trainer._generate_single_turn = (
+        script.generate if ids_alone else lambda *args: (script.generate(*args), script.sampler)
+    )
     trainer.model.train()
     trainer.current_gradient_accumulation_steps = ACCUMULATION
     trainer.state.max_steps = 100
@@ -602,6 +618,92 @@ def test_the_loss_is_of_the_log_probabilities_that_trl_computes(make: Make, monk
     (ours, our_gradient), (trls, trl_gradient) = found[ExactHead], found[ChunkedLogProbFunction]
     assert (ours - trls).abs().max() < TOLERANCE * ours.abs().max()
     assert (our_gradient - trl_gradient).abs().max() < TOLERANCE * our_gradient.abs().max()
+
+
+# --- rollouts that another engine sampled -----------------------------------
+
+TOKEN_MASK = ImportanceCorrectionConfig(name="token_mask", cap=1.5)
+NAMES = list(dict(CASES))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_samplers_log_probabilities_give_weights_and_curves(make: Make, policy: Path, name: str) -> None:
+    random, script = np.random.default_rng(7), scripted(load_tokenizer(policy))
+    script.sampler = [list(random.uniform(-7.0, -4.0, len(ids))) for ids in script.rounds[0][0]]
+    trainer = make(name, script, correction=TOKEN_MASK, **({"max_resampling_rounds": 0} if name == "dapo" else {}))
+    if name == "rloo":
+        trainer.use_vllm, trainer._sampler = True, script.sampler
+    batch = trainer._generate_and_score_completions(rollout_inputs())
+    sampler = [np.array(row, dtype=np.float32) for row in script.sampler]  # TRL's precision
+    logps = log_probabilities(trainer.model, batch)
+    ratios = [np.exp(ours - theirs) for ours, theirs in zip(logps, sampler, strict=True)]
+    expected = np.concatenate([np.where(ratio > TOKEN_MASK.cap, 0.0, ratio) for ratio in ratios])
+    together = np.concatenate(ratios)
+    assert 0.1 < (expected == 0).mean() < 0.9
+    check(name, "sampler", flat(batch["sampler_weights"], batch["completion_mask"]), expected)
+    logged = {key: values[-1] for key, values in trainer._metrics["train"].items() if key.startswith("sampler/")}
+    check(name, "sampler", logged["sampler/kl"], (together - 1 - np.log(together)).mean())
+    check(name, "sampler", logged["sampler/capped_share"], (expected == 0).mean())
+    check(name, "sampler", logged["sampler/ratio_mean"], together.mean())
+
+
+@pytest.mark.parametrize("name", ["grpo", "rloo"])
+def test_rollouts_of_the_trainers_own_need_no_correction(make: Make, policy: Path, name: str) -> None:
+    trainer = make(name, scripted(load_tokenizer(policy)), correction=TOKEN_MASK)
+    batch = trainer._generate_and_score_completions(rollout_inputs())
+    assert "sampler_weights" not in batch and not any("sampler" in key for key in trainer._metrics["train"])
+
+
+def test_without_correction_the_mismatch_is_logged_all_the_same(make: Make, policy: Path) -> None:
+    script = scripted(load_tokenizer(policy))
+    script.sampler = [[-5.0] * len(ids) for ids in script.rounds[0][0]]
+    trainer = make("grpo", script)
+    batch = trainer._generate_and_score_completions(rollout_inputs())
+    assert "sampler_weights" not in batch and trainer._metrics["train"]["sampler/kl"][-1] > 0
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "gspo"])  # its tokens share one ratio
+def test_weights_scale_the_gradient_of_each_token(make: Make, name: str) -> None:
+    """On-policy and without KL, the gradient is that of the weighted sum of advantage times log-probability."""
+    trainer = make(name, beta=0.0)
+    batch = loss_inputs(trainer, seed=8)
+    logps = trainer._get_per_token_logps_and_entropies(trainer.model, *whole(batch), TOKENS)[0]
+    mask = batch["completion_mask"]
+    batch["old_per_token_logps"], batch["old_logps"] = logps.detach(), (logps.detach() * mask).sum(dim=1)
+    weight = torch.from_numpy(np.random.default_rng(8).uniform(0, 2, mask.shape))
+    weight[0] = 0.0
+    scale = {
+        "grpo": 1 / mask.sum(dim=1, keepdim=True) / len(mask) / ACCUMULATION,
+        "dr_grpo": torch.tensor(1 / len(mask) / TOKENS / ACCUMULATION),
+        "rloo": torch.tensor(1 / len(mask)),
+    }.get(name, trainer.algorithm.num_mini_batches / batch["num_items_in_batch"])
+    advantages = batch["advantages"] if batch["advantages"].ndim == 2 else batch["advantages"][:, None]
+    parameters = list(trainer.model.parameters())
+    expected = torch.autograd.grad(-(scale * advantages * weight * logps * mask).sum(), parameters)
+    loss = trainer._compute_loss(trainer.model, {**batch, "sampler_weights": weight})
+    found = torch.autograd.grad(loss, parameters)
+    check(name, "sampler", torch.cat([one.flatten() for one in found]), torch.cat([one.flatten() for one in expected]))
+
+
+def test_a_correction_is_forgotten_after_its_micro_batch(make: Make) -> None:
+    trainer = make("rloo", beta=0.0)
+    batch = loss_inputs(trainer, seed=9)
+    parameters = list(trainer.model.parameters())
+
+    def gradient(**weights: Tensor) -> Tensor:
+        found = torch.autograd.grad(trainer._compute_loss(trainer.model, {**batch, **weights}), parameters)
+        return torch.cat([one.flatten() for one in found])
+
+    before = gradient()
+    weighted = gradient(sampler_weights=torch.zeros(batch["completion_mask"].shape))
+    assert not weighted.any() and torch.equal(gradient(), before)
+
+
+def test_rloo_remembers_what_vllm_returns_beside_the_tokens(make: Make) -> None:
+    trainer = make("rloo")
+    generate = trainer._remembering(lambda *_, **__: ([], [[3, 4]], [[[-0.5], [None]]], []))
+    assert generate(prompts=[])[1] == [[3, 4]]
+    assert trainer._sampler[0][0] == -0.5 and np.isnan(trainer._sampler[0][1])
 
 
 # --- the functions of PPO and REINFORCE++ alone -----------------------------

@@ -170,16 +170,31 @@ def test_dynamic_sampling_spends_the_budget_in_fewer_steps_and_keeps_the_order(
 
 def rollouts_by_vllm_come_from_the_policy(tiny_model: Path, tmp_path: Path) -> None:
     """TRL's colocated vLLM samples from the current weights: its log-probabilities stay the trainer's, step by step."""
-    reinforced(tiny_model, context(tmp_path), rl=compose("profile=smoke", "rollout=vllm").rl)
+    for name in ("grpo", "rloo"):
+        rl = compose("profile=smoke", "rollout=vllm", f"rl/algorithm={name}").rl
+        rl = rl.model_copy(update={"validation_steps": 1})
+        held_back = [{"prompt": "What is 30 + 1?", "task": "chain_sum", "answer": "31"}] * 2
+        reinforced(tiny_model, context(tmp_path, name), rl=rl, learning_rate=1e-3, held_back=held_back)
+        log = pd.read_csv(tmp_path / "curve.csv")
+        assert len(log) == 3 and log["validation/pass_at_1"].between(0, 1).all()
+        assert (log["sampler/kl"] < 1e-6).all(), log["sampler/kl"]
+        assert log["sampler/ratio_p99"].max() < 1.01 and log["sampler/capped_share"].max() == 0.0
+
+
+def rollouts_by_a_stale_engine_stop_the_run(tiny_model: Path, tmp_path: Path) -> None:
+    """The engine keeps its first weights, as with a weight transfer that fails in silence."""
+    from trl.generation.vllm_generation import VLLMGeneration
+
+    VLLMGeneration.sync_weights = lambda _: None
+    rl = compose("profile=smoke", "rollout=vllm", "rl.patience=2").rl
+    with pytest.raises(Stopped, match=r"KL between sampler and trainer is .*, above rl.max_sampler_kl = 0.05"):
+        reinforced(tiny_model, context(tmp_path), rl=rl, steps=12, learning_rate=3e-3)
     log = pd.read_csv(tmp_path / "curve.csv")
-    assert len(log) == 3
-    assert (log["sampling/sampling_logp_difference/max"] < 1e-3).all(), log["sampling/sampling_logp_difference/max"]
+    assert log["sampler/kl"].iloc[0] < 1e-6 and 2 < len(log) < 12, log["sampler/kl"]
 
 
-def test_rollouts_by_vllm(tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["rollouts_by_vllm_come_from_the_policy", "rollouts_by_a_stale_engine_stop_the_run"])
+def test_rollouts_by_vllm(what: str, tiny_model: Path, tmp_path: Path) -> None:
     if tiny_model.parent.name.startswith("deepseek"):
         pytest.skip("colocated rollouts are supported for the dense teacher")
-    run_alone(
-        "from tests.rl.test_train import *; "
-        f"rollouts_by_vllm_come_from_the_policy(Path({str(tiny_model)!r}), Path({str(tmp_path)!r}))"
-    )
+    run_alone(f"from tests.rl.test_train import *; {what}(Path({str(tiny_model)!r}), Path({str(tmp_path)!r}))")

@@ -31,7 +31,8 @@ def launched(
         model: directory to start from.
         out: folder for what comes of it.
         sharding: of conf/accelerate.
-        options: steps, seed, shared (randomness belongs to rows), whole (the reward of that name, not digits).
+        options: steps, seed, shared (randomness belongs to rows), whole (the reward of that name, not digits), best
+            (evaluate RL at so many steps, and keep the best weights).
 
     Returns:
         The learning curve, the weights, and the metrics.
@@ -130,11 +131,14 @@ def main() -> None:
         reward = whole if options.get("whole") else digits
         update = {"max_steps": steps, "batch_size": 32, "micro_batch_size": 8, "learning_rate": 1e-3}
         update |= {"warmup_steps": 2, "num_generations": 4, "rewards": {reward.__name__: 1.0}}
-        settings = RlSettings(config.zero.model_copy(update=update), config.rl)
+        every = options.get("best", 0)
+        best = {"validation_steps": every, "validation_problems": 4, "keep": "best" if every else "last"}
+        settings = RlSettings(config.zero.model_copy(update=update), config.rl.model_copy(update=best))
+        asked = [{"prompt": row["prompt"], "task": "chain_sum", "answer": "1"} for row in sums(4)]
         prompts = [
             {"prompt": as_messages(row["prompt"]), "task": "chain_sum", "answer": "", "kind": ""} for row in sums(64)
         ]
-        trained = train_rl(policy, prompts, settings, context, **{reward.__name__: reward})
+        trained = train_rl(policy, prompts, settings, context, asked, **{reward.__name__: reward})
     if is_main():
         import pandas as pd
 

@@ -16,7 +16,10 @@ from tests.committed import committed
 from tests.conftest import compose
 
 RL = compose().rl.model_copy(update={"patience": 3})
-FINE = {"loss": 0.1, "grad_norm": 1.0, "kl": 0.01, "entropy": 0.3, "frac_reward_zero_std": 0.5, "reward": 1.0}
+FINE = {
+    "loss": 0.1, "grad_norm": 1.0, "kl": 0.01, "entropy": 0.3, "frac_reward_zero_std": 0.5, "reward": 1.0,
+    "reward_std": 0.5, "completions/mean_length": 30.0, "completions/clipped_ratio": 0.1, "sampler/kl": 1e-4,
+}  # fmt: skip
 CURVES = [
     file
     for pattern in ("data/plots/*.csv", "data/ablation/curves/*.csv")
@@ -64,6 +67,18 @@ def test_what_is_not_finite_stops_every_training_at_once(rl: RlConfig | None, ke
         ({"entropy": math.nan}, r"entropy is nan nats per token, below rl.min_entropy = 0.001"),
         ({"reward": None, "rewards/a/mean": None}, r"no completion has a reward: .*\{'a': None\}"),
         ({"reward": math.nan}, r"no completion has a reward: .*\{\}"),
+        ({"entropy": 5.1}, r"entropy is 5.1 nats per token, above rl.max_entropy = 5.0"),
+        ({"entropy": math.inf}, r"entropy is inf nats per token, above rl.max_entropy = 5.0"),
+        ({"completions/mean_length": 3.9}, r"the mean completion has 3.9 tokens, below rl.min_length = 4"),
+        (
+            {"completions/clipped_ratio": 0.96},
+            r"the share of truncated completions is 0.96, above rl.max_truncated = 0.95",
+        ),
+        (
+            {"sampler/kl": 0.06},
+            r"the KL between sampler and trainer is 0.06 nats per token, above rl.max_sampler_kl = 0.05",
+        ),
+        ({"sampler/kl": None}, r"the KL between sampler and trainer is nan nats"),
         ({"frac_reward_zero_std": 1.0, "rewards/a/mean": 0.5}, r"no group has any reward variance: \{'a': 0.5\}"),
     ],
 )
@@ -74,9 +89,61 @@ def test_what_goes_on_for_too_long_stops_reinforcement_learning(
     for row in (FINE, FINE | bad, FINE | bad, FINE, FINE | bad, FINE | bad):
         assert replay.step(row) == (row is FINE), "a step in trouble is not saved"
     assert capsys.readouterr().out.count("warning: step ") == 4
-    with pytest.raises(Stopped, match=f"stopped at step 7 of 100: {said}; since step 5\n  usually ") as stopped:
+    with pytest.raises(
+        Stopped, match=f"stopped at step 7 of 100: {said}.*; since step 5\n  (usually|the engine) "
+    ) as stopped:
         replay.step(FINE | bad)
     assert stopped.value.since == 5
+
+
+@pytest.mark.parametrize("key", ["max_entropy", "min_length", "max_truncated", "max_sampler_kl"])
+def test_a_value_at_the_limit_is_allowed(key: str) -> None:
+    logged = {
+        "max_entropy": "entropy",
+        "min_length": "completions/mean_length",
+        "max_truncated": "completions/clipped_ratio",
+        "max_sampler_kl": "sampler/kl",
+    }
+    assert Replay().step({**FINE, logged[key]: getattr(RL, key)})
+
+
+def reward_rows(*rewards: float, spread: float = 0.5) -> list[dict[str, Any]]:
+    return [{**FINE, "reward": value, "reward_std": spread} for value in rewards]
+
+
+@pytest.mark.parametrize(
+    ("rewards", "spread", "since"),
+    [
+        ((0, 0, 0, 1, 1, 1, 0.4, 0.4, 0.4), 0.5, 7),  # more than one deviation below 1
+        ((0, 0, 0, 1, 1, 1, 0.6, 0.6, 0.6), 0.5, None),  # less than one
+        ((0, 0, 0, 1, 1, 1, 0.6, 0.6, 0.6), 0.3, 7),  # the scale of the rewards is their spread
+        ((0, 0, 0, 100, 100, 100, 40, 40, 40), 50.0, 7),
+        ((1, 1, 1, 0.4, 0.6, 0.4, 0.4), 0.5, None),  # it recovers in between
+        ((1, 1, 1, 0.4, 0.6, 0.4, 0.4, 0.3), 0.5, 6),
+        ((0, 1, 0, 0, 0, 0, 0), 0.5, None),  # one lucky step is no level ...
+        ((1, 1, 0, 0, 0, 0), 1.0, None),  # ... nor are fewer steps than `patience`
+        ((-9, -9, -9, -10, -10, -10), 0.5, 4),  # rewards may be negative
+    ],
+)
+def test_a_reward_that_falls_for_good_stops_the_run(
+    rewards: tuple[float, ...], spread: float, since: int | None
+) -> None:
+    replay, stopped = Replay(), None
+    try:
+        for row in reward_rows(*rewards, spread=spread):
+            replay.step(row)
+    except Stopped as stop:
+        stopped = stop
+    assert (stopped and stopped.since) == since
+    if stopped:
+        assert "below its best mean over 3 steps" in str(stopped) and "rl.max_reward_drop = 1.0" in str(stopped)
+
+
+def test_steps_without_a_reward_are_no_fall(capsys: pytest.CaptureFixture[str]) -> None:
+    replay, none = Replay(), {**FINE, "reward": None, "reward_std": None}
+    for row in [*reward_rows(1, 1, 1), none, none, none, *reward_rows(1)]:
+        assert replay.step(row)
+    assert "reward is" not in capsys.readouterr().out
 
 
 def test_steps_that_did_not_measure_it_do_not_count_and_are_not_saved(capsys: pytest.CaptureFixture[str]) -> None:

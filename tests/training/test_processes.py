@@ -42,6 +42,15 @@ def test_a_reward_sees_whole_groups_in_each_process(tiny_model: Path, tmp_path: 
     assert [row["reward"] for row in rows] == [1.0, 1.0]
 
 
+def test_two_processes_evaluate_and_keep_what_one_does(tiny_model: Path, tmp_path: Path) -> None:
+    alone, weights, metrics = launched(1, "grpo", dense(tiny_model), tmp_path / "one", steps=STEPS, best=2)
+    both, weights_of_both, metrics_of_both = launched(2, "grpo", tiny_model, tmp_path / "two", steps=STEPS, best=2)
+    scores = [[row["validation/pass_at_1"] for row in rows[1::2]] for rows in (alone, both)]
+    assert scores[0] == scores[1] and metrics["kept"] == metrics_of_both["kept"]
+    for name, values in weights.items():
+        assert (values - weights_of_both[name]).abs().max() < 1e-5, name
+
+
 @pytest.fixture
 def project(tiny_model: Path, tmp_path: Path) -> Path:
     """A project in which cold_start can run."""
