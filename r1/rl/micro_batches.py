@@ -6,7 +6,7 @@ The loss of a window is that of TRL on the padded window: what TRL averages over
 micro-batch's share of them, what it divides by the tokens of the round is summed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +16,8 @@ from accelerate.utils import DistributedType
 from torch import Tensor
 
 from r1.rl.rollout_batch import prompt_and_completion
+from r1.training.lengths import Lengths, cut, padded_tokens
 
-Lengths = Sequence[tuple[int, int]]
-"""Tokens of the prompt and of the completion, row by row."""
 SUMMED = ("critic/loss",)
 """Logged per micro-batch as its part of the optimizer step's; all else is a mean, a minimum or a maximum."""
 
@@ -38,38 +37,6 @@ class MicroBatchLimit:
     def budget(self, padded_length: int) -> int:
         """Tokens per micro-batch. Args: the round's longest prompt plus its longest completion."""
         return self.rows * padded_length if self.tokens is None else self.tokens
-
-
-def padded_tokens(lengths: Lengths, rows: Sequence[int]) -> int:
-    """Tokens that the rows take together: prompts and completions are padded to their longest."""
-    return len(rows) * (max(lengths[row][0] for row in rows) + max(lengths[row][1] for row in rows))
-
-
-def cut(lengths: Lengths, budget: int, least: int = 1) -> list[list[int]]:
-    """Sort rows by length and cut them into micro-batches of at most `budget` tokens, the longest first.
-
-    The order is by completion, then by prompt: within a group, only completions differ.
-
-    Args:
-        lengths: of all rows.
-        budget: `padded_tokens` of a micro-batch; a longer row is one by itself.
-        least: micro-batches to make at least, up to one per row; the widest are halved until there are so many.
-
-    Returns:
-        Indices of rows by micro-batch; each row occurs once.
-    """
-    order = sorted(range(len(lengths)), key=lambda row: (-lengths[row][1], -lengths[row][0], row))
-    parts: list[list[int]] = []
-    for row in order:
-        if parts and padded_tokens(lengths, [*parts[-1], row]) <= budget:
-            parts[-1].append(row)
-        else:
-            parts.append([row])
-    while len(parts) < min(least, len(lengths)):
-        widest = max(range(len(parts)), key=lambda part: (len(parts[part]) > 1, padded_tokens(lengths, parts[part])))
-        half = len(parts[widest]) // 2
-        parts[widest : widest + 1] = [parts[widest][:half], parts[widest][half:]]
-    return parts
 
 
 def row_lengths(batch: dict[str, Any]) -> list[tuple[int, int]]:

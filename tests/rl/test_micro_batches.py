@@ -1,4 +1,4 @@
-"""Micro-batches cover an optimizer step: rows once, tokens bounded, and TRL's loss and gradients on the padded step.
+"""Trimmed micro-batches have TRL's loss, gradients and logged values on the padded step, and its scores.
 
 The trainers, float64 and tiny, and the inputs are those of the tests of the algorithms.
 """
@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from r1.rl.micro_batches import MicroBatchLimit, cut, padded_tokens, row_lengths, trimmed
+from r1.rl.micro_batches import MicroBatchLimit, row_lengths, trimmed
 from tests.rl.test_algorithms import (
     CASES,
     TOKENS,
@@ -28,32 +28,6 @@ __all__ = ["exact", "make", "one_thread", "policy"]  # fixtures
 
 TOLERANCE = 1e-6
 """transformers rotates queries and keys by float32 angles, so positions that shift move the last digits."""
-
-
-@pytest.mark.parametrize(
-    ("lengths", "budget", "least", "expected"),
-    [
-        ([(2, 1), (2, 8), (2, 2)], 10, 1, [[1], [2, 0]]),
-        ([(2, 1), (2, 8), (2, 2)], 30, 1, [[1, 2, 0]]),
-        ([(2, 1), (2, 8), (2, 2)], 1, 1, [[1], [2], [0]]),  # each longer than the budget
-        ([(2, 1), (2, 8), (2, 2)], 30, 3, [[1], [2], [0]]),
-        ([(2, 1), (2, 8), (2, 2)], 30, 9, [[1], [2], [0]]),
-        ([(9, 3), (1, 3), (9, 3)], 24, 1, [[0, 2], [1]]),  # equal completions: by prompt
-        ([(1, 4)] * 4, 10, 3, [[0], [1], [2, 3]]),
-    ],
-)
-def test_cut(lengths: list[tuple[int, int]], budget: int, least: int, expected: list[list[int]]) -> None:
-    assert cut(lengths, budget, least) == expected
-
-
-@pytest.mark.parametrize("least", [1, 40, 200])
-def test_every_row_is_in_one_micro_batch_within_the_budget(least: int) -> None:
-    random = torch.Generator().manual_seed(least)
-    pairs = torch.randint(1, 90, (200, 2), generator=random).tolist()
-    lengths = [(prompt, completion) for prompt, completion in pairs]
-    parts = cut(lengths, 500, least)
-    assert sorted(row for part in parts for row in part) == list(range(200)) and len(parts) >= least
-    assert all(padded_tokens(lengths, part) <= 500 for part in parts)
 
 
 @pytest.mark.parametrize(("tokens", "expected"), [(None, 8 * 120), (700, 700)])
