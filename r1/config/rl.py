@@ -179,10 +179,10 @@ class RlStageConfig(Section):
     max_steps * batch_size is also its rollout budget, which dynamic sampling spends in fewer steps.
 
     Attributes:
-        micro_batch_size: without `micro_batch_tokens`, rollouts that pass through the model at a time if all were as
-            long as the round's longest; sorted by length, more short ones do.
+        micro_batch_size: without `micro_batch_tokens`, rollouts that pass through the model at a time if all are as
+            long as the longest; of shorter ones, more do.
         micro_batch_tokens: tokens that pass through the model at a time, padding included, whatever the number of
-            rollouts; a longer rollout passes alone. null: micro_batch_size times the round's longest rollout.
+            rollouts; a longer rollout passes alone. null: micro_batch_size times the longest rollout.
     """
 
     max_steps: PositiveInt

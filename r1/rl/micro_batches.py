@@ -16,7 +16,7 @@ from accelerate.utils import DistributedType
 from torch import Tensor
 
 from r1.rl.rollout_batch import prompt_and_completion
-from r1.training.lengths import Lengths, cut, padded_tokens
+from r1.training.lengths import Lengths, by_length, cut, padded_tokens
 
 SUMMED = ("critic/loss",)
 """Logged per micro-batch as its part of the optimizer step's; all else is a mean, a minimum or a maximum."""
@@ -27,7 +27,7 @@ class MicroBatchLimit:
     """Bound of a micro-batch, padding included.
 
     Attributes:
-        rows: without `tokens`, a micro-batch has no more tokens than so many rows of the round's padded length.
+        rows: without `tokens`, a micro-batch has no more tokens than so many rows of the padded length of all.
         tokens: rows times padded length; a longer row is a micro-batch of its own.
     """
 
@@ -35,7 +35,7 @@ class MicroBatchLimit:
     tokens: int | None
 
     def budget(self, padded_length: int) -> int:
-        """Tokens per micro-batch. Args: the round's longest prompt plus its longest completion."""
+        """Tokens per micro-batch. Args: the longest prompt plus the longest completion of all rows."""
         return self.rows * padded_length if self.tokens is None else self.tokens
 
 
@@ -71,7 +71,7 @@ class MicroBatched:
     """Mixin before TRL's trainer: scores and trains a window of rollouts in trimmed micro-batches.
 
     The trainer's arguments make the window TRL's micro-batch: no gradient accumulation but the one here. All processes
-    cut as many micro-batches as the one with the most, since each runs the collectives of sharded models.
+    have equally many micro-batches, with equally many rows.
     """
 
     args: Any
@@ -94,7 +94,7 @@ class MicroBatched:
             Scalar, the window's loss; its gradient is the last micro-batch's.
         """
         lengths = row_lengths(inputs)
-        parts = self._cut(inputs, lengths)
+        parts = self._cut(lengths)
         logged = {name: len(values) for name, values in self._metrics["train"].items()}
         earlier = torch.zeros((), device=self.accelerator.device)
         for rows in parts[:-1]:
@@ -196,17 +196,24 @@ class MicroBatched:
             [batch, completion tokens], 0 beyond a micro-batch's longest completion.
         """
         lengths, width = row_lengths(batch), batch["completion_ids"].shape[1]
-        found = [(rows, score(trimmed(batch, rows, lengths))) for rows in self._cut(batch, lengths)]
+        found = [(rows, score(trimmed(batch, rows, lengths))) for rows in self._cut(lengths)]
         whole = found[0][1].new_zeros((len(lengths), width))
         for rows, scores in found:
             whole[rows, : scores.shape[1]] = scores
         return whole
 
-    def _cut(self, batch: dict[str, Any], lengths: Lengths) -> list[list[int]]:
-        """Rows by micro-batch, of this process; all processes have the same number of rows, and of micro-batches."""
-        budget = self.micro_batch.budget(batch["prompt_ids"].shape[1] + batch["completion_ids"].shape[1])
-        parts = cut(lengths, budget)
-        if self.accelerator.num_processes == 1:
-            return parts
-        counts = self.accelerator.gather(torch.tensor([len(parts)], device=self.accelerator.device))
-        return cut(lengths, budget, least=int(counts.max()))
+    def _cut(self, lengths: Lengths) -> list[list[int]]:
+        """This process's rows by micro-batch.
+
+        All processes cut at the same places, as TRL gathers values by row: where the longest of their rows of the same
+        rank do not fit.
+        """
+        order = by_length(lengths)
+        ranked = [lengths[row] for row in order]
+        if self.accelerator.num_processes > 1:
+            gathered = self.accelerator.gather(torch.tensor(ranked, device=self.accelerator.device))
+            longest = gathered.view(self.accelerator.num_processes, len(ranked), 2).amax(dim=0)
+            ranked = [(prompt, completion) for prompt, completion in longest.tolist()]
+        everything = padded_tokens(ranked, range(len(ranked)))
+        parts = cut(ranked, self.micro_batch.budget(everything // len(ranked)))
+        return [[order[rank] for rank in part] for part in parts]

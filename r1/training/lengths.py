@@ -11,10 +11,13 @@ def padded_tokens(lengths: Lengths, rows: Sequence[int]) -> int:
     return len(rows) * (max(lengths[row][0] for row in rows) + max(lengths[row][1] for row in rows))
 
 
-def cut(lengths: Lengths, budget: int, least: int = 1) -> list[list[int]]:
-    """Cut rows into micro-batches of at most `budget` tokens, the longest rows first.
+def by_length(lengths: Lengths) -> list[int]:
+    """Rows, the longest first: by the second part, then by prompt; in a group of rollouts only completions differ."""
+    return sorted(range(len(lengths)), key=lambda row: (-lengths[row][1], -lengths[row][0], row))
 
-    The order is by the second part, then by prompt: within a group of rollouts, only completions differ.
+
+def cut(lengths: Lengths, budget: int, least: int = 1) -> list[list[int]]:
+    """Cut rows into micro-batches of at most `budget` tokens, in the order of `by_length`.
 
     Args:
         lengths: of all rows.
@@ -24,9 +27,8 @@ def cut(lengths: Lengths, budget: int, least: int = 1) -> list[list[int]]:
     Returns:
         Indices of rows by micro-batch; each row occurs once.
     """
-    order = sorted(range(len(lengths)), key=lambda row: (-lengths[row][1], -lengths[row][0], row))
     parts: list[list[int]] = []
-    for row in order:
+    for row in by_length(lengths):
         if parts and padded_tokens(lengths, [*parts[-1], row]) <= budget:
             parts[-1].append(row)
         else:

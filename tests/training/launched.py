@@ -123,6 +123,7 @@ def main() -> None:
         config = compose("profile=smoke", f"rl/algorithm={kind}")
         update = {"max_steps": steps, "batch_size": 32, "micro_batch_size": 8, "learning_rate": 1e-3}
         update |= {"warmup_steps": 2, "num_generations": 4, "rewards": {"digits": 1.0}}
+        update |= {"micro_batch_tokens": 200}  # several, and not equally many in all processes before they agree
         settings = RlSettings(config.zero.model_copy(update=update), config.rl)
         prompts = [
             {"prompt": as_messages(row["prompt"]), "task": "chain_sum", "answer": "", "kind": ""} for row in sums(64)
