@@ -98,8 +98,9 @@ def reinforced(
         for n in range(4 * steps)
     ]
     name = reward.__name__
-    changes = {"max_steps": steps, "batch_size": 16, "micro_batch_size": 8, "learning_rate": learning_rate}
-    stage = SMOKE.zero.model_copy(update={**changes, "rewards": {name: 1.0}})
+    batches = {"batch_size": 16, "micro_batch_size": 8, "micro_batch_tokens": None}
+    changes = {**batches, "max_steps": steps, "learning_rate": learning_rate, "rewards": {name: 1.0}}
+    stage = SMOKE.zero.model_copy(update=changes)
     return train_rl(Policy(base), prompts, RlSettings(stage, rl), context, held_back, **{name: reward})
 
 

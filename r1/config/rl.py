@@ -257,6 +257,12 @@ class RlStageConfig(Section):
     """One RL run at a constant learning rate; batch_size counts rollouts per optimizer step, num_generations per group.
 
     max_steps * batch_size is also its rollout budget, which dynamic sampling spends in fewer steps.
+
+    Attributes:
+        micro_batch_size: without `micro_batch_tokens`, rollouts that pass through the model at a time if all are as
+            long as the longest; of shorter ones, more do.
+        micro_batch_tokens: tokens that pass through the model at a time, padding included, whatever the number of
+            rollouts; a longer rollout passes alone. null: micro_batch_size times the longest rollout.
     """
 
     max_steps: PositiveInt
@@ -264,6 +270,7 @@ class RlStageConfig(Section):
     warmup_steps: int = Field(ge=0)
     batch_size: PositiveInt
     micro_batch_size: PositiveInt
+    micro_batch_tokens: PositiveInt | None
     num_generations: int = Field(ge=2)
     max_completion_length: PositiveInt
     temperature: PositiveFloat
@@ -279,6 +286,11 @@ class RlStageConfig(Section):
         if self.batch_size % self.micro_batch_size:
             raise ValueError(
                 f"batch_size {self.batch_size} must be a multiple of micro_batch_size {self.micro_batch_size}"
+            )
+        if self.micro_batch_tokens is not None and self.micro_batch_tokens < self.max_completion_length:
+            raise ValueError(
+                f"micro_batch_tokens {self.micro_batch_tokens} must be at least max_completion_length "
+                f"{self.max_completion_length}, or null"
             )
         if not any(self.rewards.values()):
             raise ValueError("rewards: at least one reward needs a weight other than 0")

@@ -33,6 +33,9 @@ class TrainingConfig(Section):
         mixed_precision: `bf16` computes in bfloat16 with float32 weights and moments; `none` computes in float32.
         gradient_checkpointing: recomputes activations in the backward pass, keeping only each layer's input.
         attention: attention kernel; flash_attention_2 needs the package flash-attn and an NVIDIA GPU.
+        packing: fine-tuning concatenates the examples of a micro-batch into one row, without padding and without
+            attention across examples; otherwise it sorts them by length and pads. With sdpa and eager, attention costs
+            the square of the row, so this pays with flash_attention_2 or where attention is cheap.
         liger: uses Liger's kernels for norms, rotary embeddings and feed-forward layers.
         lora: trains adapters, which are merged before an artifact is written. Pretraining always trains all weights.
     """
@@ -40,6 +43,7 @@ class TrainingConfig(Section):
     mixed_precision: Literal["none", "bf16"]
     gradient_checkpointing: bool
     attention: AttentionName
+    packing: bool
     liger: bool
     lora: LoraConfig | None
 

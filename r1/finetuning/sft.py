@@ -9,6 +9,7 @@ from trl import SFTConfig as SftArguments
 from trl import SFTTrainer
 
 from r1.config.finetuning import SftConfig
+from r1.finetuning.packing import check_packing, regrouped
 from r1.models.chat import TEMPLATES, as_messages, without_examples
 from r1.models.policy import Policy
 from r1.support.errors import UserError
@@ -22,7 +23,17 @@ log = logging.getLogger(__name__)
 
 
 class FinetuneTrainer(Checkpointed, SFTTrainer):  # type: ignore[misc]
-    """TRL's SFTTrainer, guarded and resumable."""
+    """TRL's SFTTrainer, guarded and resumable, with micro-batches by length."""
+
+    def __init__(self, *args: Any, packing: bool, **kwargs: Any) -> None:
+        """Args: concatenate the examples of a micro-batch instead of padding them."""
+        self.packing = packing
+        super().__init__(*args, **kwargs)
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> tuple[list[Any], Any]:
+        """A step's micro-batches, regrouped, and its number of tokens with a label, which normalizes the loss."""
+        batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        return regrouped(batches, self.processing_class.pad_token_id, self.packing), items
 
 
 def finetune(policy: Policy, examples: list[dict[str, Any]], config: SftConfig, context: TrainingContext) -> Trained:
@@ -39,7 +50,7 @@ def finetune(policy: Policy, examples: list[dict[str, Any]], config: SftConfig, 
 
     Raises:
         CannotTrain: if this machine lacks a training option.
-        UserError: if there are no examples, or all exceed max_length.
+        UserError: if there are no examples, all exceed max_length, or packing was not tested with the architecture.
         Stopped: if the loss is not finite.
     """
     if not examples:
@@ -47,6 +58,8 @@ def finetune(policy: Policy, examples: list[dict[str, Any]], config: SftConfig, 
             "no examples to fine-tune on: the filters kept none; run `python -m r1 inspect` on their source to see why"
         )
     check_compute(context.training)
+    if context.training.packing:
+        check_packing(policy.model_type)
     arguments = supervised_arguments(config, context)
     tokenizer = policy.tokenizer
     if config.chat_template == "own":
@@ -78,6 +91,7 @@ def finetune(policy: Policy, examples: list[dict[str, Any]], config: SftConfig, 
             processing_class=tokenizer,
             peft_config=lora_config(context.training),
             record=record,
+            packing=context.training.packing,
         )
     )
     model, tokens = merged(trained), int(record.rows[-1]["num_tokens"])

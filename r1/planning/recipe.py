@@ -250,10 +250,11 @@ class Recipe:
         sampled = decoding.tokens_with_prompts
         critics = int(isinstance(algorithm, PpoConfig))
         scored = (1 + self.config.rl.rescores + critics) * sampled
+        length, budget = int(prompt) + stage.max_completion_length, stage.micro_batch_tokens
         training = Training(
             tokens=sampled * algorithm.num_iterations,
-            sequences=stage.micro_batch_size,
-            length=int(prompt) + stage.max_completion_length,
+            sequences=stage.micro_batch_size if budget is None else -(-budget // length),
+            length=length,
             batch=stage.batch_size,
             examples=rounds * sequences * algorithm.num_iterations,
             options=self.config.training,

@@ -15,14 +15,16 @@ from r1.training.arguments import batch_arguments
 def algorithm_arguments(settings: RlSettings) -> dict[str, Any]:
     """Trainer arguments for the algorithm, and for the schedule, batches and generation that all algorithms share."""
     stage, algorithm = settings.stage, settings.algorithm
-    batches = batch_arguments(stage)
+    split = batch_arguments(stage)
     common = {
         "learning_rate": stage.learning_rate,
         "lr_scheduler_type": "constant_with_warmup",
         "warmup_steps": stage.warmup_steps,
         "max_steps": stage.max_steps,
-        **batches,
-        "steps_per_generation": batches["gradient_accumulation_steps"] * algorithm.num_mini_batches,
+        # All rollouts of an optimizer step at once: r1/rl/micro_batches.py cuts and accumulates.
+        "per_device_train_batch_size": split["per_device_train_batch_size"] * split["gradient_accumulation_steps"],
+        "gradient_accumulation_steps": 1,
+        "steps_per_generation": algorithm.num_mini_batches,
         "num_iterations": algorithm.num_iterations,
         "num_generations": stage.num_generations,
         "max_completion_length": stage.max_completion_length,

@@ -68,7 +68,7 @@ class PpoTrainer(TokenTrainer):
         values, returns, mask = self._gathered(batch["old_values"], batch["returns"], batch["scored_mask"])
         self._metrics["train"]["critic/explained_variance"].append(explained_variance(values, returns, mask))
         self._metrics["train"]["critic/value"].append(masked_mean(values, mask))
-        return batch
+        return {**batch, "num_scored_in_batch": mask.sum()}
 
     def _values(self, batch: dict[str, Any]) -> Tensor:
         """[batch, tokens], the critic's value of the state before each token."""
@@ -78,20 +78,21 @@ class PpoTrainer(TokenTrainer):
 
     @torch.no_grad()
     def _values_at_sampling(self, batch: dict[str, Any]) -> Tensor:
-        rows, size = len(batch["prompt_ids"]), self.args.per_device_train_batch_size
         keys = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
-        return torch.cat(
-            [self._values({key: batch[key][start : start + size] for key in keys}) for start in range(0, rows, size)]
-        )
+        return self._by_micro_batches({key: batch[key] for key in keys}, self._values)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         loss = super()._compute_loss(model, inputs)
         mask, clip = inputs["scored_mask"], self.algorithm.value_clip
+        # As TRL's policy loss: a sum over tokens, divided by those of an optimizer step in one process.
+        steps = self.args.steps_per_generation / self.current_gradient_accumulation_steps
+        tokens = inputs["num_scored_in_batch"].clamp(min=1) / steps / self.accelerator.num_processes
         error = value_loss(self._values(inputs), inputs["old_values"], inputs["returns"], mask, clip)
+        error = error * mask.sum() / tokens
         self._metrics["train"]["critic/loss"].append(float(self.accelerator.gather(error.detach()).mean()))
         if self.state.global_step < self.algorithm.critic_warmup_steps:
             loss = 0.0 * loss
-        total: Tensor = loss + error / self.current_gradient_accumulation_steps
+        total: Tensor = loss + error
         return total
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:

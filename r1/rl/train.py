@@ -24,6 +24,7 @@ from r1.rewards import build_rewards
 from r1.rewards.common import RewardFunction
 from r1.rl.arguments import algorithm_arguments, rollout_arguments
 from r1.rl.difficulty import choose_prompts, within_context
+from r1.rl.micro_batches import MicroBatchLimit
 from r1.rl.rollouts import check_rollout
 from r1.rl.schedule import all_scenarios, in_order
 from r1.rl.settings import RlSettings
@@ -107,6 +108,7 @@ def train_rl(
         record=record,
         rl=shared,
         held_back=held_back,
+        micro_batch=MicroBatchLimit(stage.micro_batch_size, stage.micro_batch_tokens),
         start=policy.load(dtype, attention) if algorithm.beta == 0 and training.lora is None else None,
         peft_config=lora_config(training),
         **({"critic": policy.load_critic(attention)} if isinstance(algorithm, PpoConfig) else {}),

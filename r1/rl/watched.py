@@ -18,11 +18,12 @@ from r1.rewards.common import texts
 from r1.rewards.response import count_reflections, is_mixed
 from r1.rl.advantages import masked_mean
 from r1.rl.correction import log_ratios, statistics, weights
+from r1.rl.micro_batches import MicroBatched
 from r1.rl.rollout_batch import flat_groups, prompt_and_completion
 from r1.rl.validation import Validated
 
 
-class Watched(Validated):
+class Watched(MicroBatched, Validated):
     """Log samples with their rewards, language mixing, reflection, KL, and seconds and tokens by phase.
 
     A mixin, placed before TRL's trainer. It also weights vLLM's rollouts (r1/rl/correction.py).
@@ -171,7 +172,7 @@ class Watched(Validated):
         return loss
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
-        output = super()._get_per_token_logps_and_entropies(*args, **kwargs)  # type: ignore[misc]
+        output = super()._get_per_token_logps_and_entropies(*args, **kwargs)
         self._log_probabilities = output[0].detach()
         return output
 

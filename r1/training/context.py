@@ -12,7 +12,9 @@ if TYPE_CHECKING:  # a stage imports this before its configuration is checked
 
 STOPPED = "STOPPED"
 """File in a run's checkpoint folder: the diagnosis of the guard that ended it. No run deletes a folder with it."""
-PLAIN = TrainingConfig(mixed_precision="none", gradient_checkpointing=False, attention="sdpa", liger=False, lora=None)
+PLAIN = TrainingConfig(
+    mixed_precision="none", gradient_checkpointing=False, attention="sdpa", packing=False, liger=False, lora=None
+)
 """float32, all weights trained, no recomputation: the miniature's settings."""
 
 

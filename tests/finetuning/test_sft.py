@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from r1.finetuning.sft import finetune
+from r1.finetuning.sft import FinetuneTrainer, finetune
 from r1.models.policy import Policy
 from r1.support.errors import UserError
 from tests.trainings import SMOKE, context
@@ -22,6 +22,26 @@ def test_sft_learns_its_examples_and_changes_the_template(tiny_model: Path, tmp_
     assert "Think first" not in trained.tokenizer.chat_template
     assert trained.metrics["examples"] == 8 and trained.metrics["truncated_examples"] == 0
     assert trained.counts == {"examples": 8}
+
+
+def test_micro_batches_by_length_train_as_trls_do(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Losses and gradients are those of padded micro-batches, also where an epoch ends with a smaller step."""
+    examples = [{"prompt": f"What is {n} + 0?", "completion": f"<answer>{n}</answer>" * (1 + n % 4)} for n in range(20)]
+    settings = SMOKE.sft.model_copy(update={"epochs": 2, "batch_size": 8, "micro_batch_size": 2})
+    curves = {}
+    for name in ("trl", "sorted", "packed"):
+        folder = tmp_path / name
+        with monkeypatch.context() as patch:
+            if name == "trl":
+                patch.delattr(FinetuneTrainer, "get_batch_samples")
+            finetune(Policy(tiny_model), examples, settings, context(folder, packing=name == "packed"))
+        curves[name] = pd.read_csv(folder / "curve.csv")[["loss", "grad_norm", "num_tokens"]]
+    assert len(curves["trl"]) == 6
+    for name in ("sorted", "packed"):
+        assert (curves[name] - curves["trl"]).abs().max().max() < 1e-3, curves
+    assert not curves["sorted"].equals(curves["trl"])
 
 
 def test_examples_that_are_cut_off_are_counted(

@@ -41,6 +41,7 @@ from r1.models.policy import Policy
 from r1.models.tokenizer import train_tokenizer
 from r1.rl.advantages import explained_variance, generalized_advantages, token_rewards, value_loss, whiten
 from r1.rl.arguments import algorithm_arguments, rollout_arguments
+from r1.rl.micro_batches import MicroBatchLimit
 from r1.rl.rollout_batch import flat_groups, replace_rows
 from r1.rl.settings import RlSettings
 from r1.training.arguments import device_arguments
@@ -61,12 +62,12 @@ STAGE = SMOKE.zero.model_copy(
     update={
         "batch_size": 16,
         "micro_batch_size": 8,
+        "micro_batch_tokens": None,
         "num_generations": GROUP,
         "max_completion_length": TOKENS,
         "temperature": TEMPERATURE,
     }
 )
-ACCUMULATION = STAGE.batch_size // STAGE.micro_batch_size
 PROMPTS = [
     {"prompt": as_messages(question), "task": "chain_sum", "answer": "3", "kind": ""}
     for question in ("1 + 2?", "2 + 1 + 0?", "What is 3?", "3")
@@ -226,6 +227,7 @@ def make_trainer(
         record=Recorder(tmp_path / "curve.csv"),
         rl=settings.shared,
         held_back=[],
+        micro_batch=MicroBatchLimit(STAGE.micro_batch_size, STAGE.micro_batch_tokens),
         start=None if algorithm.beta else start.load().double(),
         **extra,
     )
@@ -236,7 +238,7 @@ def make_trainer(
         script.generate if ids_alone else lambda *args: (script.generate(*args), script.sampler)
     )
     trainer.model.train()
-    trainer.current_gradient_accumulation_steps = ACCUMULATION
+    trainer.current_gradient_accumulation_steps = 1
     trainer.state.max_steps = 100
     trainer.state.global_step = getattr(algorithm, "critic_warmup_steps", 0)
     return trainer
@@ -380,9 +382,9 @@ def reference_loss(trainer: Any, batch: Batch) -> float:
         for loss, *terms in zip(losses, logps, ragged(batch["ref_per_token_logps"], mask), strict=True):
             loss += algorithm.beta * k3(*terms)
     if algorithm.name in ("grpo", "gspo"):
-        return float(np.mean([row.mean() for row in losses])) / ACCUMULATION
+        return float(np.mean([row.mean() for row in losses]))
     if algorithm.name == "dr_grpo":
-        return float(np.concatenate(losses).sum()) / (len(losses) * TOKENS) / ACCUMULATION
+        return float(np.concatenate(losses).sum()) / (len(losses) * TOKENS)
     return float(np.concatenate(losses).sum()) / (float(batch["num_items_in_batch"]) / algorithm.num_mini_batches)
 
 
@@ -401,7 +403,7 @@ def reference_value_loss(trainer: Any, batch: Batch) -> float:
     old, returns, scored = (flat(batch[key], mask) for key in ("old_values", "returns", "scored_mask"))
     near = np.clip(values, old - clip, old + clip)
     errors = np.maximum((values - returns) ** 2, (near - returns) ** 2)
-    return float(0.5 * errors[scored == 1].mean()) / ACCUMULATION
+    return float(0.5 * errors[scored == 1].sum() / batch["num_scored_in_batch"] * trainer.algorithm.num_mini_batches)
 
 
 # --- advantages -------------------------------------------------------------
@@ -500,7 +502,7 @@ SHIFTS = np.array([-0.5, -0.1, 0.1, 0.5])
 
 
 def loss_inputs(trainer: Any, seed: int) -> Batch:
-    """A micro-batch as the trainer would get it, with noise on all padding.
+    """The rollouts of an optimizer step as the trainer would get them, with noise on all padding.
 
     Ratios of every shift meet advantages of either sign.
     """
@@ -545,6 +547,7 @@ def loss_inputs(trainer: Any, seed: int) -> Batch:
         batch["old_values"] = filled(shifted(critic_values(trainer.critic, batch)))
         batch["returns"] = torch.from_numpy(random.normal(size=(rows, TOKENS)))
         batch["scored_mask"] = batch["completion_mask"] * (torch.arange(rows) != 2)[:, None]
+        batch["num_scored_in_batch"] = 2 * batch["scored_mask"].sum() + 3
     return batch
 
 
@@ -673,8 +676,8 @@ def test_weights_scale_the_gradient_of_each_token(make: Make, name: str) -> None
     weight = torch.from_numpy(np.random.default_rng(8).uniform(0, 2, mask.shape))
     weight[0] = 0.0
     scale = {
-        "grpo": 1 / mask.sum(dim=1, keepdim=True) / len(mask) / ACCUMULATION,
-        "dr_grpo": torch.tensor(1 / len(mask) / TOKENS / ACCUMULATION),
+        "grpo": 1 / mask.sum(dim=1, keepdim=True) / len(mask),
+        "dr_grpo": torch.tensor(1 / len(mask) / TOKENS),
         "rloo": torch.tensor(1 / len(mask)),
     }.get(name, trainer.algorithm.num_mini_batches / batch["num_items_in_batch"])
     advantages = batch["advantages"] if batch["advantages"].ndim == 2 else batch["advantages"][:, None]

@@ -52,8 +52,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("rloo", {"normalize_advantages": True}, {"normalize_advantages": True}),
         ("reinforce_pp", {}, {"loss_type": "dapo"}),
         ("ppo", {"epsilon": 0.1, "epsilon_high": 0.3}, {"loss_type": "dapo", "epsilon": 0.1, "epsilon_high": 0.3}),
-        ("grpo", {"num_mini_batches": 2}, {"gradient_accumulation_steps": 4, "steps_per_generation": 8}),
-        ("grpo", {"num_iterations": 3}, {"num_iterations": 3, "steps_per_generation": 4}),
+        ("grpo", {}, {"per_device_train_batch_size": 16, "gradient_accumulation_steps": 1}),
+        ("grpo", {"num_mini_batches": 2}, {"gradient_accumulation_steps": 1, "steps_per_generation": 2}),
+        ("grpo", {"num_iterations": 3}, {"num_iterations": 3, "steps_per_generation": 1}),
     ],
 )
 def test_algorithms_are_settings_of_trls(name: str, changes: dict[str, Any], expected: dict[str, Any]) -> None:

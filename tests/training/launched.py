@@ -131,6 +131,7 @@ def main() -> None:
         reward = whole if options.get("whole") else digits
         update = {"max_steps": steps, "batch_size": 32, "micro_batch_size": 8, "learning_rate": 1e-3}
         update |= {"warmup_steps": 2, "num_generations": 4, "rewards": {reward.__name__: 1.0}}
+        update |= {"micro_batch_tokens": 200}  # several, and not equally many in all processes before they agree
         every = options.get("best", 0)
         best = {"validation_steps": every, "validation_problems": 4, "keep": "best" if every else "last"}
         settings = RlSettings(config.zero.model_copy(update=update), config.rl.model_copy(update=best))
