@@ -9,6 +9,7 @@ from functools import partial
 import torch
 
 from r1.config.sampling import VllmEngineConfig
+from r1.models.sharding import shard
 
 
 def hide_vllm_from_trl() -> None:
@@ -46,6 +47,18 @@ def set_trl_engine_options(engine: VllmEngineConfig) -> None:
     from vllm import LLM
 
     vllm_generation.LLM = partial(LLM, dtype=engine.dtype, enforce_eager=engine.enforce_eager)
+
+
+def shard_reference_by_layer() -> None:
+    """Have TRL shard the reference policy layer by layer, as accelerate shards the policy.
+
+    TRL 1.16's `prepare_fsdp` makes one unit of the whole model under FSDP2, so that each forward pass gathers all of
+    its weights. Call it after the engine is chosen, as it imports TRL's trainers. Can go once `prepare_fsdp` shards
+    decoder layers.
+    """
+    from trl.trainer import grpo_trainer, rloo_trainer
+
+    grpo_trainer.prepare_fsdp = rloo_trainer.prepare_fsdp = lambda model, accelerator: shard(model)
 
 
 def rotate_natively_on_cpu(model_type: str) -> None:
