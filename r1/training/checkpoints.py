@@ -135,7 +135,8 @@ def gathered_model(trainer: Checkpointed) -> PreTrainedModel:
             gathered = type(model)(model.config)
         gathered.load_state_dict(weights, assign=True)
         gathered.tie_weights()
-        gathered.generation_config = model.generation_config
+        if model.can_generate():  # a reward model has no generation_config
+            gathered.generation_config = model.generation_config
         return gathered
     return model
 

@@ -21,10 +21,17 @@ LENGTH = 24
 """Tokens of a completion."""
 
 
-def held(algorithm: str, model: Path, judge: Path, out: Path) -> dict[str, Any]:
-    """Train two steps in two processes in bf16, and return what the first of them held."""
+def held(kind: str, model: Path, judge: Path, out: Path) -> dict[str, Any]:
+    """Train in two processes in bf16, and return what the first of them saw.
+
+    Args:
+        kind: an RL algorithm; or `sft` or `reward_model`, which are also killed and resumed.
+        model: directory to start from.
+        judge: a reward model.
+        out: folder for what comes of it.
+    """
     configuration = ["--config_file", "conf/accelerate/fsdp2.yaml", "--num_processes", "2", "--main_process_port", "0"]
-    command = [sys.executable, "-m", "accelerate.commands.launch", *configuration, __file__, algorithm]
+    command = [sys.executable, "-m", "accelerate.commands.launch", *configuration, __file__, kind]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     result = subprocess.run(
         [*command, str(model), str(judge), str(out)],
@@ -93,8 +100,38 @@ def local(tensors: Any) -> int:
     )
 
 
+def supervised(kind: str, model: Path, out: Path) -> dict[str, Any]:
+    """Train undisturbed, and again with a kill in between; rank 0's models have all weights."""
+    from r1.support.processes import is_main
+    from tests.trainings import context, finetuned, killed_in, preferring
+
+    training = {"sft": finetuned, "reward_model": preferring}[kind]
+    whole, killed = (context(out / name, mixed_precision="bf16") for name in ("whole", "killed"))
+    undisturbed = training(model, whole).model
+    with killed_in(4):
+        training(model, killed)
+    resumed = training(model, killed).model
+    if not is_main():
+        return {}
+    pairs = zip(undisturbed.parameters(), resumed.parameters(), strict=True)
+    return {
+        "parameters": undisturbed.num_parameters(),
+        "dtypes": sorted({str(value.dtype) for value in undisturbed.state_dict().values()}),
+        "difference": max(float((one - other).detach().abs().max()) for one, other in pairs),
+        "curves": [each.curve.read_text() for each in (whole, killed)],
+    }
+
+
 def main() -> None:
-    algorithm, model, judge, out = sys.argv[1], *map(Path, sys.argv[2:5])
+    kind, model, judge, out = sys.argv[1], *map(Path, sys.argv[2:5])
+    shard_on_cpu()
+    answer = supervised(kind, model, out) if kind in ("sft", "reward_model") else reinforced(kind, model, judge, out)
+    if answer:
+        (out / "held.json").write_text(json.dumps(answer))
+
+
+def reinforced(algorithm: str, model: Path, judge: Path, out: Path) -> dict[str, Any]:
+    """Train two steps on random completions, scored by two reward models that are shards too."""
     from transformers import TrainerCallback
 
     from r1.config.rl import FinalRlConfig
@@ -108,7 +145,6 @@ def main() -> None:
     from r1.training.context import PLAIN, TrainingContext
     from tests.conftest import compose
 
-    shard_on_cpu()
     hide_vllm_from_trl()
     from trl.trainer import grpo_trainer
 
@@ -186,9 +222,8 @@ def main() -> None:
         0, out / "curve.csv", out / "checkpoints", PLAIN.model_copy(update={"mixed_precision": "bf16"})
     )
     training.train_rl(Policy(model), prompts, RlSettings(stage, config.rl), context, preference=preference)
-    if is_main():
-        answer = {**found["held"], **{key: found[key] for key in ("device_maps", "whole_gradients")}}
-        (out / "held.json").write_text(json.dumps(answer))
+    answer = {**found["held"], **{key: found[key] for key in ("device_maps", "whole_gradients")}}
+    return answer if is_main() else {}
 
 
 if __name__ == "__main__":

@@ -65,3 +65,13 @@ def test_what_is_planned_is_allocated(found: dict[str, Any], shape: Shape) -> No
     judges = with_judges(plan, shape, 2, 4, 2).frozen - plan.frozen  # float32 on a CPU
     planned = {name: getattr(plan, name) for name in ("weights", "gradients", "optimizer", "frozen")}
     assert found["bytes"] == pytest.approx({**planned, "judges": judges}, rel=0.005)
+
+
+@pytest.mark.parametrize("kind", ["sft", "reward_model"])
+def test_a_supervised_training_is_gathered_and_resumes(
+    kind: str, tiny_model: Path, shape: Shape, tmp_path: Path
+) -> None:
+    found = held(kind, dense(tiny_model), tiny_model, tmp_path)
+    assert found["parameters"] == shape.parameters + (shape.hidden if kind == "reward_model" else 0)
+    assert found["dtypes"] == ["torch.float32"] and found["difference"] == 0
+    assert found["curves"][0] == found["curves"][1]
