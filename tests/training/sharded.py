@@ -146,7 +146,7 @@ def reinforced(algorithm: str, model: Path, judge: Path, out: Path) -> dict[str,
     from tests.conftest import compose
 
     hide_vllm_from_trl()
-    from trl.trainer import grpo_trainer
+    from trl.trainer import grpo_trainer, rloo_trainer
 
     found: dict[str, Any] = {"device_maps": []}
 
@@ -154,13 +154,14 @@ def reinforced(algorithm: str, model: Path, judge: Path, out: Path) -> dict[str,
         return [torch.randint(5, 200, (LENGTH - row % 7,)).tolist() for row in range(len(prompt_ids))], None
 
     grpo_trainer.GRPOTrainer._generate_single_turn = random_tokens
+    rloo_trainer.RLOOTrainer._generate_single_turn = lambda *given: random_tokens(*given)[0]
     load = grpo_trainer.create_model_from_path
 
     def loading(*args: Any, **kwargs: Any) -> Any:
         found["device_maps"].append(kwargs.get("device_map", "auto"))
         return load(*args, **kwargs)
 
-    grpo_trainer.create_model_from_path = loading
+    grpo_trainer.create_model_from_path = rloo_trainer.create_model_from_path = loading
 
     class Look(TrainerCallback):
         """Look between micro-batches, and after the update, when gradients and moments are there."""

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.slow
 LAYERS = 2
 
 
-@pytest.fixture(scope="module", params=["grpo", "dapo"])
+@pytest.fixture(scope="module", params=["grpo", "dapo", "rloo"])
 def found(request: pytest.FixtureRequest, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What RL with a reference (grpo) or a start policy (dapo) and two reward models holds in one of two processes."""
+    """What one of two processes holds in RL with a reference (grpo, rloo) or a start policy (dapo), and reward models."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     judge = tmp_path_factory.mktemp("judge")
