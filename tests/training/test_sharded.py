@@ -19,7 +19,7 @@ LAYERS = 2
 
 @pytest.fixture(scope="module", params=["grpo", "dapo", "rloo"])
 def found(request: pytest.FixtureRequest, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What one of two processes holds in RL with a reference (grpo, rloo) or a start policy (dapo), and reward models."""
+    """What a process holds in RL with a reference (grpo, rloo) or a start policy (dapo), and with reward models."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     judge = tmp_path_factory.mktemp("judge")
