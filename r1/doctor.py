@@ -51,9 +51,14 @@ class Check:
     fix: str = ""
 
 
-def doctor() -> int:
-    """Print all checks; return exit code 1 if the default profile cannot run here, else 0."""
-    checks = run_checks(this_machine())
+def doctor(more: Callable[[Machine], list["Check"]] = lambda _: []) -> int:
+    """Print all checks; return exit code 1 if the default profile cannot run here, else 0.
+
+    Args:
+        more: further checks of the machine, which need installed packages.
+    """
+    machine = this_machine()
+    checks = [*run_checks(machine), *more(machine)]
     print(format_checks(checks))
     return int(any(check.status == "missing" for check in checks))
 
@@ -203,6 +208,8 @@ def _gpu(machine: Machine) -> Check:
         return Check("gpu", lacking, f"{found} is too old: CUDA {CUDA} needs {DRIVER} or newer", fix)
     if not cuda_build:
         return Check("gpu", "warning", f"{found}; this environment has no CUDA build of vLLM", GPU_ENVIRONMENT)
+    if len(machine.gpus) > 1:
+        found += "; launcher=local trains on the first, launcher=ddp on all"
     return Check("gpu", "ok", found)
 
 

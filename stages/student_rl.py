@@ -32,7 +32,7 @@ def main(run: Run[Reads]) -> None:
 
     start, prompts = f"data/models/base_{run.name.removeprefix('student_rl_')}", "data/prompts/rl.parquet"
     inputs = run.inputs(start, prompts)
-    settings = RlSettings(run.config.made, run.config.rl)
+    settings = RlSettings(run.config.made, run.config.rl.of_students)
     with run.training(inputs) as context:
         trained = train_on_rules(Policy(Path(start)), read_rows(prompts), settings, context)
         run.write_model(f"data/models/{run.name}", trained, inputs)

@@ -299,3 +299,14 @@ def test_the_readme_is_short_and_links_every_page() -> None:
     assert len(readme.splitlines()) <= 120
     pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")}
     assert not pages - set(_LINK.findall(readme))
+
+
+@pytest.mark.slow
+def test_a_fresh_clone_lists_its_stages(tmp_path: Path) -> None:
+    """With --allow-missing instead, DVC fails at the first output that is only planned."""
+    (command,) = re.findall(r"^(dvc repro --dry [^#\n]*)", (ROOT / "docs/gpus.md").read_text(), re.MULTILINE)
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(tmp_path / "clone")], check=True)
+    words = [sys.executable, "-m", *shlex.split(command)]
+    ran = subprocess.run(words, cwd=tmp_path / "clone", capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert "> python -m r1 launch stages/prepare.py" in ran.stdout and "stages/report.py" in ran.stdout

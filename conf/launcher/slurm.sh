@@ -1,6 +1,8 @@
 #!/bin/bash
 # Runs a stage inside a Slurm job. Arguments: `python` or `accelerate launch` with options, then the script with its own.
 set -euo pipefail
+# All cores of a node for its one task: the default is one, and since Slurm 22.05 srun does not take sbatch's.
+export SRUN_CPUS_PER_TASK=$SLURM_CPUS_ON_NODE
 if [ "$1" = python ]; then
   exec srun --kill-on-bad-exit=1 "$@"
 fi

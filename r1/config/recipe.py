@@ -21,6 +21,7 @@ from r1.recipe import BASES, runs
 
 RL_RUNS = runs("rl")
 """Runs that train on the RL prompts."""
+STUDENT_RUNS = tuple(run for run in RL_RUNS if run.startswith("student_rl_"))
 SandboxPolicy = Literal["bubblewrap", "none"]
 
 
@@ -128,7 +129,8 @@ class Config(Section):
     def _rl_can_be_launched(self) -> Self:
         sharding = self.launcher.sharding
         for name in RL_RUNS:
-            check_rl_launch(self.rl, getattr(self, name), sharding, self.launcher.total_processes)
+            rl = self.rl.of_students if name in STUDENT_RUNS else self.rl
+            check_rl_launch(rl, getattr(self, name), sharding, self.launcher.total_processes)
         if self.training.lora is not None and sharding in ("fsdp2", "zero3"):
             raise ValueError(
                 f"training.lora = {self.training.lora.r}: adapters cannot be merged into weights that {sharding} "

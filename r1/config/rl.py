@@ -252,6 +252,12 @@ class RlConfig(Section):
             raise ValueError("keep 'best' needs validation_steps of at least 1")
         return self
 
+    @property
+    def of_students(self) -> "RlConfig":
+        """The same for the students' RL, whose rollouts no server of the teacher can sample."""
+        rollout = self.rollout
+        return self.model_copy(update={"rollout": rollout.students}) if rollout.name == "vllm_server" else self
+
 
 class RlStageConfig(Section):
     """One RL run at a constant learning rate; batch_size counts rollouts per optimizer step, num_generations per group.

@@ -120,12 +120,14 @@ class VllmServerRolloutConfig(Section):
         base_url: URL of the server, without a path; it serves the stage's initial policy.
         group_port: port at which trainer and server form the group for weight transfer.
         timeout: seconds to wait for a server that is still starting.
+        students: engine of the students' RL, in the trainer: their architecture is not the teacher's.
     """
 
     name: Literal["vllm_server"]
     base_url: Annotated[str, Field(pattern=r"^https?://[\w.\-\[\]:]+$")]
     group_port: Annotated[int, Field(ge=1, le=65535)]
     timeout: NonNegativeFloat
+    students: VllmEngineConfig
 
 
 RolloutConfig = Annotated[

@@ -4,11 +4,12 @@ Each docstring says what is wrong upstream and when the patch can go. tests/mode
 patched code, or a private hook that one of our trainers overrides, has changed since we wrote the patch.
 """
 
-from functools import partial
+from typing import Any
 
 import torch
 
 from r1.config.sampling import VllmEngineConfig
+from r1.models.sharding import shard
 
 
 def hide_vllm_from_trl() -> None:
@@ -37,15 +38,37 @@ def keep_cpu_weights_loadable() -> None:
         )
 
 
-def set_trl_engine_options(engine: VllmEngineConfig) -> None:
-    """Pass dtype and enforce_eager to TRL's colocated vLLM, which TRL 1.16 does not do.
+MOST_SEQUENCES = 1024
+"""Sequences that TRL's colocated vLLM decodes at a time; the others of a round wait. vLLM's own default on an H100."""
 
-    Otherwise vLLM samples a float32 policy in bfloat16. Can go once GRPOConfig accepts vLLM's engine arguments.
+
+def set_trl_engine_options(engine: VllmEngineConfig) -> None:
+    """Pass dtype and enforce_eager to TRL's colocated vLLM, and bound its sequences, which TRL 1.16 does not do.
+
+    Otherwise vLLM samples a float32 policy in bfloat16, and refuses to start if a round has more than TRL's
+    max_num_batched_tokens, 4,096, rollouts per engine: TRL sets max_num_seqs to all of them. Can go once GRPOConfig
+    accepts vLLM's engine arguments.
     """
     from trl.generation import vllm_generation
     from vllm import LLM
 
-    vllm_generation.LLM = partial(LLM, dtype=engine.dtype, enforce_eager=engine.enforce_eager)
+    def start(*, max_num_seqs: int, **given: Any) -> Any:
+        few = min(max_num_seqs, MOST_SEQUENCES)
+        return LLM(**given, max_num_seqs=few, dtype=engine.dtype, enforce_eager=engine.enforce_eager)
+
+    vllm_generation.LLM = start
+
+
+def shard_reference_by_layer() -> None:
+    """Have TRL shard the reference policy layer by layer, as accelerate shards the policy.
+
+    TRL 1.16's `prepare_fsdp` makes one unit of the whole model under FSDP2, so that each forward pass gathers all of
+    its weights. Call it after the engine is chosen, as it imports TRL's trainers. Can go once `prepare_fsdp` shards
+    decoder layers.
+    """
+    from trl.trainer import grpo_trainer, rloo_trainer
+
+    grpo_trainer.prepare_fsdp = rloo_trainer.prepare_fsdp = lambda model, accelerator: shard(model)
 
 
 def rotate_natively_on_cpu(model_type: str) -> None:

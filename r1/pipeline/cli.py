@@ -13,8 +13,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from r1.doctor import Check
+from r1.machine import Machine
 from r1.pipeline.arguments import Parser
-from r1.support.errors import reported
+from r1.support.errors import UserError, reported
 
 
 def main() -> None:
@@ -52,7 +54,7 @@ def main() -> None:
         elif arguments.command == "doctor":
             from r1.doctor import doctor
 
-            raise SystemExit(doctor())
+            raise SystemExit(doctor(_fit))
         elif arguments.command == "readme":
             _readme()
         elif arguments.command == "export-samples":
@@ -122,6 +124,19 @@ def _export(model: str, to: Path) -> None:
     from r1.evaluation.export import export_samples
 
     print("\n".join(map(str, export_samples(model, to))))
+
+
+def _fit(machine: Machine) -> list[Check]:
+    """Whether params.yaml fits the machine's GPUs; nothing before setup."""
+    try:
+        from r1.pipeline.compose import load
+        from r1.pipeline.preflight import fit_checks
+    except ImportError:
+        return []
+    try:
+        return fit_checks(load(), machine) if machine.gpus else []
+    except UserError as error:
+        return [Check("fit", "warning", f"params.yaml: {error}")]
 
 
 def _readme() -> None:

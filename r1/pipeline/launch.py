@@ -12,12 +12,16 @@ from pathlib import Path
 
 from r1.config.launcher import AccelerateConfig, LauncherConfig, LocalConfig
 from r1.pipeline.compose import check_given_once, load
+from r1.pipeline.preflight import require_machine
 from r1.pipeline.run import TrainingSections
 from r1.support.code import ROOT
 from r1.support.errors import UserError
 
-_JOB = ("sbatch", "--wait", "--job-name=r1", "--dependency=singleton", "--output=slurm-%j.log")
-"""Submit one job at a time and wait for it."""
+_JOB = (
+    *("sbatch", "--wait", "--job-name=r1", "--dependency=singleton", "--output=slurm-%j.log"),
+    *("--exclusive", "--mem=0"),
+)
+"""Submit one job at a time, on whole nodes with all their memory, and wait for it."""
 
 
 def launch(script: str, overrides: Sequence[str], dry_run: bool) -> None:
@@ -31,15 +35,18 @@ def launch(script: str, overrides: Sequence[str], dry_run: bool) -> None:
     Raises:
         UserError: if there is no such stage, or the launcher's program is not installed.
         ConfigurationError: if the configuration is invalid; nothing is started.
+        MachineUnfit: if this machine's GPUs cannot run the stage.
     """
     stages = sorted(Path("stages").glob("*.py"))
     if Path(script).resolve() not in [path.resolve() for path in stages]:
         raise UserError(f"{script}: no such stage; available: {', '.join(map(str, stages))}")
     check_given_once(overrides)
-    command = [*prefix(load(overrides).launcher, script), script, *overrides]
+    config = load(overrides)
+    command = [*prefix(config.launcher, script), script, *overrides]
     if dry_run:
         print(shlex.join(command))
         return
+    require_machine(config, Path(script).stem)
     # This project precedes an installed one: DVC runs experiments in copies of the project.
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     try:

@@ -18,7 +18,7 @@ from r1.config.recipe import Config
 from r1.pipeline.arguments import Parser
 from r1.pipeline.compose import check_given_once, load
 from r1.pipeline.plugins import hashes
-from r1.pipeline.run import PartDone, Run, Sections
+from r1.pipeline.run import PartDone, Run, Sections, TrainingSections
 from r1.plugins import use_folder
 from r1.sandbox.process import require_sandbox, set_policy
 from r1.support.errors import ConfigurationError, reported
@@ -59,6 +59,8 @@ def stage(
                     return
                 name = _made(config, makes) or script.stem
                 _prepare_environment(config)
+                if issubclass(reads, TrainingSections):
+                    _use_one_gpu()
                 with suppress(PartDone):
                     function(_run(name, config, reads, script))
                 signal.signal(signal.SIGINT, signal.SIG_IGN)  # everything is written: let libraries shut down
@@ -95,6 +97,15 @@ def _parser(script: Path, description: str) -> Parser:
 def _terminate(*_: Any) -> NoReturn:
     """Unwind on SIGTERM as on Ctrl-C, so that partial writes are removed."""
     raise KeyboardInterrupt
+
+
+def _use_one_gpu() -> None:
+    """Show a training without a launcher the first GPU only: with several, transformers uses nn.DataParallel.
+
+    TRL refuses that, after all models are loaded.
+    """
+    if "LOCAL_RANK" not in os.environ:
+        os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
 
 
 def _made(config: Config, makes: tuple[str, ...]) -> str | None:

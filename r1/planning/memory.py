@@ -25,9 +25,11 @@ class Memory:
 
     Attributes:
         frozen: frozen weights: reference policy, reward models.
-        copies: weights in the compute dtype, or gathered from other devices.
+        copies: weights in the compute dtype.
+        gathered: weights in the compute dtype, gathered from other devices for the layers being computed.
         working: scratch space of the current layer: its gradients, and under checkpointing its recomputed activations.
         logits: scratch space of the output head, and the gradient of its weights.
+        judging: activations of a batch of a reward model.
         engine: reserved by a colocated vLLM for its weights and KV cache.
         accumulates: whether gradients stay allocated while the next micro-batch is computed.
     """
@@ -37,12 +39,19 @@ class Memory:
     optimizer: float = 0.0
     frozen: float = 0.0
     copies: float = 0.0
+    gathered: float = 0.0
     activations: float = 0.0
     working: float = 0.0
     logits: float = 0.0
+    judging: float = 0.0
     cache: float = 0.0
     engine: float = 0.0
     accumulates: bool = False
+
+    @property
+    def compute_weights(self) -> float:
+        """Weights held a second time to compute with: copied, or gathered."""
+        return self.copies + self.gathered
 
     @property
     def total(self) -> float:
@@ -50,7 +59,8 @@ class Memory:
         kept = self.weights + self.optimizer + self.frozen + self.engine
         start = self.copies + self.activations + max(self.working, self.logits)
         start += self.gradients if self.accumulates else 0.0
-        return kept + max(start, self.gradients + self.working, self.cache)
+        computing = max(start, self.gradients + self.working, self.judging)
+        return kept + max(self.gathered + computing, self.cache)
 
 
 def compute_bytes(options: TrainingConfig) -> int:
@@ -71,12 +81,17 @@ def training_memory(
     critics: int = 0,
     references: int = 0,
 ) -> Memory:
-    """Memory of one training step: weights, gradients and both moments in float32 (torch's automatic mixed precision).
+    """Memory of one training step: weights, gradients and both moments in float32.
+
+    Under DDP that is torch's automatic mixed precision, whose autocast keeps a bfloat16 copy of each weight to be
+    trained until the forward pass ends. FSDP2 gathers a layer's weights in the compute dtype instead; its gradient is
+    held in that dtype and as the reduction's float32 input, while that of the previous layer may still be on its way.
 
     Args:
         shape: shape of the policy.
         options: training options.
-        shards: devices over which ZeRO-3 or FSDP2 shards weights, gradients and moments; 1 under DDP.
+        shards: devices over which ZeRO-3 or FSDP2 shards weights, gradients and moments, and the weights of frozen
+            models, which are read layer by layer too; 1 under DDP.
         sequences, length: size of a micro-batch on one device.
         accumulates: True if an optimizer step has several micro-batches.
         on_cpu: True without Triton.
@@ -87,16 +102,21 @@ def training_memory(
     number, lora = compute_bytes(options), options.lora
     learning = shape.parameters * (1 + critics) if lora is None else adapter_parameters(shape, lora)
     weights = learning * FLOAT32 + (0 if lora is None else shape.parameters * number)
-    activations, working = activation_bytes(shape, options, sequences * length)
+    # Between layers autocast keeps float32; FSDP2 and ZeRO-3 the compute dtype.
+    residual = FLOAT32 if shards == 1 else number
+    activations, working = activation_bytes(shape, options, sequences * length, residual)
+    if shards > 1:
+        working += layer_parameters(shape) * (number + 2 * FLOAT32)
     return Memory(
         weights=weights / shards,
         gradients=learning * FLOAT32 / shards,
         optimizer=2 * learning * FLOAT32 / shards,
         frozen=0.0 if lora else references * shape.parameters * FLOAT32 / shards,
-        copies=_copies(shape, options, shards, 1 + critics),
+        copies=(1 + critics) * shape.parameters * number if shards == 1 and number < FLOAT32 and lora is None else 0.0,
+        gathered=gathered_bytes(shape, number) if shards > 1 else 0.0,
         activations=activations,
         working=working,
-        logits=_head_bytes(shape, options, sequences * length, fused_head, on_cpu),
+        logits=_head_bytes(shape, options, sequences * length, fused_head, on_cpu, shards > 1),
         accumulates=accumulates,
     )
 
@@ -108,38 +128,44 @@ def adapter_parameters(shape: Shape, lora: LoraConfig) -> int:
     return shape.layers * lora.r * sides
 
 
-def _head_bytes(shape: Shape, options: TrainingConfig, tokens: int, fused: bool, on_cpu: bool) -> float:
-    """Logits, their log-softmax and its gradient in float32, either all at once or in tiles."""
+def _head_bytes(shape: Shape, options: TrainingConfig, tokens: int, fused: bool, on_cpu: bool, reduced: bool) -> float:
+    """Logits, their log-softmax and its gradient in float32, either all at once or in tiles; the head's own gradient.
+
+    A gradient that is to be reduced is also held in the compute dtype and, for the reduction, in float32 again.
+    """
     number = compute_bytes(options)
-    gradient = 0 if options.lora else shape.vocabulary * shape.hidden * FLOAT32
+    copies = FLOAT32 + (number + FLOAT32 if reduced else 0)
+    gradient = 0 if options.lora else shape.vocabulary * shape.hidden * copies
     if not fused:
         return float(tokens * shape.vocabulary * (3 * FLOAT32 + (number if number < FLOAT32 else 0)) + gradient)
     tile = min(tokens, TILE[0]) * min(shape.vocabulary, TILE[1])
     return float(tile * (number + (TILES_WITHOUT_TRITON * FLOAT32 if on_cpu else 0)) + gradient)
 
 
-def _copies(shape: Shape, options: TrainingConfig, shards: int, models: int) -> float:
-    """Autocast keeps a bfloat16 copy of each float32 weight until the forward pass ends; frozen weights need none.
+def layer_parameters(shape: Shape) -> float:
+    """Mean weights of a decoder layer: a unit of FSDP2."""
+    return (shape.parameters - shape.vocabulary * shape.hidden * (1 if shape.tied else 2)) / shape.layers
 
-    Sharded weights are gathered layer by layer, with the next layer prefetched; the embedding stays gathered.
+
+def gathered_bytes(shape: Shape, number: int) -> float:
+    """Bytes of the weights that FSDP2 gathers at a time: the head, a layer, and the next layer, which it prefetches.
+
+    accelerate keeps the head gathered from the forward to the backward pass.
     """
-    number = compute_bytes(options)
-    if shards > 1:
-        embedding = shape.vocabulary * shape.hidden
-        layer = (shape.parameters - embedding * (1 if shape.tied else 2)) / shape.layers
-        return number * (embedding + 2 * layer)
-    return models * shape.parameters * number if number < FLOAT32 and options.lora is None else 0.0
+    return number * (shape.vocabulary * shape.hidden + 2 * layer_parameters(shape))
 
 
-def activation_bytes(shape: Shape, options: TrainingConfig, tokens: float) -> tuple[float, float]:
+def activation_bytes(
+    shape: Shape, options: TrainingConfig, tokens: float, residual: int = FLOAT32
+) -> tuple[float, float]:
     """Activations kept between forward and backward pass, counted as in arXiv 2205.05198, for transformers' modules.
 
     Per layer and token, with b bytes per number in matrix products and 4 elsewhere: each of the two norms keeps its
     input and the normalised input (float32, like the residual stream) and a copy for the next matrix product (b);
     attention keeps rotated queries and keys, values, its output and a transposed copy of it; head norms, if any, keep
     their input and the normalised input; the gated feed-forward block keeps gate, activation, up-projection and
-    product. Fused attention recomputes the scores. A checkpointed layer keeps only its input. Liger's kernels keep
-    less, which is ignored here.
+    product. Fused attention recomputes the scores. A checkpointed layer keeps only its input, with `residual` bytes per
+    number. Liger's kernels keep less, which is ignored here.
 
     Returns:
         Bytes kept, and scratch bytes of the current layer: gradients of its feed-forward block, and under checkpointing
@@ -152,7 +178,7 @@ def activation_bytes(shape: Shape, options: TrainingConfig, tokens: float) -> tu
     forward = 4 * number * shape.active_intermediate
     layer = norms + heads + forward
     if options.gradient_checkpointing:
-        return tokens * shape.layers * FLOAT32 * shape.hidden, tokens * (layer + forward)
+        return tokens * shape.layers * residual * shape.hidden, tokens * (layer + forward)
     return tokens * shape.layers * layer, tokens * forward
 
 
@@ -169,6 +195,22 @@ def cache_bytes(shape: Shape, number: int, sequences: float, length: float) -> f
     return sequences * length * shape.cached_values * number
 
 
-def with_judges(memory: Memory, parameters: float, number: int) -> Memory:
-    """Add reward models with this many weights in total, unsharded on each device."""
-    return replace(memory, frozen=memory.frozen + parameters * number)
+JUDGED_TOKENS = 16_384
+"""Tokens of a reward model's batch, as r1/rewards/preference.py's BATCH_TOKENS."""
+
+
+def with_judges(memory: Memory, shape: Shape, count: int, number: int, shards: int) -> Memory:
+    """Add reward models of this shape: their weights, and the activations of one layer for the largest batch.
+
+    Per token a layer holds its input, the normalised input in float32 and in the compute dtype, and the feed-forward
+    block's gate, activation, up-projection and product.
+
+    Args:
+        memory: of the training.
+        shape: of each reward model.
+        count: number of reward models, which score one after the other.
+        number: bytes per weight.
+        shards: devices that share the weights; 1 if each has them all.
+    """
+    batch = JUDGED_TOKENS * (shape.hidden * (2 * number + FLOAT32) + 4 * number * shape.active_intermediate)
+    return replace(memory, frozen=memory.frozen + count * shape.parameters * number / shards, judging=float(batch))

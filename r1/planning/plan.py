@@ -18,7 +18,7 @@ from r1.planning.memory import (
     training_memory,
     with_judges,
 )
-from r1.planning.recipe import Decoding, Stage
+from r1.planning.recipe import JUDGES, Decoding, Stage
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,9 @@ def _memory(stage: Stage, cluster: Cluster) -> Memory:
             critics=work.critics,
             references=work.references,
         )
-        memory = with_judges(memory, work.judges, cluster.sampling_bytes)
+        if work.judge is not None:  # ZeRO-3 leaves them whole
+            shards = cluster.shards if cluster.sharding == "fsdp2" else 1
+            memory = with_judges(memory, work.judge, JUDGES, cluster.sampling_bytes, shards)
     for decoding in stage.decodings[:1]:
         if decoding.engine is None:
             held = -(-decoding.sequences // cluster.devices)
@@ -243,8 +245,8 @@ def _with(stage: Stage, options: TrainingConfig, sequences: int) -> Stage:
 
 def _largest(memory: Memory) -> str:
     parts = (
-        *("weights", "gradients", "optimizer", "frozen", "copies"),
-        *("activations", "working", "logits", "cache", "engine"),
+        *("weights", "gradients", "optimizer", "frozen", "copies", "gathered"),
+        *("activations", "working", "logits", "judging", "cache", "engine"),
     )
     name = max(parts, key=lambda part: float(getattr(memory, part)))
     return f"{name} ({getattr(memory, name) / 1e9:.1f} GB)"

@@ -24,6 +24,8 @@ from r1.support.errors import ConfigurationError
 
 FILL = 0.5
 """Default mean length of a response or example, as a share of its limit; an assumption."""
+JUDGES = 2
+"""Reward models of the final RL: one for helpful responses, one for harmless ones."""
 PROMPT_TOKENS = 128
 """Default mean length of a prompt in tokens; an assumption."""
 
@@ -40,7 +42,7 @@ class Training:
         options: precision, checkpointing and adapters.
         fused_head: True for TRL's trainers, False for transformers' plain one.
         critics, references: number of further models of the same size, trained or frozen.
-        judges: total weights of the reward models.
+        judge: shape of each of the two reward models; None without them.
     """
 
     tokens: float
@@ -52,7 +54,7 @@ class Training:
     fused_head: bool = True
     critics: int = 0
     references: int = 0
-    judges: float = 0.0
+    judge: Shape | None = None
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,8 @@ class Recipe:
         cold = config.cold_start_data
         cold_examples = min(cold.max_examples, self.problems("cold_start"))
         rejected = self.problems("rejection")
-        judges = 2 * self.shapes[config.reward_model.base].parameters
-        if "preference_reward" not in config.final_rl.rewards:
-            judges = 0
+        preferred = "preference_reward" in config.final_rl.rewards
+        judge = self.shapes[config.reward_model.base] if preferred else None
         return [
             *(self._base(name) for name in BASES if getattr(config, name).checkpoint is None),
             self._rl("zero", "base", config.zero),
@@ -147,7 +148,7 @@ class Recipe:
             self._sampling("rejection_sampling", "base", rejection.engine, rejection.sampling, rejected),
             self._sft("sft", "base", config.sft, examples, rejection.sampling.max_new_tokens),
             self._reward_models(),
-            self._rl("final_rl", "base", config.final_rl, judges),
+            self._rl("final_rl", "base", config.final_rl, judge),
             *(
                 self._sft(f"distill_{family}", f"base_{family}", settings, examples, rejection.sampling.max_new_tokens)
                 for family, settings in (("qwen", config.distill_qwen), ("llama", config.distill_llama))
@@ -239,7 +240,7 @@ class Recipe:
         batch = min(sequences, engine.batch_size) if isinstance(engine, TransformersEngineConfig) else sequences
         return Decoding(sequences / max(1, batch), batch, self._prompt(base), mean, limit, None)
 
-    def _rl(self, name: str, base: str, stage: RlStageConfig, judges: float = 0) -> Stage:
+    def _rl(self, name: str, base: str, stage: RlStageConfig, judge: Shape | None = None) -> Stage:
         """As in r1/rl/train.py: full generation rounds, each scored by the reference policy and trained on."""
         algorithm, difficulty, prompt = self.config.rl.algorithm, self.config.rl.difficulty, self._prompt(base)
         rounds = -(-stage.max_steps // (algorithm.num_mini_batches * algorithm.num_iterations))
@@ -260,7 +261,7 @@ class Recipe:
             options=self.config.training,
             critics=critics,
             references=1,  # or, without KL in the loss, the initial policy that the logged KL refers to
-            judges=judges,
+            judge=judge,
         )
         chosen: tuple[Decoding, ...] = ()
         if isinstance(difficulty, PassRateConfig):

@@ -25,8 +25,8 @@ _STATE = {
 }
 """Persistent memory and the peak: attributes of Memory, and their columns."""
 _TRANSIENT = {
-    **{"copies": "copies", "activations": "activations", "working": "one layer", "logits": "logits"},
-    **{"cache": "KV cache"},
+    **{"compute_weights": "copies", "activations": "activations", "working": "one\nlayer"},
+    **{"logits": "logits", "judging": "judges", "cache": "KV\ncache"},
 }
 """Memory that is temporary within a step: attributes of Memory, and their columns."""
 _COST_LEGEND = """\
@@ -41,7 +41,8 @@ frozen: reference policy and reward models
 vLLM: what the engine reserves for its weights and its KV cache
 peak: less than the sum of all columns, as they are not all needed at the same time
 copies: weights in the compute dtype, or gathered from other devices
-one layer: scratch space of the layer being computed
+one layer: scratch space of the layer being computed, and of the reduction of its gradients
+judges: a batch of a reward model
 KV cache: for generation without vLLM
 """
 

@@ -1,52 +1,107 @@
 """Preference rewards of the final RL stage: a helpful and a harmless reward model (paper section 2.3.4)."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForSequenceClassification
+from torch import distributed
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from r1.models.chat import as_messages
 from r1.models.loading import load_tokenizer, sampling_dtype
+from r1.models.sharding import shard
 from r1.rewards.common import Completions, texts
 from r1.rewards.response import parse_response
+from r1.support.processes import sharded_by
 
-_BATCH = 32
-"""Responses scored at a time: a full step's would fill a GPU that also trains."""
+BATCH_TOKENS = 16_384
+"""Tokens scored at a time, padding included: a full step's would fill a GPU that also trains. The planner counts it."""
 
 
 class RewardModel:
-    """A sequence classifier with one output, trained on preference pairs."""
+    """A sequence classifier with one output, trained on preference pairs.
+
+    It is placed on this process's GPU, or shared out over all processes under FSDP2, when it first scores: by then
+    the trainer has started them.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.tokenizer = load_tokenizer(directory)
         self.tokenizer.padding_side = "right"
-        self.model = AutoModelForSequenceClassification.from_pretrained(
+        self._loaded: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
             directory, use_safetensors=True, trust_remote_code=False, dtype=sampling_dtype()
         ).eval()
-        if torch.cuda.is_available():
-            self.model.to("cuda")
+        self._sharded = sharded_by() == "fsdp2"
 
-    @torch.inference_mode()
+    @cached_property
+    def model(self) -> PreTrainedModel:
+        """The classifier, where it computes."""
+        if self._sharded:
+            return shard(self._loaded)
+        return self._loaded.to("cuda") if torch.cuda.is_available() else self._loaded  # type: ignore[arg-type]
+
     def score(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
-        """Preference score of each prompt and response, unbounded; only differences are meaningful."""
-        pairs = list(zip(prompts, responses, strict=True))
-        batches = [pairs[start : start + _BATCH] for start in range(0, len(pairs), _BATCH)]
-        return [score for batch in batches for score in self._score(batch)]
+        """Preference score of each prompt and response, unbounded; only differences are meaningful.
 
-    def _score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        Under FSDP2 every process must call it equally often, with as many pairs as it has.
+        """
+        pairs = [as_messages(prompt, response) for prompt, response in zip(prompts, responses, strict=True)]
+        rows = self._encode(pairs) if pairs else []
+        scores = [0.0] * len(rows)
+        batches = token_batches([len(row) for row in rows], BATCH_TOKENS)
+        idle = self._most_batches(len(batches)) - len(batches)
+        for batch in batches:
+            for index, score in zip(batch, self._score([rows[index] for index in batch]), strict=True):
+                scores[index] = score
+        for _ in range(idle):
+            self._score([[0]])  # gathers weights for the processes that still score
+        return scores
+
+    def _encode(self, conversations: list[list[dict[str, str]]]) -> list[list[int]]:
+        limit = self._loaded.config.max_position_embeddings
         encoded: Any = self.tokenizer.apply_chat_template(
-            [as_messages(prompt, response) for prompt, response in pairs],
-            tokenize=True,
-            padding=True,
-            truncation=True,
-            max_length=self.model.config.max_position_embeddings,
-            return_dict=True,
-            return_tensors="pt",
+            conversations, tokenize=True, truncation=True, max_length=limit, return_dict=True
         )
-        logits: torch.Tensor = self.model(**encoded.to(self.model.device)).logits[:, 0]
+        return encoded["input_ids"]  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def _score(self, rows: list[list[int]]) -> list[float]:
+        encoded = self.tokenizer.pad({"input_ids": rows}, return_tensors="pt").to(self._device)
+        logits: torch.Tensor = self.model(**encoded).logits[:, 0]
         return [float(value) for value in logits]
+
+    def _most_batches(self, own: int) -> int:
+        """The largest number of batches of any process that shares the model."""
+        if not self._sharded:
+            return own
+        most = torch.tensor(own, device=self._device)
+        distributed.all_reduce(most, distributed.ReduceOp.MAX)
+        return int(most)
+
+    @property
+    def _device(self) -> torch.device:
+        return self.model.device
+
+
+def token_batches(lengths: Sequence[int], limit: int) -> list[list[int]]:
+    """Split rows into batches of similar length, each of at most `limit` tokens with its padding.
+
+    Args:
+        lengths: tokens of each row.
+        limit: tokens of a batch; a longer row is a batch of its own.
+
+    Returns:
+        Indices of the rows of each batch, shortest rows first; every row is in one batch.
+    """
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda row: lengths[row]):
+        if batches and (len(batches[-1]) + 1) * lengths[index] <= limit:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
 
 
 class PreferenceReward:

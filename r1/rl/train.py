@@ -19,6 +19,7 @@ from trl import GRPOConfig, RLOOConfig
 
 from r1.config.rl import FinalRlConfig, LeaveOneOutConfig, PpoConfig, RlConfig, check_rl_launch
 from r1.config.training import TrainingConfig
+from r1.models.patches import shard_reference_by_layer
 from r1.models.policy import Policy
 from r1.rewards import build_rewards
 from r1.rewards.common import RewardFunction
@@ -86,6 +87,8 @@ def train_rl(
         # With LoRA the reference policy is the policy without its adapters, which cannot be updated.
         **({"sync_ref_model": False} if training.lora else {}),
         "reward_weights": weights,
+        # Otherwise TRL loads the reference policy with device_map="auto": in each process, over all its node's GPUs.
+        **({"model_init_kwargs": {"device_map": None}} if sharding() == "fsdp2" else {}),
         **checkpoint_arguments(context, settings.round_up(shared.checkpoint_steps)),
     }
     if isinstance(algorithm, PpoConfig) and algorithm.critic_warmup_steps >= stage.max_steps:
@@ -96,6 +99,8 @@ def train_rl(
         )
     # Import only now: rollout_arguments decides whether TRL imports vLLM.
     from r1.rl.trainers import TRAINERS
+
+    shard_reference_by_layer()
 
     dtype, attention = weights_dtype(training), training.attention
     record = Recorder(context.curve, settings.rollout_budget, settings.steps_per_round)

@@ -9,11 +9,12 @@ import torch
 from accelerate.utils import gather_object
 from torch import Tensor
 from transformers import PreTrainedModel
-from trl.models import prepare_deepspeed, prepare_fsdp
+from trl.models import prepare_deepspeed
 from trl.trainer.utils import add_fused_lm_head
 
 from r1.config.correction import CorrectionConfig, OffCorrectionConfig
 from r1.config.rl import AlgorithmConfig, RlConfig
+from r1.models.sharding import shard
 from r1.rewards.common import texts
 from r1.rewards.response import count_reflections, is_mixed
 from r1.rl.advantages import masked_mean
@@ -55,7 +56,7 @@ class Watched(MicroBatched, Validated):
             if self.is_deepspeed_enabled:
                 self.start = prepare_deepspeed(start, self.accelerator)
             elif self.is_fsdp_enabled:
-                self.start = prepare_fsdp(start, self.accelerator)
+                self.start = shard(start)
             else:
                 self.start = self.accelerator.prepare_model(start, evaluation_mode=True)
         self.rewards = self.scores = torch.empty(0)

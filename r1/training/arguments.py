@@ -17,7 +17,10 @@ from r1.training.context import TrainingContext
 def device_arguments(context: TrainingContext) -> dict[str, Any]:
     """Trainer arguments for the device, precision, kernels, seeds and logging."""
     cuda, training = torch.cuda.is_available(), context.training
+    # Otherwise FSDP2 keeps whole gradients of all weights in every process until the last micro-batch of a step.
+    reduces = {"gradient_accumulation_kwargs": {"sync_each_batch": True}}
     return {
+        **({"accelerator_config": reduces} if sharded_by() == "fsdp2" else {}),
         "use_cpu": not cuda,
         "bf16": training.mixed_precision == "bf16",
         "gradient_checkpointing": training.gradient_checkpointing,

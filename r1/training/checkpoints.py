@@ -19,6 +19,7 @@ from transformers import PreTrainedModel, PrinterCallback
 from transformers.trainer import TRAINING_ARGS_NAME
 
 from r1.config.rl import RlConfig
+from r1.models.sharding import reduce_in_float32, return_float32
 from r1.support.artifacts import BrokenArtifact, check_whole, read_json, write_manifest, write_text
 from r1.support.errors import UserError, room_on
 from r1.training.context import STOPPED
@@ -47,9 +48,16 @@ class Checkpointed:
     def __init__(self, *args: Any, record: Recorder, rl: RlConfig | None = None, **kwargs: Any) -> None:
         """Args: the recorder; the RL limits, or None for supervised training."""
         super().__init__(*args, callbacks=[record, Guard(record, rl)], **kwargs)  # type: ignore[call-arg]
+        if self.accelerator.is_fsdp2:
+            return_float32(self.model)
         self.record = record
         self.companions: dict[str, nn.Module] = {}
         self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]
+
+    def create_accelerator_and_postprocess(self) -> None:
+        """transformers' accelerator, which under FSDP2 reduces gradients in float32."""
+        super().create_accelerator_and_postprocess()  # type: ignore[misc]
+        reduce_in_float32(self.accelerator)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self.args.output_dir)
@@ -131,7 +139,8 @@ def gathered_model(trainer: Checkpointed) -> PreTrainedModel:
             gathered = type(model)(model.config)
         gathered.load_state_dict(weights, assign=True)
         gathered.tie_weights()
-        gathered.generation_config = model.generation_config
+        if model.can_generate():  # a reward model has no generation_config
+            gathered.generation_config = model.generation_config
         return gathered
     return model
 

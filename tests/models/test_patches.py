@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-LOOKED_AT = {"trl": "1.16.0", "transformers": "5.17.0", "vllm": "0.31.0"}
+LOOKED_AT = {"trl": "1.16.0", "transformers": "5.17.0", "vllm": "0.31.0", "accelerate": "1.15.0"}
 
 # --- the tables --------------------------------------------------------------
 
@@ -73,6 +73,10 @@ HOOKS: Mapping[str, Mapping[str, str]] = {
 """By class, the private methods and attributes that our trainers override, call or set: parameters, or values."""
 
 _LAYERS = "vllm/model_executor/layers"
+_UNITS = {
+    "trl/models/utils.py:prepare_fsdp": "f01b99fa9d5fcc4b",
+    "accelerate/utils/fsdp_utils.py:fsdp2_prepare_model": "10575d4c0e6f8985",
+}
 PATCHES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "trl.import_utils.is_vllm_available": (
         "hide_vllm_from_trl",
@@ -89,6 +93,8 @@ PATCHES: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "set_trl_engine_options",
         {"trl/generation/vllm_generation.py:VLLMGeneration._init_vllm": "255302825d3b8d12"},
     ),
+    "trl.trainer.grpo_trainer.prepare_fsdp": ("shard_reference_by_layer", _UNITS),
+    "trl.trainer.rloo_trainer.prepare_fsdp": ("shard_reference_by_layer", _UNITS),
     "vllm.model_executor.layers.rotary_embedding.base.RotaryEmbedding.forward_cpu": (
         "rotate_natively_on_cpu",
         {

@@ -27,7 +27,7 @@ TRAINING = (
 SAMPLING = ("cold_start_data", "rejection_sampling", "evaluate", "reference")
 PLAIN = ("plugins", "prepare", "report", "ablation_report")
 PYTHON = [sys.executable]
-JOB = "sbatch --wait --job-name=r1 --dependency=singleton --output=slurm-%j.log "
+JOB = "sbatch --wait --job-name=r1 --dependency=singleton --output=slurm-%j.log --exclusive --mem=0 "
 ON_NODES = "conf/launcher/slurm.sh accelerate launch --config_file conf/accelerate/"
 
 
@@ -216,7 +216,7 @@ while [[ $1 == --* ]]; do
   esac
   shift
 done
-export SLURM_JOB_ID=$$ SLURM_JOB_NODELIST=node[1-$SLURM_NNODES]
+export SLURM_JOB_ID=$$ SLURM_JOB_NODELIST=node[1-$SLURM_NNODES] SLURM_CPUS_ON_NODE=96
 cp "$1" spooled.sh  # Slurm runs a copy
 bash spooled.sh "${@:2}" > "${log/\\%j/1}" 2>&1
 """,
@@ -225,6 +225,7 @@ bash spooled.sh "${@:2}" > "${log/\\%j/1}" 2>&1
 """,
     "srun": """
 shift
+echo "srun with $SRUN_CPUS_PER_TASK cores a task"
 for node in $(seq 0 $((SLURM_NNODES - 1))); do SLURM_NODEID=$node "$@" & processes+=($!); done
 for _ in "${processes[@]}"; do
   wait -n || { kill -9 "${processes[@]}"; exit 1; }  # --kill-on-bad-exit
@@ -272,6 +273,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
 def test_the_nodes_of_a_slurm_job_meet(slurm: Callable[..., tuple[int, str]]) -> None:
     code, log = slurm("distill", "qwen")
     assert code == 0, log
+    assert "srun with 96 cores a task" in log, "one core otherwise"
     seen = sorted(line for line in log.splitlines() if line.startswith("model="))
     assert seen == [f"model=qwen rank {rank} local {rank % 2} of 4 1111" for rank in range(4)]
 
@@ -286,3 +288,4 @@ def test_a_process_that_fails_fails_the_stage(slurm: Callable[..., tuple[int, st
 def test_a_stage_that_samples_is_one_process_of_a_job(slurm: Callable[..., tuple[int, str]]) -> None:
     code, log = slurm("evaluate", "qwen")
     assert code == 0 and "of 1 1" in log, log
+    assert "srun with 96 cores a task" in log, "one core otherwise"

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, get_args
@@ -16,7 +17,7 @@ from r1.planning.compute import flops, gather_seconds, longest_response
 from r1.planning.counts import count_rows
 from r1.planning.hardware import DEVICES
 from r1.planning.measured import Timing, timings
-from r1.planning.memory import activation_bytes, adapter_parameters, training_memory
+from r1.planning.memory import JUDGED_TOKENS, activation_bytes, adapter_parameters, training_memory
 from r1.planning.plan import Cluster, Cost, plan
 from r1.planning.published import Check, checks
 from r1.planning.recipe import Recipe
@@ -103,8 +104,29 @@ def test_sharding_divides_what_training_keeps() -> None:
     # Float32 weights, gradients and two moments: as many bytes as arXiv 1910.02054, section 3.1 counts otherwise.
     assert whole.weights + whole.gradients + whole.optimizer == 16 * shape.parameters
     assert (cut.weights, cut.optimizer, cut.frozen) == (whole.weights / 8, whole.optimizer / 8, whole.frozen / 8)
-    assert cut.activations == whole.activations
-    assert whole.copies == 2 * shape.parameters and 0 < cut.copies < whole.copies / 4
+    assert cut.activations == whole.activations / 2  # bfloat16 between layers, not float32 as under autocast
+    assert whole.copies == 2 * shape.parameters and whole.gathered == cut.copies == 0
+    head, layer = 152_064 * 3584, 233_057_792
+    assert cut.gathered == pytest.approx(2 * (head + 2 * layer), rel=1e-6)
+
+
+def test_reward_models_are_shared_out_by_fsdp2_alone() -> None:
+    (whole, cut, left) = (
+        costs("profile=node", device="h100", devices=8, sharding=sharding)["final_rl"].memory.frozen
+        - costs("profile=node", device="h100", devices=8, sharding=sharding)["zero"].memory.frozen
+        for sharding in ("ddp", "fsdp2", "zero3")
+    )
+    both = 2 * 2 * KNOWN["Qwen2.5-1.5B"].parameters
+    assert (whole, cut, left) == pytest.approx((both, both / 8, both))
+
+
+def test_a_reward_model_s_batch_is_bounded_as_planned() -> None:
+    from r1.rewards.preference import BATCH_TOKENS
+
+    assert JUDGED_TOKENS == BATCH_TOKENS
+    judged = costs("profile=gpu", device="h100")["final_rl"].memory
+    # Qwen2.5-0.5B … 1.5B: some gigabyte, and not the 32 prompts of 5,000 tokens of a fixed number of rows.
+    assert 0.5e9 < judged.judging < 2e9 and replace(judged, judging=50e9).total > judged.total
 
 
 def test_activations_are_near_korthikantis() -> None:

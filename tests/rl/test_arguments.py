@@ -1,6 +1,7 @@
 """TRL's arguments of an RL run, from our settings."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from trl import GRPOConfig, RLOOConfig
 
 from r1.config.rl import LeaveOneOutConfig
 from r1.config.sampling import VllmEngineConfig
+from r1.models import patches
 from r1.models.chat import as_messages
 from r1.models.policy import Policy
 from r1.rl import arguments as module
@@ -102,3 +104,32 @@ def test_a_colocated_vllm_has_room_for_the_longest_prompt_and_its_completion(
     assert found["vllm_tensor_parallel_size"] == rollout.tensor_parallel_size
     assert patched == ["weights", rollout]
     assert (os.environ["RANK"], os.environ["WORLD_SIZE"], os.environ["MASTER_ADDR"]) == ("0", "1", "localhost")
+
+
+@pytest.mark.parametrize(("rollouts", "decoded"), [(64, 64), (4096, 1024), (8192, 1024)])
+def test_an_engine_starts_however_many_rollouts_a_round_has(
+    rollouts: int, decoded: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TRL asks for all of them at a time; node has 4,096 per engine, gpu with R1's 16 mini-batches 8,192."""
+    from trl.generation import vllm_generation
+
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(LLM=lambda **given: given))
+    monkeypatch.setattr(vllm_generation, "LLM", None, raising=False)
+    engine = compose("profile=gpu").rl.rollout
+    assert isinstance(engine, VllmEngineConfig)
+    patches.set_trl_engine_options(engine)
+    started = vllm_generation.LLM(model="a", max_num_seqs=rollouts, max_num_batched_tokens=4096)
+    assert started == {
+        **{"model": "a", "max_num_seqs": decoded, "max_num_batched_tokens": 4096},
+        **{"dtype": "bfloat16", "enforce_eager": False},
+    }
+
+
+@pytest.mark.slow
+def test_vllm_refuses_more_sequences_than_batched_tokens() -> None:
+    """Why they are bounded: remove the bound once this passes no longer."""
+    scheduler = pytest.importorskip("vllm.config.scheduler")
+    sizes: dict[str, Any] = {"max_model_len": 2304, "is_encoder_decoder": False, "max_num_batched_tokens": 4096}
+    assert scheduler.SchedulerConfig(**sizes, max_num_seqs=patches.MOST_SEQUENCES)
+    with pytest.raises(ValueError, match="must be greater than or equal to max_num_seqs"):
+        scheduler.SchedulerConfig(**sizes, max_num_seqs=8192)

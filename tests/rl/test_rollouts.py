@@ -14,14 +14,14 @@ import torch
 from trl import GRPOConfig, RLOOConfig
 
 from r1.config.recipe import Config
-from r1.config.sampling import VllmServerRolloutConfig
+from r1.config.sampling import VllmEngineConfig, VllmServerRolloutConfig
 from r1.models.policy import Policy
 from r1.rl.arguments import rollout_arguments
 from r1.rl.rollouts import ServerError, check_rollout
 from r1.rl.settings import RlSettings
 from r1.rl.train import train_rl
 from r1.support.errors import ConfigurationError
-from tests.conftest import compose
+from tests.conftest import ROOT, compose
 from tests.sampling.serving import vllm_server
 from tests.trainings import context
 
@@ -108,6 +108,17 @@ def test_a_server_that_still_starts_is_waited_for() -> None:
         threading.Timer(1.0, lambda: answers.update(HEALTHY)).start()
         with pytest.raises(ServerError, match="VLLM_SERVER_DEV_MODE"):  # it was reached
             check_rollout(rollout(base_url=address, timeout=20.0))
+
+
+def test_students_do_not_sample_from_the_teacher_s_server() -> None:
+    """Their architecture is another: the server could not load their weights."""
+    shared = compose("rollout=vllm_server", "rl.rollout.students.gpu_memory_utilization=0.4").rl
+    students = shared.of_students.rollout
+    assert shared.rollout.name == "vllm_server"
+    assert isinstance(students, VllmEngineConfig) and students.gpu_memory_utilization == 0.4
+    local = compose("rollout=vllm").rl
+    assert local.of_students == local
+    assert "run.config.rl.of_students" in (ROOT / "stages/student_rl.py").read_text()
 
 
 def test_training_without_a_server_ends_in_seconds_before_a_model_is_loaded(tmp_path: Path) -> None:
