@@ -210,6 +210,8 @@ class RlStageConfig(Section):
             long as the longest; of shorter ones, more do.
         micro_batch_tokens: tokens that pass through the model at a time, padding included, whatever the number of
             rollouts; a longer rollout passes alone. null: micro_batch_size times the longest rollout.
+        max_prompt_length: tokens of a prompt, chat template included; longer prompts are dropped. null: only those
+            that leave no room for a completion in the model's context.
     """
 
     max_steps: PositiveInt
@@ -219,6 +221,7 @@ class RlStageConfig(Section):
     micro_batch_size: PositiveInt
     micro_batch_tokens: PositiveInt | None
     num_generations: int = Field(ge=2)
+    max_prompt_length: PositiveInt | None
     max_completion_length: PositiveInt
     temperature: PositiveFloat
     rewards: RuleWeights

@@ -1,5 +1,6 @@
 """The cold-start set: long, readable chains of thought in one language (paper section 2.3.1)."""
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,9 @@ def cold_start_set(
     candidates = [
         candidate
         for of_problem in zip(*(one.candidates for one in drawn), strict=True)
-        for pair in zip(*of_problem, strict=True)
+        for pair in zip_longest(*of_problem)  # one source may lack the room for a prompt
         for candidate in pair
+        if candidate is not None
     ]
     reasons = select(candidates, config.max_paragraph_words, config.max_kept_per_prompt, config.max_examples)
     check_kept(reasons)
@@ -54,7 +56,8 @@ def cold_start_set(
         if reason == "kept"
     ]
     seconds = sum(one.seconds for one in drawn)
-    return assemble(examples, candidates, reasons, {"examples": len(examples)}, drawn[0].engine, seconds)
+    counts = {"examples": len(examples), "too_long": sum(one.too_long for one in drawn)}
+    return assemble(examples, candidates, reasons, counts, drawn[0].engine, seconds)
 
 
 def with_few_shot(question: str, shots: int) -> Conversation:

@@ -39,9 +39,13 @@ class Curated:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Candidates, [problem][sample], with the engine's name and the sampling time in seconds."""
+    """Candidates, [problem][sample], with the engine's name and the sampling time in seconds.
+
+    A problem that does not fit in the model's context has none; `too_long` counts these.
+    """
 
     candidates: list[list[Candidate]]
+    too_long: int
     engine: str
     seconds: float
 
@@ -75,7 +79,7 @@ def draw(
         [Candidate(dict(problem), completion, source) for completion in completions]
         for problem, completions in zip(problems, drawn, strict=True)
     ]
-    return Drawn(candidates, sampler.name, seconds)
+    return Drawn(candidates, drawn.count([]), sampler.name, seconds)
 
 
 def assemble(

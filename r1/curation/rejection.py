@@ -47,5 +47,5 @@ def sft_set(
         {"prompt": row["prompt"], "completion": row["chosen"], "kind": "general"}
         for row in general[: round(len(reasoning) * config.general_ratio)]
     ]
-    counts = {"reasoning": len(reasoning), "general": len(added)}
+    counts = {"reasoning": len(reasoning), "general": len(added), "too_long": drawn.too_long}
     return assemble(reasoning + added, candidates, reasons, counts, drawn.engine, drawn.seconds)

@@ -25,6 +25,8 @@ from r1.sampling import Completion, Sampler, open_sampler
 from r1.tasks import votes
 
 SAMPLES, PROBLEMS, GENERAL = "samples.parquet", "problems.parquet", "general.parquet"
+NO_ROOM = Completion("", tokens=0, truncated=False)
+"""Stands for each completion of a prompt that does not fit in the context."""
 Summary = dict[str, dict[str, dict[str, Estimate]]]
 """Family (or data set) -> level -> metric -> estimate; general prompts under `general`, level `all`."""
 
@@ -41,7 +43,12 @@ class Evaluation:
     @property
     def counts(self) -> dict[str, int]:
         """Counts for the manifest."""
-        return {"problems": len(self.problems), "samples": len(self.samples), "general": len(self.general)}
+        return {
+            "problems": len(self.problems),
+            "samples": len(self.samples),
+            "general": len(self.general),
+            "too_long": int(self.problems["too_long"].sum() + self.general["too_long"].sum()),
+        }
 
     def save(self, directory: Path) -> None:
         """Write the three tables."""
@@ -83,9 +90,12 @@ def sample_problems(
 
     Returns:
         One row per completion: problem, prompt, family, task, level, answer, completion, predicted, correct,
-        lenient_predicted, lenient_correct, tokens, truncated, well_formed, mixed, reflections, unreadable.
+        lenient_predicted, lenient_correct, tokens, truncated, well_formed, mixed, reflections, unreadable, too_long.
+        A problem that does not fit in the context (too_long) has empty completions, which count as wrong.
     """
     drawn = sampler.sample([as_messages(problem["prompt"]) for problem in problems], config.sampling, seed)
+    too_long = [not completions for completions in drawn]
+    drawn = [completions or [NO_ROOM] * config.sampling.num_samples for completions in drawn]
     asked = [
         (number, problem, completion)
         for number, (problem, completions) in enumerate(zip(problems, drawn, strict=True))
@@ -104,6 +114,7 @@ def sample_problems(
                 "completion": completion.text,
                 **verdict,
                 **_behaviour(completion),
+                "too_long": too_long[number],
             }
             for (number, problem, completion), verdict in zip(asked, verdicts, strict=True)
         ]
@@ -158,7 +169,7 @@ def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
     """Aggregate completions to one row per problem, the unit that metrics average over.
 
     Columns: family, level, pass_at_1, pass_at_<k>, maj_at_k, lenient_pass_at_1, lenient_maj_at_k, response_tokens,
-    format_rate, language_mixing, reflection_rate, readability, truncation.
+    format_rate, language_mixing, reflection_rate, readability, truncation, too_long (1 if it does not fit).
     """
     rows = []
     for _, group in samples.groupby("problem", sort=True):
@@ -185,6 +196,7 @@ def per_problem(samples: pd.DataFrame) -> pd.DataFrame:
                 "reflection_rate": (group["reflections"] > 0).mean(),
                 "readability": (group["unreadable"] == "").mean(),
                 "truncation": group["truncated"].mean(),
+                "too_long": float(first["too_long"]),
             }
         )
     return pd.DataFrame(rows)
@@ -206,15 +218,16 @@ def sample_general(
     Closes the sampler.
 
     Returns:
-        One row per prompt: prompt, kind, category, completion, win (1, 0.5 for a
-        tie, 0), refused. The judge is the reward model that final RL optimises: for
-        r1, the win rate measures how well RL optimised that reward, not quality.
+        One row per prompt: prompt, kind, category, completion, win (1, 0.5 for a tie, 0), refused, too_long. The
+        judge is the reward model that final RL optimises: for r1, the win rate measures how well RL optimised that
+        reward, not quality. A prompt that does not fit in the context has an empty completion, which loses.
     """
     sampling = config.sampling.model_copy(update={"num_samples": 1, "max_new_tokens": config.general_max_new_tokens})
     drawn = sampler.sample([as_messages(prompt["prompt"]) for prompt in prompts], sampling, seed)
     sampler.close()  # frees its memory for the judges
     table = pd.DataFrame(prompts)[["prompt", "kind", "category", "chosen"]]
-    table["completion"] = [completions[0].text for completions in drawn]
+    table["too_long"] = [not completions for completions in drawn]
+    table["completion"] = [(completions or [NO_ROOM])[0].text for completions in drawn]
     table["refused"] = [refuses(final_summary(text)) for text in table["completion"]]
     table["win"] = np.nan
     for kind, directory in judges.items():
@@ -224,6 +237,7 @@ def sample_general(
         ours = np.array(model.score(asked, [read(text) for text in table.loc[rows, "completion"]]))
         theirs = np.array(model.score(asked, table.loc[rows, "chosen"].tolist()))
         table.loc[rows, "win"] = np.where(np.isclose(ours, theirs), 0.5, ours > theirs)
+    table.loc[table["too_long"], "win"] = 0.0
     return table
 
 
@@ -243,7 +257,7 @@ def summarise(problems: pd.DataFrame, general: pd.DataFrame, config: EvaluateCon
     """Estimate every metric by family and level; general prompts are under `general`, level `all`."""
     summary = summarise_problems(problems, config)
     by_category = {category: table["refused"].astype(float) for category, table in general.groupby("category")}
-    of_general = {"preference_win_rate": general["win"]}
+    of_general = {"preference_win_rate": general["win"], "too_long": general["too_long"].astype(float)}
     for category in ("harmful", "benign"):
         if category in by_category:
             of_general[f"refusal_of_{category}"] = by_category[category]

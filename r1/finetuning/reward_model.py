@@ -83,6 +83,7 @@ def train_reward_model(
         metrics={
             **record.summary(int(record.rows[-1]["num_tokens"])),
             "pairs": kept,
+            "too_long": len(pairs) - kept,
             "train_accuracy": record.tail_mean("accuracy"),
         },
         counts={"pairs": len(pairs)},

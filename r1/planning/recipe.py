@@ -251,7 +251,8 @@ class Recipe:
         sampled = decoding.tokens_with_prompts
         critics = int(isinstance(algorithm, PpoConfig))
         scored = (1 + self.config.rl.rescores + critics) * sampled
-        length, budget = int(prompt) + stage.max_completion_length, stage.micro_batch_tokens
+        longest = stage.max_prompt_length or int(prompt)
+        length, budget = longest + stage.max_completion_length, stage.micro_batch_tokens
         training = Training(
             tokens=sampled * algorithm.num_iterations,
             sequences=stage.micro_batch_size if budget is None else -(-budget // length),

@@ -17,13 +17,14 @@ from r1.rewards.accuracy import are_correct
 from r1.rl.gold import suspects
 from r1.rl.settings import RlSettings
 from r1.sampling import open_sampler
+from r1.sampling.fitting import fitting
 from r1.support.errors import UserError
 
 log = logging.getLogger(__name__)
 
 
 class NothingLeft(UserError):
-    """No prompt fits in the model's context, or none has a pass rate within the bounds."""
+    """No prompt has a pass rate within the bounds."""
 
 
 class Choice(NamedTuple):
@@ -50,15 +51,16 @@ def choose_prompts(rows: list[dict[str, Any]], policy: Policy, settings: RlSetti
         seed: for sampling.
 
     Raises:
-        NothingLeft: if no prompt is left.
+        ContextExceeded: if no prompt fits.
+        NothingLeft: if no prompt is within the bounds.
     """
     stage, difficulty = settings.stage, settings.shared.difficulty
-    fitting = within_context(rows, policy, stage.max_completion_length)
-    counts = {"all": len(rows), "chosen": len(fitting), "too_easy": 0, "too_hard": 0}
-    chosen, wrong_gold = fitting, list[dict[str, Any]]()
+    fit = within_context(rows, policy, stage)
+    counts = {"all": len(rows), "chosen": len(fit), "too_easy": 0, "too_hard": 0}
+    chosen, wrong_gold = fit, list[dict[str, Any]]()
     if isinstance(difficulty, PassRateConfig):
-        rates, wrong_gold = _measured(fitting, policy, difficulty, stage, seed)
-        chosen, measured = within(fitting, rates, difficulty)
+        fit, rates, wrong_gold = _measured(fit, policy, difficulty, stage, seed)
+        chosen, measured = within(fit, rates, difficulty)
         counts |= {**measured, "all": len(rows)}
     if wrong_gold:
         log.warning(
@@ -68,36 +70,31 @@ def choose_prompts(rows: list[dict[str, Any]], policy: Policy, settings: RlSetti
             wrong_gold[0]["voted"],
             wrong_gold[0]["answer"],
         )
-    counts |= {"too_long": len(rows) - len(fitting), "suspect_gold": len(wrong_gold)}
+    counts |= {"too_long": len(rows) - len(fit), "suspect_gold": len(wrong_gold)}
     return Choice(chosen, counts, wrong_gold)
 
 
-def within_context(rows: list[dict[str, Any]], policy: Policy, max_completion_length: int) -> list[dict[str, Any]]:
-    """Rows whose prompt leaves room for a full completion in the policy's context; warns of those that do not.
+def within_context(rows: list[dict[str, Any]], policy: Policy, stage: RlStageConfig) -> list[dict[str, Any]]:
+    """Rows whose prompt has at most max_prompt_length tokens and leaves room for a full completion; warns of others.
 
     Raises:
-        NothingLeft: if no row does.
+        ContextExceeded: if no row does.
     """
-    if policy.context_length is None:
+    context, most = policy.context_length, stage.max_prompt_length
+    if context is None and most is None:
         return rows
-    lengths = [len(ids) for ids in policy.prompt_ids([as_messages(row["prompt"]) for row in rows])]
-    limits = f"max_completion_length = {max_completion_length} in a context of {policy.context_length} tokens"
-    fitting = [
-        row
-        for row, length in zip(rows, lengths, strict=True)
-        if length + max_completion_length <= policy.context_length
-    ]
-    if not fitting:
-        raise NothingLeft(f"RL: no prompt fits with {limits}: the shortest has {min(lengths)} tokens")
-    if len(fitting) < len(rows):
-        log.warning("%d of %d prompts do not fit with %s", len(rows) - len(fitting), len(rows), limits)
-    return fitting
+    limits = f"max_completion_length = {stage.max_completion_length} in a context of {context} tokens"
+    room = None if context is None else context - stage.max_completion_length
+    if room is None or (most is not None and most < room):
+        room, limits = most, f"max_prompt_length = {most}"
+    prompts = policy.prompt_ids([as_messages(row["prompt"]) for row in rows])
+    return [rows[index] for index in fitting(prompts, room, limits)]
 
 
 def _measured(
     rows: list[dict[str, Any]], policy: Policy, difficulty: PassRateConfig, stage: RlStageConfig, seed: int
-) -> tuple[list[float], list[dict[str, Any]]]:
-    """Pass rates [prompts], and the suspects among the prompts that no sample solves."""
+) -> tuple[list[dict[str, Any]], list[float], list[dict[str, Any]]]:
+    """The prompts that fit in the engine's context, their pass rates, and suspects among those no sample solves."""
     sampling = SamplingConfig(
         temperature=stage.temperature,
         top_p=1.0,
@@ -107,6 +104,9 @@ def _measured(
     sampler = open_sampler(policy, difficulty.engine)
     drawn = sampler.sample([as_messages(row["prompt"]) for row in rows], sampling, seed)
     sampler.close()  # free its memory for training
+    # An endpoint may have a smaller context than the policy.
+    rows = [row for row, completions in zip(rows, drawn, strict=True) if completions]
+    drawn = [completions for completions in drawn if completions]
     answered = [(completion, row) for row, completions in zip(rows, drawn, strict=True) for completion in completions]
     correct = iter(
         are_correct(
@@ -118,7 +118,7 @@ def _measured(
     rates = [sum(islice(correct, len(completions))) / len(completions) for completions in drawn]
     unsolved = [number for number, rate in enumerate(rates) if rate == 0]
     texts = [[completion.text for completion in drawn[number]] for number in unsolved]
-    return rates, suspects([rows[number] for number in unsolved], texts)
+    return rows, rates, suspects([rows[number] for number in unsolved], texts)
 
 
 def within(

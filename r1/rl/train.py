@@ -155,7 +155,7 @@ def train_on_rules(policy: Policy, rows: Rows, settings: RlSettings, context: Tr
         context: seed, files and compute options.
 
     Raises:
-        NothingLeft: if no prompt is left; and what `train_rl` raises.
+        ContextExceeded, NothingLeft: if no prompt is left; and what `train_rl` raises.
     """
     count = settings.rollout_budget // settings.stage.num_generations
     curriculum = settings.shared.difficulty.name == "curriculum"
@@ -177,24 +177,27 @@ def train_on_all_scenarios(
     Args:
         policy: the initial policy.
         rows: rows of RL prompts; `choose_prompts` selects among them.
-        general: rows of general prompts; those that do not fit in the context are left out.
+        general: rows of general prompts; those that do not fit are dropped and counted.
         config: settings of this run.
         shared: settings of all RL runs.
         context: seed, files and compute options.
         preference: reward function for responses to general prompts.
 
     Raises:
-        NothingLeft: if no prompt is left; and what `train_rl` raises.
+        ContextExceeded, NothingLeft: if no prompt is left; and what `train_rl` raises.
     """
     settings = RlSettings(config, shared)
+    general_that_fit = within_context(general, policy, config)
     schedule = partial(
         all_scenarios,
-        general=within_context(general, policy, config.max_completion_length),
+        general=general_that_fit,
         settings=config,
         rollouts=settings.rollout_budget,
         seed=context.seed,
     )
-    return _train_on_chosen(policy, rows, settings, context, schedule, preference_reward=preference)
+    trained = _train_on_chosen(policy, rows, settings, context, schedule, preference_reward=preference)
+    trained.metrics["general_prompts"] = {"all": len(general), "too_long": len(general) - len(general_that_fit)}
+    return trained
 
 
 def _train_on_chosen(
@@ -207,11 +210,19 @@ def _train_on_chosen(
 ) -> Trained:
     held_back: Rows = []
     if settings.shared.validation_steps:
-        fitting = within_context(rows, policy, settings.stage.max_completion_length)
-        rows, held_back = hold_back(fitting, settings.shared.validation_problems, context.seed)
+        fit = within_context(rows, policy, settings.stage)
+        too_long = len(rows) - len(fit)
+        rows, held_back = hold_back(fit, settings.shared.validation_problems, context.seed)
     choice = choose_prompts(rows, policy, settings, context.seed)
+    counts = dict(choice.counts)
+    if held_back:
+        counts |= {
+            "all": counts["all"] + len(held_back) + too_long,
+            "too_long": counts["too_long"] + too_long,
+            "held_back": len(held_back),
+        }
     trained = train_rl(policy, schedule(choice.rows), settings, context, held_back, **custom_rewards)
-    trained.metrics["prompts"] = choice.counts | ({"held_back": len(held_back)} if held_back else {})
+    trained.metrics["prompts"] = counts
     return replace(trained, suspect_gold=pd.DataFrame(choice.suspects) if choice.suspects else None)
 
 

@@ -5,41 +5,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from r1.config.sampling import SamplingConfig
-from r1.support.errors import UserError
+from r1.sampling.fitting import fitting
 
 Conversation = list[dict[str, str]]
 """Messages with `role` and `content`, rendered by the model's own chat template."""
-
-
-class ContextExceeded(UserError):
-    """A prompt leaves no room for its completion in the model's context."""
-
-
-def check_context(
-    conversations: Sequence[Conversation], prompts: Sequence[list[int]], max_new_tokens: int, context: int | None
-) -> None:
-    """Refuse prompts that do not fit: transformers would exceed the trained positions, vLLM would stop early.
-
-    Args:
-        conversations: the conversations to complete.
-        prompts: their token ids.
-        max_new_tokens: tokens per completion.
-        context: tokens of prompt and completion together; None for a model without a limit.
-
-    Raises:
-        ContextExceeded: naming the longest prompt.
-    """
-    if context is None or not prompts:
-        return
-    longest = max(range(len(prompts)), key=lambda index: len(prompts[index]))
-    tokens = len(prompts[longest])
-    if tokens + max_new_tokens > context:
-        too_long = sum(len(prompt) + max_new_tokens > context for prompt in prompts)
-        raise ContextExceeded(
-            f"{too_long} of {len(prompts)} prompts do not fit: the longest has {tokens} tokens and exceeds, with "
-            f"max_new_tokens = {max_new_tokens}, the model's context of {context}: "
-            f"{conversations[longest][-1]['content'][:80]!r}; lower max_new_tokens, or remove such prompts"
-        )
 
 
 @dataclass(frozen=True)
@@ -58,7 +27,7 @@ class Completion:
 
 
 Drawn = dict[int, list[Completion]]
-"""Completions of finished conversations, by the conversation's index."""
+"""Completions of finished conversations, by the conversation's index; none of one whose prompt does not fit."""
 
 
 class Sampler(ABC):
@@ -81,6 +50,8 @@ class Sampler(ABC):
         Temperature 0 is greedy. On the same machine the same seed gives the same completions,
         whatever is `done`: a chunk has its own seed and is drawn completely or not at all.
 
+        A prompt that does not fit into the model's context together with max_new_tokens gets no completions.
+
         Args:
             conversations: the conversations to complete.
             sampling: temperature, top_p and the like.
@@ -88,7 +59,7 @@ class Sampler(ABC):
             done: indices of conversations that need no completions.
 
         Raises:
-            ContextExceeded: if a prompt and max_new_tokens do not fit into the model's context.
+            ContextExceeded: if no prompt fits.
         """
 
     def close(self) -> None:  # noqa: B027  # most engines have nothing to free
@@ -100,7 +71,7 @@ class Sampler(ABC):
         """Draw all completions.
 
         Returns:
-            [conversation][sample], in the order of the conversations.
+            [conversation][sample], in the order of the conversations; no samples of one that does not fit.
         """
         drawn: Drawn = {}
         for chunk in self.draw(conversations, sampling, seed):
@@ -116,3 +87,19 @@ def chunks(order: Sequence[int], size: int, done: Collection[int]) -> list[tuple
     """
     cut = [order[start : start + size] for start in range(0, len(order), size)]
     return [(number, chunk) for number, chunk in enumerate(cut) if not all(index in done for index in chunk)]
+
+
+def within_context(prompts: Sequence[list[int]], max_new_tokens: int, context: int | None) -> tuple[list[int], Drawn]:
+    """Indices of the prompts that leave room for max_new_tokens, and the others without completions.
+
+    Args:
+        prompts: token ids of all conversations.
+        max_new_tokens: tokens per completion.
+        context: tokens of prompt and completion together; None for a model without a limit.
+
+    Raises:
+        ContextExceeded: if no prompt fits.
+    """
+    most = None if context is None else context - max_new_tokens
+    fits = fitting(prompts, most, f"max_new_tokens = {max_new_tokens} in a context of {context} tokens")
+    return fits, {index: [] for index in set(range(len(prompts))) - set(fits)}

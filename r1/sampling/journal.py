@@ -80,7 +80,7 @@ class Resumed(Sampler):
             return
         for chunk in self.sampler.draw(conversations, sampling, seed, done):
             new = {number: completions for number, completions in chunk.items() if number not in done}
-            self.journal.append({keys[number]: completions for number, completions in new.items()})
+            self.journal.append({keys[number]: completions for number, completions in new.items() if completions})
             yield new
 
     def _keys(self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int) -> Iterator[str]:

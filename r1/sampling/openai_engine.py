@@ -33,7 +33,8 @@ from tqdm import tqdm
 
 from r1.config.base import on_this_machine
 from r1.config.sampling import OpenaiEngineConfig, SamplingConfig
-from r1.sampling.interface import Completion, ContextExceeded, Conversation, Drawn, Sampler
+from r1.sampling.fitting import ContextExceeded
+from r1.sampling.interface import Completion, Conversation, Drawn, Sampler
 from r1.support.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -105,16 +106,21 @@ class OpenaiSampler(Sampler):
     ) -> Iterator[Drawn]:
         """See Sampler; a chunk is one conversation. Whether a seed is reproducible is up to the endpoint.
 
+        Only the endpoint knows its context: a prompt that it refuses as too long gets no completions.
+
         Raises:
+            ContextExceeded: if it refuses all prompts as too long.
             EndpointError: at the first request that fails after all retries; requests in flight are cancelled.
         """
         # Greedy: every sample is the same.
         num_requests, copies = (sampling.num_samples, 1) if sampling.temperature > 0 else (1, sampling.num_samples)
+        too_long: dict[int, ContextExceeded] = {}
         waiting = (
             (number, sample)
             for number in range(len(conversations))
             if number not in done
             for sample in range(num_requests)
+            if number not in too_long
         )
         answers: dict[int, dict[int, Completion]] = {}
         in_flight: dict[asyncio.Task[Completion], tuple[int, int]] = {}
@@ -130,12 +136,18 @@ class OpenaiSampler(Sampler):
                         request = self._request(client, conversations[number], sampling, own_seed)
                         in_flight[runner.get_loop().create_task(request)] = number, sample
                     if not in_flight:
-                        return
+                        break
                     finished = runner.run(_first_finished(in_flight))
                     failed = [task for task in finished if task.exception() is not None]
                     for task in finished:
                         number, sample = in_flight.pop(task)
-                        if task in failed:
+                        if isinstance(refused := task.exception(), ContextExceeded):
+                            failed.remove(task)
+                            if number not in too_long:
+                                too_long[number] = refused
+                                bar.update()
+                                yield {number: []}
+                        if number in too_long or task in failed:
                             continue
                         samples = answers.setdefault(number, {})
                         samples[sample] = task.result()
@@ -147,6 +159,11 @@ class OpenaiSampler(Sampler):
                         task.result()
             finally:
                 runner.run(client.close())
+        if too_long:
+            first = next(iter(too_long.values()))
+            if len(too_long) == len(conversations):
+                raise first
+            log.warning("%d of %d prompts are dropped, as %s", len(too_long), len(conversations), first)
 
     def _client(self) -> AsyncOpenAI:
         client = AsyncOpenAI(
@@ -182,7 +199,7 @@ class OpenaiSampler(Sampler):
                 raise ContextExceeded(
                     f"a prompt does not fit with max_new_tokens = {sampling.max_new_tokens}, says "
                     f"{self.engine.base_url}: {self._quoted(_message(error))} (the prompt: "
-                    f"{conversation[-1]['content'][:80]!r}); lower max_new_tokens, or remove such prompts"
+                    f"{conversation[-1]['content'][:80]!r})"
                 ) from None
             raise self._refused(error) from None
         choice = answer.choices[0]

@@ -19,7 +19,7 @@ from typing import Any
 
 from r1.config.sampling import RayEngineConfig, SamplingConfig
 from r1.models.policy import Policy
-from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, chunks
+from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, chunks, within_context
 from r1.sampling.versions import check_versions
 from r1.sampling.vllm_engine import OVERLAPPING, VllmSampler
 from r1.support.errors import UserError
@@ -75,12 +75,16 @@ class RaySampler(Sampler):
         import ray
 
         prompts = self.policy.prompt_ids(conversations)
-        check_context(conversations, prompts, sampling.max_new_tokens, self.policy.context_length)
+        fits, too_long = within_context(prompts, sampling.max_new_tokens, self.policy.context_length)
+        if too_long:
+            yield too_long
         size = max(1, self.engine.chunk_size // sampling.num_samples)
         rows = [
             {"number": number, "chunk": list(chunk), "prompts": [prompts[index] for index in chunk]}
-            for number, chunk in chunks(range(len(prompts)), size, done)
+            for number, chunk in chunks(fits, size, done)
         ]
+        if not rows:
+            return
         overlapping = 1 if "num_cpus" in self.resources else OVERLAPPING
         drawn = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             Replica,

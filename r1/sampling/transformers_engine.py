@@ -9,7 +9,7 @@ from transformers import GenerationConfig
 from r1.config.sampling import SamplingConfig, TransformersEngineConfig
 from r1.models.loading import sampling_dtype
 from r1.models.policy import Policy
-from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, chunks
+from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, chunks, within_context
 from r1.support.progress import track
 
 
@@ -32,9 +32,11 @@ class TransformersSampler(Sampler):
     ) -> Iterator[Drawn]:
         """See Sampler; a chunk is a batch."""
         prompts = self.policy.prompt_ids(conversations)
-        check_context(conversations, prompts, sampling.max_new_tokens, self.policy.context_length)
+        fits, too_long = within_context(prompts, sampling.max_new_tokens, self.policy.context_length)
+        if too_long:
+            yield too_long
         # Longest first: little padding, and running out of memory shows at once.
-        order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
+        order = sorted(fits, key=lambda i: -len(prompts[i]))
         batches = chunks(order, max(1, self.batch_size // sampling.num_samples), done)
         for number, batch in track(batches, "sampling", "batch"):
             torch.manual_seed(seed + number)

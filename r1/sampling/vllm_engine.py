@@ -9,7 +9,7 @@ import torch
 from r1.config.sampling import SamplingConfig, VllmEngineConfig
 from r1.models.patches import rotate_natively_on_cpu
 from r1.models.policy import Policy
-from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, check_context, chunks
+from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, chunks, within_context
 from r1.sampling.versions import check_versions
 from r1.sampling.vllm_flow import Flow
 from r1.support.progress import bar
@@ -87,10 +87,12 @@ class VllmSampler(Sampler):
     ) -> Iterator[Drawn]:
         """See Sampler."""
         prompts = self.policy.prompt_ids(conversations)
-        check_context(conversations, prompts, sampling.max_new_tokens, self.llm.model_config.max_model_len)
+        fits, too_long = within_context(prompts, sampling.max_new_tokens, self.llm.model_config.max_model_len)
+        if too_long:
+            yield too_long
         cut = [
             (number, chunk, [prompts[index] for index in chunk])
-            for number, chunk in chunks(range(len(prompts)), max(1, CHUNK_SIZE // sampling.num_samples), done)
+            for number, chunk in chunks(fits, max(1, CHUNK_SIZE // sampling.num_samples), done)
         ]
         if self.flow is None:
             for number, chunk, asked in cut:

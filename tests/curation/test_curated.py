@@ -127,6 +127,19 @@ def test_there_are_no_more_reasoning_examples_than_general_ones_go_with(
     assert (made.counts["reasoning"], made.counts["general"]) == (reasoning, added)
 
 
+def test_prompts_that_do_not_fit_are_dropped_and_counted(opened: Opened, tmp_path: Path) -> None:
+    """Worked examples leave the base less room than zero has."""
+    long = {("zero", "What is 1 + 1?"), ("base", "What is 1 + 1?"), ("base", "What is 2 + 1?")}
+    opened.say = lambda *asked: None if (asked[0], asked[1][-1]["content"]) in long else right(*asked)
+    made = cold_start_set(ZERO, BASE, PROBLEMS, cold(), 7, tmp_path)
+    assert made.counts["too_long"] == made.metrics["too_long"] == 3
+    assert len(made.examples) == 3 * (2 * len(PROBLEMS) - 3) and len({row["prompt"] for row in made.examples}) == 5
+
+    opened.say = lambda *asked: None if "What is 1" in asked[1][-1]["content"] else right(*asked)
+    made = sft_set(REASONING, PROBLEMS, GENERAL, rejection(), 7, tmp_path)
+    assert made.counts["too_long"] == made.metrics["too_long"] == 1 and made.counts["reasoning"] == 5
+
+
 @pytest.mark.parametrize("of", ["cold_start", "sft"])
 def test_a_set_without_an_example_is_an_error(of: str, opened: Opened, tmp_path: Path) -> None:
     opened.say = lambda *_: "<think>So 1 + 1 = 0.</think><answer>0</answer>"

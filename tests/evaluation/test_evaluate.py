@@ -84,6 +84,24 @@ def say(model: str, conversation: Conversation, nth: int) -> str:
     return ANSWERS.get(conversation[-1]["content"], ["reference"])[nth]
 
 
+def test_what_does_not_fit_counts_as_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    long = {PROBLEMS[1]["prompt"], PROMPTS[0]["prompt"]}
+    say_if_short = lambda *asked: None if asked[1][-1]["content"] in long else say(*asked)  # noqa: E731
+    monkeypatch.setattr(evaluate, "open_sampler", Opened(say_if_short))
+    monkeypatch.setattr(evaluate, "RewardModel", ByLength)
+    config = compose("evaluate.sampling.num_samples=4", "evaluate.bootstrap_resamples=50").evaluate
+    judges = {"helpful": Path("h"), "harmless": Path("s")}
+    done = evaluate.evaluate(Policy(Path("zero")), PROBLEMS, PROMPTS, judges, config, 5, tmp_path)
+    assert done.counts == {"problems": 4, "samples": 16, "general": 3, "too_long": 2}
+    assert done.problems["too_long"].tolist() == [0, 1, 0, 0]
+    assert done.problems["pass_at_1"].tolist() == [1, 0, 0, 0] == done.problems["maj_at_k"].tolist()
+    assert (
+        done.summary["sums"]["train"]["pass_at_1"]["mean"] == 0.5 == done.summary["sums"]["train"]["too_long"]["mean"]
+    )
+    assert done.general["win"][0] == 0 and done.general["completion"][0] == ""
+    assert done.summary["general"]["all"]["too_long"]["mean"] == pytest.approx(1 / 3)
+
+
 def test_a_model_is_evaluated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     opened = Opened(say)
     monkeypatch.setattr(evaluate, "open_sampler", opened)
@@ -99,7 +117,7 @@ def test_a_model_is_evaluated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert (sampling, seed, again) == (config.sampling, 5, 5) and len(general) == len(PROMPTS)
     assert (once.num_samples, once.max_new_tokens) == (1, config.general_max_new_tokens)
 
-    assert done.counts == {"problems": 4, "samples": 16, "general": 3}
+    assert done.counts == {"problems": 4, "samples": 16, "general": 3, "too_long": 0}
     assert done.samples["correct"].tolist() == [True] * 4 + [True, True, False, False] + [False] * 8
     assert done.samples["lenient_correct"].tolist()[:12] == done.samples["correct"].tolist()[:12]
     assert done.samples["lenient_predicted"].tolist()[12:15] == ["8"] * 3
@@ -147,6 +165,8 @@ def test_a_majority_may_be_lenient_alone() -> None:
     completions = ["<think>.</think><answer>5</answer>", *[r"<think>.</think>\boxed{4}"] * 3]
     samples = pd.DataFrame(evaluate.read_both_ways(completions, ["chain_sum"] * 4, ["4"] * 4))
     samples = samples.assign(problem=0, family="sums", task="chain_sum", level="train", tokens=1, unreadable="")
-    table = evaluate.per_problem(samples.assign(truncated=False, well_formed=False, mixed=False, reflections=0))
+    table = evaluate.per_problem(
+        samples.assign(truncated=False, well_formed=False, mixed=False, reflections=0, too_long=False)
+    )
     assert (table["pass_at_1"].item(), table["maj_at_k"].item()) == (0.0, 0.0)
     assert (table["lenient_pass_at_1"].item(), table["lenient_maj_at_k"].item()) == (0.75, 1.0)

@@ -98,7 +98,7 @@ def test_per_problem_by_hand() -> None:
     names = ["problem", "predicted", "correct", "tokens", "truncated", "well_formed", "mixed", "reflections"]
     samples = pd.DataFrame([*third, *second, *first], columns=[*names, "unreadable"])
     samples["lenient_predicted"], samples["lenient_correct"] = samples["predicted"], samples["correct"]
-    samples["task"] = "chain_sum"
+    samples["task"], samples["too_long"] = "chain_sum", samples["problem"] == 2
     samples["family"] = np.where(samples["problem"] == 1, "long_sums", "sums")
     samples["level"] = np.where(samples["problem"] == 1, "hard", "train")
 
@@ -119,6 +119,7 @@ def test_per_problem_by_hand() -> None:
             "reflection_rate": [0.5, 0.0, 0.0],
             "readability": [0.75, 0.5, 1.0],
             "truncation": [0.25, 0.0, 1.0],
+            "too_long": [0.0, 0.0, 1.0],
         }
     )
     pd.testing.assert_frame_equal(table, expected, check_dtype=False)

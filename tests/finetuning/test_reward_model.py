@@ -19,7 +19,8 @@ def test_pairs_that_are_too_long_are_counted(
     """TRL leaves them out without a word, and stumbles if none is left."""
     policy, here = Policy(tiny_model), context(tmp_path)
     short, long = ({"prompt": "What is 1 + 0?", "chosen": "1 " * n, "rejected": "No."} for n in (1, 300))
-    assert train_reward_model(policy, [short] * 7 + [long], SMOKE.reward_model, here).metrics["pairs"] == 7
+    metrics = train_reward_model(policy, [short] * 7 + [long], SMOKE.reward_model, here).metrics
+    assert metrics["pairs"] == 7 and metrics["too_long"] == 1
     assert "warning: 1 of 8 pairs are longer than max_length = 128" in capsys.readouterr().out
     with pytest.raises(UserError, match=r"all 2 pairs are longer than max_length = 128"):
         train_reward_model(policy, [long] * 2, SMOKE.reward_model, here)

@@ -9,6 +9,7 @@ from r1.models.policy import Policy
 from r1.rl.difficulty import NothingLeft, choose_prompts, within, within_context
 from r1.rl.settings import RlSettings
 from r1.sampling import Completion
+from r1.sampling.fitting import ContextExceeded
 from r1.support.errors import UserError
 from tests.conftest import compose
 from tests.trainings import SMOKE, dense
@@ -56,16 +57,42 @@ def test_prompts_too_long_for_the_context_are_left_out(
     chosen, counts, _ = choose_prompts(rows, policy, settings, seed=0)
     assert chosen == rows[1:2]
     assert counts == {"all": 3, "chosen": 1, "too_easy": 0, "too_hard": 0, "too_long": 2, "suspect_gold": 0}
-    said = "warning: 2 of 3 prompts do not fit with max_completion_length = 32 in a context of 256 tokens"
+    said = (
+        "warning: 2 of 3 prompts do not fit with max_completion_length = 32 in a context of 256 tokens and are dropped"
+    )
     assert said in capsys.readouterr().out
-    with pytest.raises(NothingLeft, match="no prompt fits with max_completion_length = 32 in a context of 256"):
+    with pytest.raises(ContextExceeded, match="none of 2 prompts fits with max_completion_length = 32 in a context of"):
         choose_prompts(rows[::2], policy, settings, seed=0)
 
 
 def test_a_policy_without_a_context_takes_any_prompt(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("r1.models.policy.context_length", lambda config: None)
     rows = [{"prompt": "1" * 1000}]
-    assert within_context(rows, Policy(tiny_model), 10_000) == rows
+    stage = SMOKE.zero.model_copy(update={"max_completion_length": 10_000})
+    assert within_context(rows, Policy(tiny_model), stage) == rows
+    limited = stage.model_copy(update={"max_prompt_length": 100})
+    with pytest.raises(ContextExceeded, match="none of 1 prompts fits with max_prompt_length = 100: they have 1"):
+        within_context(rows, Policy(tiny_model), limited)
+
+
+@pytest.mark.parametrize(("most", "kept"), [(None, 2), (10_000, 2), (100, 1)])
+def test_a_prompt_has_at_most_max_prompt_length_tokens(
+    most: int | None, kept: int, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a prompt that fits in the context, one that also has at most `most` tokens is kept."""
+    rows = [{"prompt": "What is 1 + 1?" + " + 1" * n} for n in (0, 80, 300)]
+    stage = SMOKE.zero.model_copy(update={"max_prompt_length": most})
+    assert within_context(rows, Policy(dense(tiny_model)), stage) == rows[:kept]
+    limits = "max_prompt_length = 100" if most == 100 else "max_completion_length = 32 in a context of 256 tokens"
+    assert f"{3 - kept} of 3 prompts do not fit with {limits} and are dropped" in capsys.readouterr().out
+
+
+def test_an_engine_may_have_less_room_than_the_policy(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"too long": [], "sometimes solved": ["3", "4", "4", "4"]}
+    monkeypatch.setattr("r1.rl.difficulty.open_sampler", lambda *_: Scripted(answers))
+    rows = [{"prompt": prompt, "task": "math", "answer": "3"} for prompt in answers]
+    choice = choose_prompts(rows, Policy(dense(tiny_model)), chosen_by("filtered"), seed=0)
+    assert choice.rows == rows[1:] and choice.counts["too_long"] == 1 and choice.counts["all"] == 2
 
 
 def test_pass_rates_are_measured_on_the_starting_policy(tiny_model: Path) -> None:

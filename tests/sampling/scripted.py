@@ -9,8 +9,8 @@ from r1.models.policy import Policy
 from r1.sampling import Completion, Conversation, Sampler
 from r1.sampling.interface import Drawn
 
-Say = Callable[[str, Conversation, int], str]
-"""What a model of this name answers to a conversation, as its nth sample."""
+Say = Callable[[str, Conversation, int], str | None]
+"""What a model of this name answers to a conversation, as its nth sample; None: it does not fit."""
 
 
 class Scripted(Sampler):
@@ -29,7 +29,7 @@ class Scripted(Sampler):
         self.asked.append((list(conversations), sampling, seed))
         for number, conversation in enumerate(conversations):
             texts = [self.say(self.source, conversation, nth) for nth in range(sampling.num_samples)]
-            yield {number: [Completion(text, len(text.split()), truncated=False) for text in texts]}
+            yield {number: [Completion(text, len(text.split()), truncated=False) for text in texts if text is not None]}
 
     def close(self) -> None:
         self.closed = True

@@ -19,7 +19,8 @@ from r1.config.sampling import OpenaiEngineConfig, SamplingConfig
 from r1.models.chat import as_messages
 from r1.models.policy import Policy
 from r1.sampling import open_sampler
-from r1.sampling.interface import Completion, ContextExceeded, Conversation, Drawn, Sampler, chunks
+from r1.sampling.fitting import ContextExceeded
+from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, chunks
 from r1.sampling.journal import Journal, Resumed
 from r1.sampling.openai_engine import EndpointError, OpenaiSampler
 from r1.support.errors import ConfigurationError
@@ -214,9 +215,23 @@ def test_errors_have_one_line(endpoint: Endpoint, answer: Answer, words: str) ->
         {"message": "too long", "code": "context_length_exceeded"},
     ],
 )
-def test_a_context_is_not_exceeded(endpoint: Endpoint, message: Any) -> None:
-    endpoint.answer = lambda body, nth: (400, message if isinstance(message, dict) else {"error": {"message": message}})
-    with pytest.raises(ContextExceeded, match=r"max_new_tokens = 12, says http.*'What is 0 \+ 1\?'\); lower"):
+def test_prompts_refused_as_too_long_are_dropped(
+    endpoint: Endpoint, message: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = (400, message if isinstance(message, dict) else {"error": {"message": message}})
+    answer = endpoint.answer
+    endpoint.answer = lambda body, nth: refused if "is 7" in str(body["messages"]) else answer(body, nth)
+    engine = endpoint.engine(max_concurrency=4)
+    drawn = open_sampler(UNUSED, engine, tmp_path).sample(QUESTIONS, WARM, 0)
+    long = ["is 7" in question[-1]["content"] for question in QUESTIONS]
+    assert any(long) and [not completions for completions in drawn] == long
+    assert {len(completions) for completions in drawn} == {0, WARM.num_samples}
+    said = f"{sum(long)} of {len(QUESTIONS)} prompts are dropped, as a prompt does not fit with max_new_tokens = 12"
+    assert said in " ".join(capsys.readouterr().out.split())
+    assert open_sampler(UNUSED, engine, tmp_path).sample(QUESTIONS, WARM, 0) == drawn
+
+    endpoint.answer = lambda body, nth: refused
+    with pytest.raises(ContextExceeded, match=r"max_new_tokens = 12, says http.*'What is 0 \+ 1\?'\)$"):
         endpoint.sampler(max_concurrency=1).sample(QUESTIONS, WARM, 0)
 
 

@@ -59,13 +59,13 @@ def replicas_draw_what_one_engine_draws(model: Path) -> None:
 
 def errors_are_clear(model: Path) -> None:
     """What cannot be placed or started says so instead of waiting."""
-    from r1.sampling.interface import ContextExceeded
+    from r1.sampling.fitting import ContextExceeded
     from r1.sampling.ray_engine import ReplicaError
 
     with pytest.raises(ReplicaError, match=r"replicas = 500 need 500 CPUs, Ray has \d+"):
         open_sampler(Policy(model), RAY.model_copy(update={"replicas": 500}))
     sampler = open_sampler(Policy(model), RAY.model_copy(update={"replicas": 1}))
-    with pytest.raises(ContextExceeded, match="1 of 1 prompts do not fit"):
+    with pytest.raises(ContextExceeded, match="none of 1 prompts fits"):
         next(sampler.draw(QUESTIONS[:1], WARM.model_copy(update={"max_new_tokens": 1000}), 0))
     model.rename(model.with_name("elsewhere"))  # what this process has read of it stays read
     try:

@@ -7,7 +7,7 @@ import pytest
 from r1.config.sampling import OpenaiEngineConfig
 from r1.models.policy import Policy
 from r1.sampling import open_sampler
-from r1.sampling.interface import ContextExceeded
+from r1.sampling.fitting import ContextExceeded
 from r1.sampling.openai_engine import EndpointError
 from tests.sampling.serving import vllm_server
 from tests.sampling.test_engines import QUESTIONS, TRANSFORMERS, WARM
