@@ -52,8 +52,18 @@ _ROLLOUTS = {
 }
 _SAVED = {"_save_checkpoint": "(self, model, trial)", "_total_train_tokens": "0"}
 HOOKS: Mapping[str, Mapping[str, str]] = {
-    GRPO: {**_ROLLOUTS, **_SAVED, "_tokenizer": "processing_class or processing_class.tokenizer"},
-    RLOO: {**_ROLLOUTS, **_SAVED},
+    GRPO: {
+        **_ROLLOUTS,
+        **_SAVED,
+        "_tokenizer": "processing_class or processing_class.tokenizer",
+        "_generate_single_turn": "(self, prompt_ids, images, multimodal_fields, num_generations, "
+        "has_tool_images=False)",
+    },
+    RLOO: {
+        **_ROLLOUTS,
+        **_SAVED,
+        "_generate_single_turn": "(self, prompt_ids, images, multimodal_fields)",
+    },
     SFT: _SAVED,
     REWARD: _SAVED,
     TRAINER: {
