@@ -9,6 +9,7 @@ from r1.config.sampling import (
     PluginEngineConfig,
     RayEngineConfig,
     TransformersEngineConfig,
+    VllmEngineConfig,
 )
 from r1.sampling.interface import Completion, Conversation, Sampler
 
@@ -40,7 +41,7 @@ def _open(policy: "Policy", engine: EngineConfig) -> Sampler:
         from r1.sampling.openai_engine import OpenaiSampler
 
         return OpenaiSampler(engine, policy.stop_strings if known else [])
-    sampler = _open_local(policy, engine)
+    sampler = _open_rendered(policy, engine)
     if not known:
         return sampler
     from r1.sampling.framed import Framed
@@ -48,7 +49,10 @@ def _open(policy: "Policy", engine: EngineConfig) -> Sampler:
     return Framed(sampler, policy)
 
 
-def _open_local(policy: "Policy", engine: EngineConfig) -> Sampler:
+def _open_rendered(
+    policy: "Policy", engine: TransformersEngineConfig | RayEngineConfig | PluginEngineConfig | VllmEngineConfig
+) -> Sampler:
+    """Open an engine for prompts that the policy's own template renders."""
     if isinstance(engine, TransformersEngineConfig):
         from r1.sampling.transformers_engine import TransformersSampler
 

@@ -71,7 +71,7 @@ def engine_of(name: str) -> EngineConfig:
     if name == "transformers":
         return TransformersEngineConfig(name="transformers", batch_size=4)
     pytest.importorskip("vllm")
-    return compose("profile=smoke", "engine=vllm").evaluate.engine
+    return compose("profile=smoke", "engine@evaluate.engine=vllm").evaluate.engine
 
 
 @pytest.mark.slow
@@ -82,9 +82,8 @@ def test_an_engine_stops_at_the_stop_string(engine: str, rambling: Path) -> None
     sampler.close()
     assert [one.text for one in drawn] == [f"<think>It is {m}.</think><answer>{m}</answer>" for m in (2, 3)]
     tokenizer = Policy(rambling).tokenizer
-    assert [one.tokens for one in drawn] == [
-        len(tokenizer(one.text, add_special_tokens=False).input_ids) for one in drawn
-    ]
+    lengths = [len(tokenizer(one.text, add_special_tokens=False)["input_ids"]) for one in drawn]
+    assert [one.tokens for one in drawn] == lengths
     assert not any(one.truncated for one in drawn)
 
 
