@@ -7,6 +7,8 @@ does not start; `python -m vllm.entrypoints.openai.api_server --model …` start
 
 Each completion is a separate request (n = 1): `usage` adds up the tokens of all n, some APIs (DeepSeek's) lack n, and
 a lost connection costs only one completion. Servers with a prefix cache still process a prompt once.
+
+Long because an endpoint fails in more ways than a model in this process, and each is told apart.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ from r1.rl.train import train_rl
 from r1.sampling import Completion, Conversation, Sampler, open_sampler
 from r1.sampling.framed import Framed
 from r1.sampling.interface import Drawn
-from tests.conftest import compose
+from tests.conftest import compose, run_alone
 from tests.models.chat_forms import FORMS, checkpoint_of
 from tests.trainings import SMOKE, context
 
@@ -67,24 +67,31 @@ def rambling(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "sft"
 
 
-def engine_of(name: str) -> EngineConfig:
-    if name == "transformers":
-        return TransformersEngineConfig(name="transformers", batch_size=4)
-    pytest.importorskip("vllm")
-    return compose("profile=smoke", "engine@evaluate.engine=vllm").evaluate.engine
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("engine", ["transformers", "vllm"])
-def test_an_engine_stops_at_the_stop_string(engine: str, rambling: Path) -> None:
-    sampler = open_sampler(Policy(rambling), engine_of(engine))
+def stops_after_the_answer(model: Path, engine: EngineConfig) -> None:
+    sampler = open_sampler(Policy(model), engine)
     drawn = [completions[0] for completions in sampler.sample(ASKED, GREEDY, 0)]
     sampler.close()
     assert [one.text for one in drawn] == [f"<think>It is {m}.</think><answer>{m}</answer>" for m in (2, 3)]
-    tokenizer = Policy(rambling).tokenizer
+    tokenizer = Policy(model).tokenizer
     lengths = [len(tokenizer(one.text, add_special_tokens=False)["input_ids"]) for one in drawn]
     assert [one.tokens for one in drawn] == lengths
     assert not any(one.truncated for one in drawn)
+
+
+@pytest.mark.slow
+def test_transformers_stops_at_the_stop_string(rambling: Path) -> None:
+    stops_after_the_answer(rambling, TransformersEngineConfig(name="transformers", batch_size=4))
+
+
+@pytest.mark.slow
+def test_vllm_stops_at_the_stop_string(rambling: Path) -> None:
+    """In a process of its own: vLLM's engines share global state."""
+    pytest.importorskip("vllm")
+    run_alone(
+        "from tests.sampling.test_framed import *\n"
+        "engine = compose('profile=smoke', 'engine@evaluate.engine=vllm').evaluate.engine\n"
+        f"stops_after_the_answer(Path({str(rambling)!r}), engine)"
+    )
 
 
 @pytest.mark.slow
