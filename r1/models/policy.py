@@ -6,11 +6,12 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, GenerationConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from r1.config.models import ArchitectureConfig
 from r1.config.training import AttentionName
 from r1.models.loading import context_length, from_scratch, load_critic, load_model, load_tokenizer, prompt_ids
+from r1.models.turns import opened, stop_ids, stop_strings
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,25 @@ class Policy:
     def context_length(self) -> int | None:
         """Context window in tokens, prompt and completion together; None for positions without a limit."""
         return context_length(self._config)
+
+    @cached_property
+    def opened(self) -> str:
+        """The `<think>` tag that the generation prompt opens, with its white space; empty for most templates."""
+        return opened(self.tokenizer)
+
+    @cached_property
+    def stop_ids(self) -> list[int]:
+        """Tokens that end a completion: the tokenizer's eos, the end of turn, and those of generation_config.json."""
+        try:
+            declared = GenerationConfig.from_pretrained(self.directory).eos_token_id
+        except OSError:  # no such file
+            declared = None
+        return stop_ids(self.tokenizer, declared)
+
+    @property
+    def stop_strings(self) -> list[str]:
+        """Strings that end a completion; the chat template of an adopted R1-Zero base has `</answer>`."""
+        return stop_strings(self.tokenizer)
 
     def prompt_ids(self, conversations: Sequence[list[dict[str, str]]]) -> list[list[int]]:
         """Token ids, [conversation][token], generation prompt included."""

@@ -58,15 +58,18 @@ def rollout_arguments(
     if isinstance(rollout, TransformersRolloutConfig):
         hide_vllm_from_trl()
         return {}
+    stops = policy.stop_strings
+    stopping = {"generation_kwargs": {"stop": stops, "include_stop_str_in_output": True}} if stops else {}
     if isinstance(rollout, VllmServerRolloutConfig):
         return {
+            **stopping,
             "use_vllm": True,
             "vllm_mode": "server",
             "vllm_server_base_url": rollout.base_url,
             "vllm_group_port": rollout.group_port,
             "vllm_server_timeout": rollout.timeout,
         }
-    return _colocated_arguments(rollout, policy, prompts, max_completion_length)
+    return {**stopping, **_colocated_arguments(rollout, policy, prompts, max_completion_length)}
 
 
 def _colocated_arguments(

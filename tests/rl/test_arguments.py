@@ -97,10 +97,13 @@ def test_a_colocated_vllm_has_room_for_the_longest_prompt_and_its_completion(
     monkeypatch.setattr(module, "set_trl_engine_options", patched.append)
     rollout = compose("profile=smoke", "rollout=vllm").rl.rollout
     assert isinstance(rollout, VllmEngineConfig)
-    policy = SimpleNamespace(prompt_ids=lambda chats: [[0] * len(chat[-1]["content"]) for chat in chats])
+    policy = SimpleNamespace(
+        stop_strings=["</answer>"], prompt_ids=lambda chats: [[0] * len(chat[-1]["content"]) for chat in chats]
+    )
     found = rollout_arguments(rollout, cast(Policy, policy), PROMPTS, max_completion_length=10)
     assert found["vllm_max_model_length"] == len("What is 1 + 1 + 1 + 1?") + 10
     assert (found["use_vllm"], found["vllm_mode"]) == (True, "colocate")
+    assert found["generation_kwargs"] == {"stop": ["</answer>"], "include_stop_str_in_output": True}
     assert found["vllm_tensor_parallel_size"] == rollout.tensor_parallel_size
     assert patched == ["weights", rollout]
     assert (os.environ["RANK"], os.environ["WORLD_SIZE"], os.environ["MASTER_ADDR"]) == ("0", "1", "localhost")
