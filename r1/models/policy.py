@@ -1,12 +1,13 @@
 """The model that a training run starts from or an engine samples: on disk, or untrained."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, GenerationConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from r1.config.models import ArchitectureConfig
 from r1.config.training import AttentionName
@@ -52,10 +53,8 @@ class Policy:
     @cached_property
     def stop_ids(self) -> list[int]:
         """Tokens that end a completion: the tokenizer's eos, the end of turn, and those of generation_config.json."""
-        try:
-            declared = GenerationConfig.from_pretrained(self.directory).eos_token_id
-        except OSError:  # no such file
-            declared = None
+        file = self.directory / "generation_config.json"
+        declared = json.loads(file.read_text()).get("eos_token_id") if file.is_file() else None
         return stop_ids(self.tokenizer, declared)
 
     @property

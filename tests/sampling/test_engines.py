@@ -48,7 +48,7 @@ def agree_on_log_probabilities(tiny_model: Path) -> None:
         ].outputs:
             ids = list(output.token_ids)
             with torch.inference_mode():
-                logits = ours.model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]  # type: ignore[attr-defined]
+                logits = ours.sampler.model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]  # type: ignore[attr-defined]
             expected = logits.log_softmax(-1)[range(len(ids)), ids]
             drawn = torch.tensor([step[token].logprob for step, token in zip(output.logprobs, ids, strict=True)])
             worst = max(worst, float((expected - drawn).abs().max()))
