@@ -4,7 +4,12 @@ import os
 from typing import Any
 
 from r1.config.rl import GroupRelativeConfig, LeaveOneOutConfig
-from r1.config.sampling import RolloutConfig, TransformersRolloutConfig, VllmEngineConfig, VllmServerRolloutConfig
+from r1.config.sampling import (
+    ColocatedRolloutConfig,
+    RolloutConfig,
+    TransformersRolloutConfig,
+    VllmServerRolloutConfig,
+)
 from r1.models.patches import hide_vllm_from_trl, keep_cpu_weights_loadable, set_trl_engine_options
 from r1.models.policy import Policy
 from r1.rl.settings import RlSettings
@@ -73,7 +78,7 @@ def rollout_arguments(
 
 
 def _colocated_arguments(
-    rollout: VllmEngineConfig, policy: Policy, prompts: list[dict[str, Any]], max_completion_length: int
+    rollout: ColocatedRolloutConfig, policy: Policy, prompts: list[dict[str, Any]], max_completion_length: int
 ) -> dict[str, Any]:
     for name, value in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 1), ("MASTER_PORT", 29511)):
         os.environ.setdefault(name, str(value))
@@ -87,6 +92,7 @@ def _colocated_arguments(
         "vllm_mode": "colocate",
         "vllm_gpu_memory_utilization": rollout.gpu_memory_utilization,
         "vllm_tensor_parallel_size": rollout.tensor_parallel_size,
+        "vllm_enable_sleep_mode": rollout.sleep,
         # Otherwise vLLM reserves KV cache for the full context window.
         "vllm_max_model_length": longest + max_completion_length,
     }
