@@ -1,10 +1,12 @@
 """Published checkpoints' ways with turns, on micro models: the special tokens and the form of each template.
 
-The templates are ours and minimal; they reproduce what matters to training: what the generation prompt opens, what is
-dropped from assistant turns, which token ends a turn, and who adds BOS.
+The first ones are published, verbatim, as TRL's package carries them; the others are ours and minimal, and vary what
+matters to training: what the generation prompt opens, what is dropped from assistant turns, which token ends a turn,
+and who adds BOS.
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from tokenizers import AddedToken, processors
@@ -59,20 +61,38 @@ _GEMMA = (
     "{%- if add_generation_prompt -%}{{ '<start_of_turn>model\\n' }}{%- endif -%}"
 )
 _DEEPSEEK = {"eos": "<|end_of_sentence|>", "end": "<|end_of_sentence|>", "bos": "<|begin_of_sentence|>"}
+_END, _BEGIN = "<\uff5cend\u2581of\u2581sentence\uff5c>", "<\uff5cbegin\u2581of\u2581sentence\uff5c>"
+_PUBLISHED_DEEPSEEK = {"eos": _END, "end": _END, "bos": _BEGIN}
 
+
+def _published(name: str) -> str:
+    """A published template; found without importing TRL, which takes seconds."""
+    spec = find_spec("trl")
+    assert spec is not None and spec.origin is not None
+    return (Path(spec.origin).parent / "chat_templates" / f"{name}.jinja").read_text()
+
+
+PUBLISHED = {
+    "Qwen2.5 base": Form(_published("qwen2_5"), eos="<|endoftext|>", end="<|im_end|>"),
+    "Qwen2.5 instruct": Form(_published("qwen2_5"), eos="<|im_end|>", end="<|im_end|>"),
+    "Qwen3": Form(_published("qwen3"), eos="<|im_end|>", end="<|im_end|>"),
+    "Llama 3": Form(_published("llama3"), eos="<|end_of_text|>", end="<|eot_id|>", bos="<|begin_of_text|>"),
+    "Gemma 3": Form(_published("gemma3"), eos="<eos>", end="<end_of_turn>", bos="<bos>"),
+    "R1-Distill": Form(_published("deepseek_r1_distill"), **_PUBLISHED_DEEPSEEK, opened="<think>\n"),
+    "DeepSeek-V3": Form(_published("deepseekv3"), **_PUBLISHED_DEEPSEEK, opened="<think>\n"),
+}
 FORMS = {
-    "Qwen2.5 base": Form(_im("m.content"), eos="<|endoftext|>", end="<|im_end|>"),
-    "Qwen2.5 instruct": Form(_im("m.content"), eos="<|im_end|>", end="<|im_end|>"),
-    "Qwen3": Form(_im(_STRIPPED), eos="<|im_end|>", end="<|im_end|>"),
-    "Qwen3 thinking": Form(_im(_STRIPPED, "<think>\n"), eos="<|im_end|>", end="<|im_end|>", opened="<think>\n"),
-    "Llama 3": Form(_LLAMA, eos="<|end_of_text|>", end="<|eot_id|>", bos="<|begin_of_text|>"),
-    "Gemma 3": Form(_GEMMA, eos="<eos>", end="<end_of_turn>", bos="<bos>"),
-    "R1-Distill": Form(_deepseek(_STRIPPED, "<think>\n"), **_DEEPSEEK, opened="<think>\n"),
-    "DeepSeek-V3": Form(_deepseek("m.content"), **_DEEPSEEK),
+    **PUBLISHED,
+    "strips the chain of thought": Form(_im(_STRIPPED), eos="<|im_end|>", end="<|im_end|>"),
+    "opens and strips": Form(_im(_STRIPPED, "<think>\n"), eos="<|im_end|>", end="<|im_end|>", opened="<think>\n"),
+    "opens and strips, with BOS": Form(_deepseek(_STRIPPED, "<think>\n"), **_DEEPSEEK, opened="<think>\n"),
+    "another end than eos, with BOS": Form(_LLAMA, eos="<|end_of_text|>", end="<|eot_id|>", bos="<|begin_of_text|>"),
+    "names of its own, with BOS": Form(_GEMMA, eos="<eos>", end="<end_of_turn>", bos="<bos>"),
 }
 _SPECIAL = [
     *("<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|User|>", "<|Assistant|>", "<|start_header_id|>"),
     *("<|end_header_id|>", "<|eot_id|>", "<start_of_turn>", "<end_of_turn>"),
+    *("<\uff5cUser\uff5c>", "<\uff5cAssistant\uff5c>", _END),
 ]
 ARCHITECTURE = DenseArchitectureConfig(
     model_type="llama",
