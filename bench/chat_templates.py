@@ -108,8 +108,8 @@ def main() -> int:
     """Print the table; returns the number of wrong rows."""
     print(
         "# Chat templates of published checkpoints\n\n"
-        "From `python -m bench.chat_templates`, on micro models. The first seven templates are published, as TRL 1.16's\n"
-        "package carries them (its `deepseekv3` opens `<think>`); the others are ours.\n"
+        "From `python -m bench.chat_templates`, on micro models. The first seven templates are published, as "
+        "TRL 1.16's\npackage carries them (its `deepseekv3` opens `<think>`); the others are ours.\n"
     )
     print(
         "| template's form | learnt in SFT | ends with | BOS | stops, of 4 | repeats its example, of 4 | "

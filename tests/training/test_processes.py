@@ -70,8 +70,8 @@ def stage(project: Path, *overrides: str, processes: int = 2) -> subprocess.Comp
     configuration = ["--config_file", "conf/accelerate/ddp.yaml", "--num_processes", str(processes)]
     launcher = [sys.executable, "-m", "accelerate.commands.launch", *configuration, "--main_process_port", "0"]
     environment = {"PYTHONPATH": str(project), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": "/tmp"}
-    settings = [f"cold_start.{setting}" for setting in ("batch_size=8", "micro_batch_size=4", "epochs=1")]
-    command = [*launcher, "stages/cold_start.py", *settings, *overrides]
+    settings = overrides or ("cold_start.batch_size=8", "cold_start.micro_batch_size=4")
+    command = [*launcher, "stages/cold_start.py", "cold_start.epochs=1", *settings]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
