@@ -16,14 +16,14 @@ from r1.support.tables import read_rows
 
 
 def main(model: Path, samples: int) -> None:
-    """Print pass@1 by task and level."""
+    """Print pass@1 by family and level."""
     config = load([f"evaluate.sampling.num_samples={samples}"])
     sampler = open_sampler(Policy(model), config.evaluate.engine)
     rows = read_rows("data/prompts/evaluate.parquet")
     table = per_problem(sample_problems(sampler, rows, config.evaluate, config.seed))
     by = {
-        f"{task}, {level}": estimate(of["pass_at_1"], config.evaluate.bootstrap_resamples, 0.95)
-        for (task, level), of in table.groupby(["task", "level"], sort=False)
+        f"{family}, {level}": estimate(of["pass_at_1"], config.evaluate.bootstrap_resamples, 0.95)
+        for (family, level), of in table.groupby(["family", "level"], sort=False)
     }
     print(json.dumps(by))
 

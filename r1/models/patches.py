@@ -52,9 +52,15 @@ def set_trl_engine_options(engine: VllmEngineConfig) -> None:
     from trl.generation import vllm_generation
     from vllm import LLM
 
-    def start(*, max_num_seqs: int, **given: Any) -> Any:
-        few = min(max_num_seqs, MOST_SEQUENCES)
-        return LLM(**given, max_num_seqs=few, dtype=engine.dtype, enforce_eager=engine.enforce_eager)
+    def start(*, max_num_seqs: int, trust_remote_code: bool, **given: Any) -> Any:
+        return LLM(
+            **given,
+            max_num_seqs=min(max_num_seqs, MOST_SEQUENCES),
+            dtype=engine.dtype,
+            enforce_eager=engine.enforce_eager,
+            trust_remote_code=False,
+            load_format="safetensors",
+        )
 
     vllm_generation.LLM = start
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from typing import Any
 
 import pytest
@@ -36,7 +38,8 @@ def rollout(**changes: object) -> VllmServerRolloutConfig:
 
 @pytest.mark.parametrize("kind", [GRPOConfig, RLOOConfig])
 def test_a_server_is_a_choice_of_the_configuration(kind: type, tmp_path: Path) -> None:
-    chosen = rollout_arguments(rollout(timeout=7.0), Policy(tmp_path / "no model"), [], max_completion_length=8)
+    policy = cast(Policy, SimpleNamespace(stop_strings=[]))
+    chosen = rollout_arguments(rollout(timeout=7.0), policy, [], max_completion_length=8)
     arguments = kind(output_dir=str(tmp_path), use_cpu=True, bf16=False, **chosen)
     assert (arguments.use_vllm, arguments.vllm_mode) == (True, "server")
     assert (arguments.vllm_server_base_url, arguments.vllm_group_port) == ("http://127.0.0.1:8000", 51216)
