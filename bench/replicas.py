@@ -2,7 +2,7 @@
 
     python -m bench.replicas [data]
 
-Samples the rejection-sampling problems of a data folder from its base model. Two replicas draw them in chunks; a
+Samples rejection-sampling problems of a data folder from its base model. Two replicas draw them in chunks; a
 replica is idle between two chunks only if it waits for Ray. Then one vLLM engine draws the same chunks one after the
 other, and two at a time as on a GPU, in turn and three times each, so that read speeds are ratios. Prints Markdown.
 """
@@ -25,7 +25,7 @@ from r1.sampling.vllm_engine import VllmSampler
 from r1.sampling.vllm_flow import Flow
 from r1.support.tables import read_rows
 
-CHUNK_SIZE, ROUNDS, WIDTH = 256, 3, 60
+PROMPTS, CHUNK_SIZE, ROUNDS, WIDTH = 400, 256, 3, 60
 WARM = SamplingConfig(temperature=1.0, top_p=1.0, max_new_tokens=96, num_samples=8)
 VLLM = VllmEngineConfig(
     name="vllm",
@@ -96,7 +96,7 @@ def overlap(policy: Policy, asked: Sequence[Conversation]) -> list[str]:
 def main(data: Path) -> None:
     """Measure and print."""
     policy = Policy(data / "models" / "base")
-    asked = [as_messages(row["prompt"]) for row in read_rows(data / "prompts" / "rejection.parquet")]
+    asked = [as_messages(row["prompt"]) for row in read_rows(data / "prompts" / "rejection.parquet")[:PROMPTS]]
     print(f"{len(asked)} prompts, {WARM.num_samples} samples each, chunks of {CHUNK_SIZE} completions.\n")
     print("\n".join(table(timeline(policy, asked))))
     print()

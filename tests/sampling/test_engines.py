@@ -36,7 +36,7 @@ def agree_on_log_probabilities(tiny_model: Path) -> None:
 
     policy = Policy(tiny_model)
     ours, theirs = open_sampler(policy, TRANSFORMERS), open_sampler(policy, VLLM)
-    assert isinstance(theirs, Framed)
+    assert isinstance(ours, Framed) and isinstance(theirs, Framed)
     engine = theirs.sampler
     assert isinstance(engine, VllmSampler)
     worst = 0.0
@@ -79,8 +79,9 @@ def vllm_overlaps_chunks(tiny_model: Path) -> None:
 
     vllm_engine.CHUNK_SIZE = 8
     many = [as_messages(f"What is {n} + {m}?") for n in range(8) for m in range(8)]
-    sampler = open_sampler(Policy(tiny_model), VLLM)
-    assert isinstance(sampler, VllmSampler)
+    framed = open_sampler(Policy(tiny_model), VLLM)
+    assert isinstance(framed, Framed) and isinstance(framed.sampler, VllmSampler)
+    sampler = framed.sampler
     greedy = WARM.model_copy(update={"temperature": 0.0, "num_samples": 1})
     expected = sampler.sample(many, greedy, 1)
     sampler.flow = Flow(sampler.llm)

@@ -164,14 +164,7 @@ def reinforced(algorithm: str, model: Path, judge: Path, out: Path) -> dict[str,
     grpo_trainer.create_model_from_path = rloo_trainer.create_model_from_path = loading
 
     class Look(TrainerCallback):
-        """Look between micro-batches, and after the update, when gradients and moments are there."""
-
-        def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            found["whole_gradients"] = sum(
-                one.unsharded_accumulated_grad is not None
-                for group in groups(found["trainer"].model)
-                for one in group.fsdp_params
-            )
+        """Look after the update, when gradients and moments are there."""
 
         def on_optimizer_step(self, args: Any, state: Any, control: Any, optimizer: Any = None, **_: Any) -> None:
             trainer = found["trainer"]
@@ -199,6 +192,18 @@ def reinforced(algorithm: str, model: Path, judge: Path, out: Path) -> dict[str,
     def watched(trainer: Any) -> Any:
         found["trainer"] = trainer
         trainer.add_callback(Look())
+        backward, found["backwards"], found["whole_gradients"] = trainer.accelerator.backward, 0, 0
+
+        def counted(*args: Any, **kwargs: Any) -> None:
+            backward(*args, **kwargs)
+            found["backwards"] += 1
+            found["whole_gradients"] += sum(
+                one.unsharded_accumulated_grad is not None
+                for group in groups(trainer.model)
+                for one in group.fsdp_params
+            )
+
+        trainer.accelerator.backward = counted
         return run(trainer)
 
     vars(training)["train"] = watched
@@ -208,6 +213,7 @@ def reinforced(algorithm: str, model: Path, judge: Path, out: Path) -> dict[str,
         "max_steps": 2,
         "batch_size": 16,
         "micro_batch_size": 4,
+        "micro_batch_tokens": None,
         "num_generations": 4,
         "rewards": {"preference": 1.0},
     }
@@ -223,7 +229,7 @@ def reinforced(algorithm: str, model: Path, judge: Path, out: Path) -> dict[str,
         0, out / "curve.csv", out / "checkpoints", PLAIN.model_copy(update={"mixed_precision": "bf16"})
     )
     training.train_rl(Policy(model), prompts, RlSettings(stage, config.rl), context, preference=preference)
-    answer = {**found["held"], **{key: found[key] for key in ("device_maps", "whole_gradients")}}
+    answer = {**found["held"], **{key: found[key] for key in ("device_maps", "whole_gradients", "backwards")}}
     return answer if is_main() else {}
 
 
