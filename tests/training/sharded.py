@@ -213,7 +213,7 @@ def reinforced(algorithm: str, model: Path, judge: Path, out: Path) -> dict[str,
         "max_steps": 2,
         "batch_size": 16,
         "micro_batch_size": 4,
-        "micro_batch_tokens": None,
+        "micro_batch_tokens": 60,
         "num_generations": 4,
         "rewards": {"preference": 1.0},
     }
