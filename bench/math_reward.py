@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.math_cases import FAMILIES, ordinary
-from r1.config.rl import RewardOptionsConfig
+from r1.config.rewards import RewardOptionsConfig
 from r1.rewards import build_rewards
 from r1.tasks import mathematics
 from r1.tasks.math_workers import CPU_SECONDS, MEMORY_BYTES, POOL, Found, Pool

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from r1.config.recipe import Config
-from r1.config.rl import RuleRewardName
+from r1.config.rewards import RuleRewardName
 from tests.committed import committed
 from tests.conftest import ROOT, compose, copy_project
 

@@ -113,6 +113,17 @@ class TransformersRolloutConfig(Section):
     name: Literal["transformers"]
 
 
+class ColocatedRolloutConfig(VllmEngineConfig):
+    """RL rollouts by vLLM in the trainer's processes, on its GPUs.
+
+    Attributes:
+        sleep: give vLLM's weights and KV cache back while the trainer computes; waking takes the policy's weights anew.
+            Only on GPUs.
+    """
+
+    sleep: bool
+
+
 class VllmServerRolloutConfig(Section):
     """RL rollouts by a vLLM server on its own GPUs; the trainer sends it the weights over NCCL.
 
@@ -127,11 +138,11 @@ class VllmServerRolloutConfig(Section):
     base_url: Annotated[str, Field(pattern=r"^https?://[\w.\-\[\]:]+$")]
     group_port: Annotated[int, Field(ge=1, le=65535)]
     timeout: NonNegativeFloat
-    students: VllmEngineConfig
+    students: ColocatedRolloutConfig
 
 
 RolloutConfig = Annotated[
-    TransformersRolloutConfig | VllmEngineConfig | VllmServerRolloutConfig, Field(discriminator="name")
+    TransformersRolloutConfig | ColocatedRolloutConfig | VllmServerRolloutConfig, Field(discriminator="name")
 ]
 
 

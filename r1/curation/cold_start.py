@@ -49,7 +49,7 @@ def cold_start_set(
         if candidate is not None
     ]
     reasons = select(candidates, config.max_paragraph_words, config.max_kept_per_prompt, config.max_examples)
-    check_kept(reasons)
+    check_kept(candidates, reasons)
     examples = [
         {"prompt": candidate.problem["prompt"], "completion": rewrite(candidate.completion.text)}
         for candidate, reason in zip(candidates, reasons, strict=True)

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from r1.config.sampling import EngineConfig, SamplingConfig
+from r1.config.sampling import EngineConfig, OpenaiEngineConfig, SamplingConfig
 from r1.curation.filters import Candidate, Reason, acceptance, as_table
+from r1.curation.form import into_form
 from r1.models.policy import Policy
 from r1.sampling import Conversation, open_sampler
 from r1.support.tables import write_rows
@@ -61,6 +62,9 @@ def draw(
 ) -> Drawn:
     """Sample a model on problems, each prompted with its conversation.
 
+    An endpoint's completions are a teacher's, which knows nothing of our form: they are put into it. Our own models'
+    stay as they are, so that a lack of form shows.
+
     Args:
         policy: model to sample; its directory's name becomes the candidates' source.
         problems: rows of `prompt`, `task`, `answer`.
@@ -75,6 +79,11 @@ def draw(
     seconds = time.perf_counter() - started
     sampler.close()  # frees its memory for the next model
     source = policy.directory.name
+    if isinstance(engine, OpenaiEngineConfig):
+        drawn = [
+            [replace(one, text=into_form(one.text, problem["task"])) for one in completions]
+            for problem, completions in zip(problems, drawn, strict=True)
+        ]
     candidates = [
         [Candidate(dict(problem), completion, source) for completion in completions]
         for problem, completions in zip(problems, drawn, strict=True)

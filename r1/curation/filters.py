@@ -97,18 +97,54 @@ def select(
     return reasons
 
 
-def check_kept(reasons: Sequence[Reason]) -> None:
-    """Check that something was kept, while the reasons are at hand.
+def check_kept(candidates: Sequence[Candidate], reasons: Sequence[Reason]) -> None:
+    """Check that something was kept, while the completions are at hand.
 
     Raises:
-        NothingKept: if nothing was, with the counts by reason.
+        NothingKept: if nothing was, with the counts by reason, the likely cause, and what to do about it.
     """
-    if "kept" not in reasons:
-        counts = ", ".join(f"{reason} {count}" for reason, count in Counter(reasons).most_common())
-        raise NothingKept(
-            f"none of {len(reasons)} completions passed the filters: {counts}; "
-            "train the sampled model longer, or raise max_new_tokens if most are truncated"
+    if "kept" in reasons:
+        return
+    counts = Counter(reasons)
+    listed = ", ".join(f"{reason} {count}" for reason, count in counts.most_common()) or "there are none"
+    most = counts.most_common(1)[0][0] if counts else None
+    dropped = [candidate for candidate, reason in zip(candidates, reasons, strict=True) if reason == most]
+    raise NothingKept(f"none of {len(reasons)} completions passed the filters: {listed}; {_likely(most, dropped)}")
+
+
+_ADVICE: dict[Reason | None, str] = {
+    None: "no prompt fits in the model's context: lower max_new_tokens",
+    "truncated": "they reach max_new_tokens: raise it",
+    "no_reasoning": "they answer without thinking: train the sampled model's form longer, or choose another teacher",
+    "mixed_language": "they are not all English: sample a model trained with language_consistency_reward",
+    "code_block": "they contain code fences, which R1's filters drop: ask the teacher for prose",
+    "long_paragraph": "their lines have more than max_paragraph_words words: raise it",
+    "repetition": "they repeat lines: lower the temperature, or train the sampled model with repetition_penalty_reward",
+}
+
+
+def _likely(most: Reason | None, dropped: Sequence[Candidate]) -> str:
+    """The likely cause, from the most common reason and the completions dropped for it."""
+    if most == "no_single_answer":
+        texts = [candidate.completion.text for candidate in dropped]
+        boxed = sum("\\boxed" in text and "<answer>" not in text for text in texts)
+        several = sum(text.count("<answer>") > 1 or text.count("<think>") > 1 for text in texts)
+        if 2 * boxed >= len(texts):
+            return (
+                f"{boxed} answer in \\boxed{{}} without <answer>: sample such a teacher with engine=openai, which puts "
+                "its completions into our form"
+            )
+        if 2 * several >= len(texts):
+            return f"{several} have repeated tags: they go on after </answer>; train the sampled model's form longer"
+        return "they lack the think/answer form: train the sampled model with format_reward, longer"
+    if most == "wrong":
+        first = dropped[0]
+        said = parse_response(first.completion.text).answer
+        return (
+            f"they are wrong, such as {said!r:.60} for gold {first.problem['answer']!r:.60}: choose easier problems or "
+            "a better model, or raise num_samples"
         )
+    return _ADVICE.get(most, "raise max_examples or num_samples")
 
 
 def rewrite(completion: str) -> str:

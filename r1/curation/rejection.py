@@ -37,7 +37,7 @@ def sft_set(
     # Cap the reasoning examples so that the general ones suffice for R1's proportion.
     most = int(len(general) / config.general_ratio) if config.general_ratio else None
     reasons = select(candidates, config.max_paragraph_words, config.max_kept_per_prompt, most)
-    check_kept(reasons)
+    check_kept(candidates, reasons)
     reasoning = [
         {"prompt": candidate.problem["prompt"], "completion": candidate.completion.text, "kind": "reasoning"}
         for candidate, reason in zip(candidates, reasons, strict=True)

@@ -4,7 +4,6 @@ import logging
 from typing import Any
 
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase
 from trl import SFTConfig as SftArguments
 from trl import SFTTrainer
 
@@ -12,6 +11,7 @@ from r1.config.finetuning import SftConfig
 from r1.finetuning.packing import check_packing, regrouped
 from r1.models.chat import TEMPLATES, as_messages, without_examples
 from r1.models.policy import Policy
+from r1.models.turns import encode_example, with_bos
 from r1.support.errors import UserError
 from r1.training.arguments import flops, supervised_arguments
 from r1.training.checkpoints import Checkpointed, train
@@ -66,16 +66,10 @@ def finetune(policy: Policy, examples: list[dict[str, Any]], config: SftConfig, 
         tokenizer.chat_template = without_examples(tokenizer.get_chat_template())
     elif config.chat_template is not None:
         tokenizer.chat_template = TEMPLATES[config.chat_template]
-    truncated = _count_truncated(tokenizer, examples, config.max_length)
-    dataset = Dataset.from_list(
-        [
-            {
-                "prompt": as_messages(example["prompt"]),
-                "completion": [{"role": "assistant", "content": example["completion"]}],
-            }
-            for example in examples
-        ]
-    )
+    tokenizer.chat_template = with_bos(tokenizer)
+    # Tokenized here: TRL would render the whole conversation, from which some templates drop the reasoning.
+    encoded = [encode_example(tokenizer, as_messages(row["prompt"]), row["completion"]) for row in examples]
+    truncated = _count_truncated([len(example["input_ids"]) for example in encoded], config.max_length)
     record = Recorder(context.curve)
     trained = train(
         FinetuneTrainer(
@@ -87,7 +81,7 @@ def finetune(policy: Policy, examples: list[dict[str, Any]], config: SftConfig, 
                 packing=False,
                 **arguments,
             ),
-            train_dataset=dataset,
+            train_dataset=Dataset.from_list(encoded),
             processing_class=tokenizer,
             peft_config=lora_config(context.training),
             record=record,
@@ -108,21 +102,18 @@ def finetune(policy: Policy, examples: list[dict[str, Any]], config: SftConfig, 
     )
 
 
-def _count_truncated(tokenizer: PreTrainedTokenizerBase, examples: list[dict[str, Any]], max_length: int) -> int:
-    """Count the examples that TRL silently truncates at max_length; they contain no end token to learn.
+def _count_truncated(lengths: list[int], max_length: int) -> int:
+    """Count the examples, by length in tokens, that TRL silently truncates; they contain no end token to learn.
 
     Raises:
         UserError: if all are truncated.
     """
-    conversations = [as_messages(example["prompt"], example["completion"]) for example in examples]
-    rendered: Any = tokenizer.apply_chat_template(conversations, tokenize=True, return_dict=True)
-    lengths = [len(ids) for ids in rendered["input_ids"]]
     truncated = sum(length > max_length for length in lengths)
-    if truncated == len(examples):
+    if truncated == len(lengths):
         raise UserError(
             f"all {truncated} examples are longer than max_length = {max_length} tokens (the shortest has "
             f"{min(lengths)}): the model would never learn to stop"
         )
     if truncated:
-        log.warning("%d of %d examples are truncated at max_length = %d", truncated, len(examples), max_length)
+        log.warning("%d of %d examples are truncated at max_length = %d", truncated, len(lengths), max_length)
     return truncated

@@ -18,6 +18,7 @@ from transformers import (
 
 from r1.config.models import ArchitectureConfig
 from r1.config.training import AttentionName
+from r1.models.turns import declare_stops
 from r1.support.errors import UserError
 
 _SAMPLE = "1 + 3"
@@ -95,7 +96,8 @@ def context_length(config: PretrainedConfig) -> int | None:
 
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:
-    """Write a model directory that AutoModelForCausalLM and vLLM can open."""
+    """Write a model directory that AutoModelForCausalLM and vLLM can open, and that stops at the end of its turn."""
+    declare_stops(model, tokenizer)
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
 

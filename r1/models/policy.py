@@ -1,5 +1,6 @@
 """The model that a training run starts from or an engine samples: on disk, or untrained."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel, PreTrain
 from r1.config.models import ArchitectureConfig
 from r1.config.training import AttentionName
 from r1.models.loading import context_length, from_scratch, load_critic, load_model, load_tokenizer, prompt_ids
+from r1.models.turns import opened, stop_ids, stop_strings
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,23 @@ class Policy:
     def context_length(self) -> int | None:
         """Context window in tokens, prompt and completion together; None for positions without a limit."""
         return context_length(self._config)
+
+    @cached_property
+    def opened(self) -> str:
+        """The `<think>` tag that the generation prompt opens, with its white space; empty for most templates."""
+        return opened(self.tokenizer)
+
+    @cached_property
+    def stop_ids(self) -> list[int]:
+        """Tokens that end a completion: the tokenizer's eos, the end of turn, and those of generation_config.json."""
+        file = self.directory / "generation_config.json"
+        declared = json.loads(file.read_text()).get("eos_token_id") if file.is_file() else None
+        return stop_ids(self.tokenizer, declared)
+
+    @property
+    def stop_strings(self) -> list[str]:
+        """Strings that end a completion; the chat template of an adopted R1-Zero base has `</answer>`."""
+        return stop_strings(self.tokenizer)
 
     def prompt_ids(self, conversations: Sequence[list[dict[str, str]]]) -> list[list[int]]:
         """Token ids, [conversation][token], generation prompt included."""

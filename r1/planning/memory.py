@@ -31,6 +31,7 @@ class Memory:
         logits: scratch space of the output head, and the gradient of its weights.
         judging: activations of a batch of a reward model.
         engine: reserved by a colocated vLLM for its weights and KV cache.
+        sleeps: whether that engine gives its memory back while the trainer computes.
         accumulates: whether gradients stay allocated while the next micro-batch is computed.
     """
 
@@ -46,6 +47,7 @@ class Memory:
     judging: float = 0.0
     cache: float = 0.0
     engine: float = 0.0
+    sleeps: bool = False
     accumulates: bool = False
 
     @property
@@ -56,11 +58,12 @@ class Memory:
     @property
     def total(self) -> float:
         """Peak: at the start of the backward pass, or at its end, when gradients have replaced activations."""
-        kept = self.weights + self.optimizer + self.frozen + self.engine
+        kept = self.weights + self.optimizer + self.frozen
         start = self.copies + self.activations + max(self.working, self.logits)
         start += self.gradients if self.accumulates else 0.0
         computing = max(start, self.gradients + self.working, self.judging)
-        return kept + max(self.gathered + computing, self.cache)
+        training = max(self.gathered + computing, self.cache)
+        return kept + (max(training, self.engine) if self.sleeps else training + self.engine)
 
 
 def compute_bytes(options: TrainingConfig) -> int:

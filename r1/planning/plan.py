@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from r1.config.launcher import Sharding
-from r1.config.sampling import RayEngineConfig
+from r1.config.sampling import ColocatedRolloutConfig, RayEngineConfig
 from r1.config.training import TrainingConfig
 from r1.planning.compute import DecodingReplica, compute_seconds, flops, gather_seconds
 from r1.planning.hardware import Device
@@ -132,7 +132,8 @@ def _memory(stage: Stage, cluster: Cluster) -> Memory:
         else:
             engine = _engine_bytes(stage, decoding, cluster)
             weights = 0.0 if stage.training is None else memory.weights  # vLLM has them itself
-            memory = replace(memory, engine=engine, weights=weights)
+            sleeps = isinstance(decoding.engine, ColocatedRolloutConfig) and decoding.engine.sleep
+            memory = replace(memory, engine=engine, weights=weights, sleeps=sleeps)
     return memory
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from r1.config.plugins import is_plugin
-from r1.config.rl import RewardName, RewardOptionsConfig
+from r1.config.rewards import RewardName, RewardOptionsConfig
 from r1.rewards.accuracy import AccuracyReward
 from r1.rewards.code import BinaryCodeReward, CodeReward, code_format_reward
 from r1.rewards.common import RewardFunction

@@ -4,7 +4,12 @@ import os
 from typing import Any
 
 from r1.config.rl import GroupRelativeConfig, LeaveOneOutConfig
-from r1.config.sampling import RolloutConfig, TransformersRolloutConfig, VllmEngineConfig, VllmServerRolloutConfig
+from r1.config.sampling import (
+    ColocatedRolloutConfig,
+    RolloutConfig,
+    TransformersRolloutConfig,
+    VllmServerRolloutConfig,
+)
 from r1.models.patches import hide_vllm_from_trl, keep_cpu_weights_loadable, set_trl_engine_options
 from r1.models.policy import Policy
 from r1.rl.settings import RlSettings
@@ -58,19 +63,22 @@ def rollout_arguments(
     if isinstance(rollout, TransformersRolloutConfig):
         hide_vllm_from_trl()
         return {}
+    stops = policy.stop_strings
+    stopping = {"generation_kwargs": {"stop": stops, "include_stop_str_in_output": True}} if stops else {}
     if isinstance(rollout, VllmServerRolloutConfig):
         return {
+            **stopping,
             "use_vllm": True,
             "vllm_mode": "server",
             "vllm_server_base_url": rollout.base_url,
             "vllm_group_port": rollout.group_port,
             "vllm_server_timeout": rollout.timeout,
         }
-    return _colocated_arguments(rollout, policy, prompts, max_completion_length)
+    return {**stopping, **_colocated_arguments(rollout, policy, prompts, max_completion_length)}
 
 
 def _colocated_arguments(
-    rollout: VllmEngineConfig, policy: Policy, prompts: list[dict[str, Any]], max_completion_length: int
+    rollout: ColocatedRolloutConfig, policy: Policy, prompts: list[dict[str, Any]], max_completion_length: int
 ) -> dict[str, Any]:
     for name, value in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 1), ("MASTER_PORT", 29511)):
         os.environ.setdefault(name, str(value))
@@ -84,6 +92,7 @@ def _colocated_arguments(
         "vllm_mode": "colocate",
         "vllm_gpu_memory_utilization": rollout.gpu_memory_utilization,
         "vllm_tensor_parallel_size": rollout.tensor_parallel_size,
+        "vllm_enable_sleep_mode": rollout.sleep,
         # Otherwise vLLM reserves KV cache for the full context window.
         "vllm_max_model_length": longest + max_completion_length,
     }

@@ -29,12 +29,15 @@ def check_rollout(rollout: RolloutConfig) -> None:
     Raises:
         VersionMismatch: if the installed packages are incompatible.
         ServerError: if the configured server cannot serve this run.
+        UserError: if vLLM is to sleep, which it cannot on a CPU.
     """
     if isinstance(rollout, TransformersRolloutConfig):
         return
     check_versions()
     if isinstance(rollout, VllmServerRolloutConfig):
         _check_server(rollout)
+    elif rollout.sleep and not torch.cuda.is_available():
+        raise UserError("rl.rollout.sleep = true: vLLM can sleep on a GPU only, and there is none; set it to false")
 
 
 def _check_server(rollout: VllmServerRolloutConfig) -> None:

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from r1.config.rl import RlConfig
 from r1.models.chat import as_messages
+from r1.models.turns import opened
 from r1.rewards.accuracy import are_correct
 from r1.support.artifacts import read_json, write_aside
 from r1.training.checkpoints import STATE, Checkpointed, load_weights
@@ -84,7 +85,8 @@ class Validated(Checkpointed):
 
     def _completions(self, prompts: list[Any]) -> list[str]:
         ids = self._sampled(*self._tokenize_prompts(prompts))  # type: ignore[attr-defined]
-        return list(self.processing_class.batch_decode(ids, skip_special_tokens=True))
+        said = self.processing_class.batch_decode(ids, skip_special_tokens=True)
+        return [opened(self.processing_class) + text for text in said]
 
     def _sampled(self, *prompts: Any) -> list[list[int]]:
         """Token ids of one completion per prompt; every `num_generations` prompts are the same."""

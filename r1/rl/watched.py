@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from trl.trainer.utils import add_fused_lm_head
 from r1.config.correction import CorrectionConfig, OffCorrectionConfig
 from r1.config.rl import AlgorithmConfig, RlConfig
 from r1.models.sharding import shard
+from r1.models.turns import cut, cut_tokens, opened, stop_strings
 from r1.rewards.common import texts
 from r1.rewards.response import count_reflections, is_mixed
 from r1.rl.advantages import masked_mean
@@ -38,6 +40,9 @@ class Watched(MicroBatched, Validated):
     is_fsdp_enabled: bool
     ref_model: Any
     num_generations: int
+    processing_class: Any
+    use_vllm: bool
+    eos_token_ids: list[int]
     reward_func_names: list[str]
     reward_weights: Tensor
     _metrics: dict[str, dict[str, list[float]]]
@@ -50,6 +55,9 @@ class Watched(MicroBatched, Validated):
         super().__init__(*args, rl=rl, **kwargs)
         self.algorithm: AlgorithmConfig = rl.algorithm
         self.correction: CorrectionConfig = rl.correction
+        self.opened, self.stops = opened(self.processing_class), stop_strings(self.processing_class)
+        if self.stops and not self.use_vllm:  # transformers needs the tokenizer for it, which TRL does not pass
+            self.model.generate = partial(self.model.generate, stop_strings=self.stops, tokenizer=self.processing_class)
         self.start: Any = None
         if start is not None:
             add_fused_lm_head(start, temperature=self.args.temperature)
@@ -76,10 +84,35 @@ class Watched(MicroBatched, Validated):
         with self._timed("generate"):
             generated = super()._generate(*args)  # type: ignore[misc]
         prompts, completions = generated[0], generated[1]
+        if self.stops:  # TRL counts a rollout without an end token as truncated
+            ended = {*self.eos_token_ids, self.processing_class.pad_token_id}
+            texts_of = self.processing_class.batch_decode(completions, skip_special_tokens=True)
+            clipped = [
+                ids[-1] not in ended and not cut(text, self.stops)[1]
+                for ids, text in zip(completions, texts_of, strict=True)
+            ]
+            share = self.accelerator.gather(torch.tensor(clipped, device=self.accelerator.device)).float().mean()
+            self._metrics["train"]["completions/clipped_ratio"][-1] = share.item()
         self.record.rollouts += len(completions) * self.accelerator.num_processes
         self._tokens["generate"] += sum(map(len, completions))
         self._tokens["score"] += sum(map(len, prompts)) + sum(map(len, completions))
         return generated
+
+    def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+        """Sample; a rollout that a stop string ended loses the padding that transformers adds to it.
+
+        No end token is added in its place: the policy did not sample one. So the policy does not learn to emit its end
+        token either, and the model directory keeps the stop string in its chat template until fine-tuning.
+        """
+        sampled = super()._generate_single_turn(*args, **kwargs)  # type: ignore[misc]
+        if not self.stops:
+            return sampled
+        completions, *rest = sampled if isinstance(sampled, tuple) else (sampled,)
+        ids = [cut_tokens(self.processing_class, one, self.stops) for one in completions]
+        if not rest:
+            return ids
+        log_probabilities = rest[0]  # only vLLM's, which adds no padding
+        return ids, log_probabilities
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         """Sample and score rollouts at the start of a round; time not spent on generation counts as scoring."""
@@ -140,6 +173,10 @@ class Watched(MicroBatched, Validated):
     def _calculate_rewards(
         self, inputs: list[dict[str, Any]], prompts: list[Any], completions: list[Any], completion_ids_list: list[Any]
     ) -> Tensor:
+        # What the generation prompt opened is the model's text to every reward, and in the recorded samples.
+        if self.opened or self.stops:
+            whole = [self.opened + cut(text, self.stops)[0] for text in texts(completions)]
+            completions = [[{"role": "assistant", "content": text}] for text in whole]
         rewards: Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # type: ignore[misc]
         self.rewards = rewards
         responses = texts(completions)

@@ -9,6 +9,7 @@ from r1.config.sampling import (
     PluginEngineConfig,
     RayEngineConfig,
     TransformersEngineConfig,
+    VllmEngineConfig,
 )
 from r1.sampling.interface import Completion, Conversation, Sampler
 
@@ -35,14 +36,27 @@ def open_sampler(policy: "Policy", engine: EngineConfig, checkpoints: Path | Non
 
 
 def _open(policy: "Policy", engine: EngineConfig) -> Sampler:
+    known = policy.directory.is_dir()  # an endpoint or a plug-in may need no model on this machine
+    if isinstance(engine, OpenaiEngineConfig):
+        from r1.sampling.openai_engine import OpenaiSampler
+
+        return OpenaiSampler(engine, policy.stop_strings if known else [])
+    sampler = _open_rendered(policy, engine)
+    if not known:
+        return sampler
+    from r1.sampling.framed import Framed
+
+    return Framed(sampler, policy)
+
+
+def _open_rendered(
+    policy: "Policy", engine: TransformersEngineConfig | RayEngineConfig | PluginEngineConfig | VllmEngineConfig
+) -> Sampler:
+    """Open an engine for prompts that the policy's own template renders."""
     if isinstance(engine, TransformersEngineConfig):
         from r1.sampling.transformers_engine import TransformersSampler
 
         return TransformersSampler(policy, engine)
-    if isinstance(engine, OpenaiEngineConfig):
-        from r1.sampling.openai_engine import OpenaiSampler
-
-        return OpenaiSampler(engine)
     if isinstance(engine, RayEngineConfig):
         from r1.sampling.ray_engine import RaySampler
 

@@ -7,6 +7,8 @@ does not start; `python -m vllm.entrypoints.openai.api_server --model …` start
 
 Each completion is a separate request (n = 1): `usage` adds up the tokens of all n, some APIs (DeepSeek's) lack n, and
 a lost connection costs only one completion. Servers with a prefix cache still process a prompt once.
+
+Long because an endpoint fails in more ways than a model in this process, and each is told apart.
 """
 
 import asyncio
@@ -56,6 +58,7 @@ class _Message(BaseModel):
 class _Choice(BaseModel):
     message: _Message
     finish_reason: str | None
+    stop_reason: str | int | None = None  # vLLM: the stop string or token, null after the end token
 
 
 class _Usage(BaseModel):
@@ -82,14 +85,18 @@ class OpenaiSampler(Sampler):
 
     name = "openai"
 
-    def __init__(self, engine: OpenaiEngineConfig) -> None:
+    def __init__(self, engine: OpenaiEngineConfig, stop_strings: Sequence[str] = ()) -> None:
         """Read the API key, and ask the endpoint for its model if none is configured.
+
+        Args:
+            engine: the endpoint.
+            stop_strings: strings that end a completion; the endpoint drops them from the text, we put them back.
 
         Raises:
             EndpointError: if the key's variable is not set or invalid, the endpoint does not answer, or it does not
                 list exactly one model.
         """
-        self.engine = engine
+        self.engine, self.stop_strings = engine, list(stop_strings)
         self.key = "none"
         if engine.api_key_env is not None:
             self.key = os.environ.get(engine.api_key_env, "").strip()
@@ -189,6 +196,7 @@ class OpenaiSampler(Sampler):
             top_p=sampling.top_p,
             max_tokens=sampling.max_new_tokens,
             seed=seed if self.engine.seeded else omit,
+            stop=self.stop_strings or omit,
         )
         try:
             answer = _Response.model_validate_json(await self._call(request))
@@ -204,7 +212,24 @@ class OpenaiSampler(Sampler):
             raise self._refused(error) from None
         choice = answer.choices[0]
         # Anything but `stop` is truncated: `length`, `content_filter`, DeepSeek's `insufficient_system_resource`.
-        return Completion(_text(choice), answer.usage.completion_tokens, truncated=choice.finish_reason != "stop")
+        return Completion(
+            _text(choice) + self._dropped(choice),
+            answer.usage.completion_tokens,
+            truncated=choice.finish_reason != "stop",
+        )
+
+    def _dropped(self, choice: _Choice) -> str:
+        """The stop string at which the endpoint cut the text; empty if the model ended it.
+
+        vLLM names the string. Others only say `stop`, so a tag that is open must be the one that was about to close.
+        """
+        if choice.finish_reason != "stop":
+            return ""
+        if "stop_reason" in choice.model_fields_set:
+            return str(choice.stop_reason) if choice.stop_reason in self.stop_strings else ""
+        said = choice.message.content or ""
+        opened = (stop for stop in self.stop_strings if said.count(stop.replace("</", "<")) > said.count(stop))
+        return next(opened, "")
 
     async def _only_model(self) -> str:
         try:

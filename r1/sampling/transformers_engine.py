@@ -9,6 +9,7 @@ from transformers import GenerationConfig
 from r1.config.sampling import SamplingConfig, TransformersEngineConfig
 from r1.models.loading import sampling_dtype
 from r1.models.policy import Policy
+from r1.models.turns import cut_tokens
 from r1.sampling.interface import Completion, Conversation, Drawn, Sampler, chunks, within_context
 from r1.support.progress import track
 
@@ -55,8 +56,9 @@ class TransformersSampler(Sampler):
             **decoding,
             num_return_sequences=sampling.num_samples if sampling.temperature > 0 else 1,
             max_new_tokens=sampling.max_new_tokens,
-            eos_token_id=self.tokenizer.eos_token_id,
+            eos_token_id=self.policy.stop_ids,
             pad_token_id=self.tokenizer.pad_token_id,
+            **({"stop_strings": stops, "tokenizer": self.tokenizer} if (stops := self.policy.stop_strings) else {}),
         )[:, padded["input_ids"].shape[1] :]
         drawn = [self._read(row) for row in output.tolist()]
         if sampling.temperature == 0:  # greedy: every sample is the same
@@ -65,6 +67,9 @@ class TransformersSampler(Sampler):
         return [drawn[start : start + n] for start in range(0, len(drawn), n)]
 
     def _read(self, row: list[int]) -> Completion:
-        truncated = self.tokenizer.eos_token_id not in row
-        length = len(row) if truncated else row.index(self.tokenizer.eos_token_id) + 1
-        return Completion(str(self.tokenizer.decode(row[:length], skip_special_tokens=True)), length, truncated)
+        end = next((index for index, token in enumerate(row) if token in self.policy.stop_ids), None)
+        kept = cut_tokens(self.tokenizer, row if end is None else row[: end + 1], self.policy.stop_strings)
+        # A stop token that is not marked as special would stay in the text.
+        said = kept[:-1] if kept[-1] in self.policy.stop_ids else kept
+        text = str(self.tokenizer.decode(said, skip_special_tokens=True))
+        return Completion(text, len(kept), truncated=end is None)

@@ -142,6 +142,9 @@ class VllmSampler(Sampler):
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 max_tokens=sampling.max_new_tokens,
+                stop=self.policy.stop_strings,
+                stop_token_ids=self.policy.stop_ids,
+                include_stop_str_in_output=bool(self.policy.stop_strings),
                 seed=None if current_platform.is_cpu() else seed + index * sampling.num_samples,
                 output_kind=RequestOutputKind.FINAL_ONLY,
             )

@@ -1,7 +1,7 @@
 """Filters: every completion leaves with one reason, and what is kept stays right in its readable form."""
 
 from collections import Counter
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -113,10 +113,31 @@ def test_nothing_sampled_is_no_error() -> None:
     assert select([], WORDS, 1) == []
 
 
-def test_an_empty_set_is_refused_where_it_is_known_why() -> None:
-    check_kept(["wrong", "kept"])
-    with pytest.raises(NothingKept, match="none of 3 completions passed the filters: wrong 2, truncated 1; "):
-        check_kept(["wrong", "truncated", "wrong"])
+BOX = "I add.\n\\boxed{4}"
+CAUSES = {  # completions and their reasons, the counts, the likely cause
+    "truncated": ([(GOOD, "truncated")] * 2 + [(GOOD, "wrong")], "truncated 2, wrong 1", "raise it"),
+    "boxed": ([(BOX, "no_single_answer")] * 3, "no_single_answer 3", "3 answer in \\boxed{} without <answer>"),
+    "no-form": ([("Four?", "no_single_answer")], "no_single_answer 1", "lack the think/answer form"),
+    "repeated": ([(GOOD + GOOD, "no_single_answer")], "no_single_answer 1", "1 have repeated tags"),
+    "wrong": ([(GOOD.replace("4", "5"), "wrong")], "wrong 1", "they are wrong, such as '5' for gold '4'"),
+    "languages": ([(GOOD, "mixed_language")], "mixed_language 1", "language_consistency_reward"),
+    "lines": ([(GOOD, "long_paragraph")], "long_paragraph 1", "max_paragraph_words"),
+    "nothing": ([], "there are none", "no prompt fits"),
+}
+
+
+@pytest.mark.parametrize(("dropped", "counts", "cause"), CAUSES.values(), ids=CAUSES)
+def test_an_empty_set_names_the_likely_cause(dropped: list[tuple[str, Any]], counts: str, cause: str) -> None:
+    given, reasons = [candidate(text) for text, _ in dropped], [reason for _, reason in dropped]
+    with pytest.raises(NothingKept) as refused:
+        check_kept(given, reasons)
+    said = str(refused.value)
+    assert said.startswith(f"none of {len(given)} completions passed the filters: {counts}; ")
+    assert cause in said and "\n" not in said
+
+
+def test_a_set_with_one_example_is_none_without() -> None:
+    check_kept([candidate(GOOD)] * 2, ["wrong", "kept"])
     assert acceptance([]) == {"candidates": 0, "acceptance_rate": 0.0, "reasons": {}}
 
 

@@ -188,7 +188,8 @@ def write(root: Path, count: int = 12) -> Path:
             for n in numbers
         ]
         + [
-            {"messages": [{"role": "system", "content": "Rhyme."}, *_exchange("Hi", "Bye")], "source": "x"},
+            {"messages": [{"role": "system", "content": "Rhyme."}, *_exchange("Name a bird", "Heard")], "source": "x"},
+            {"messages": _exchange("Hi there!", "Hello! How can I help?"), "source": "everyday"},
             {"messages": [{"role": "user", "content": "Hello?"}], "source": "x"},
             {"messages": _exchange("What is 2 of 3?", "Solve $2x = 1$ in algebra, test: easy."), "source": "x"},
             {"messages": _exchange("Solve $2x = 1$ in algebra, test.", "One half."), "source": "numina"},

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from r1.config.data import DataSetConfig, GeneralDataSetConfig
+from r1.data.adapters.messages import first_exchange, is_greeting
 from r1.data.data_sets import draw_data_sets
 from r1.data.decontamination import EvaluationNgrams
 from r1.data.general_data_sets import draw_general, read_general
@@ -217,9 +218,11 @@ def test_general_prompts(root: Path) -> None:
     read = read_general(sets, ["Tell me of bird 3!"], 0, evaluation)
     drawn, counts = draw_general(sets, read, 0, evaluation)
     assert counts["talk"]["reasons"] == {
-        **{"also_generated": 1, "chat_markup": 1, "contaminated": 1, "not_a_conversation": 1, "system_prompt": 1}
+        **{"also_generated": 1, "chat_markup": 1, "contaminated": 1, "not_a_conversation": 1, "greeting": 1}
     }
-    assert counts["talk"]["contaminated_by"] == {"math_500": 1} and counts["talk"]["splits"] == {"sft": 12}
+    assert counts["talk"]["contaminated_by"] == {"math_500": 1} and counts["talk"]["splits"] == {"sft": 13}
+    assert {"prompt": "Rhyme.\n\nName a bird", "kind": "helpful", "category": "instruction", "chosen": "Heard",
+            "rejected": ""} in drawn["sft"], "the system prompt is kept"  # fmt: skip
     assert {"prompt": "Tell me of bird 0.", "kind": "helpful", "category": "instruction", "chosen": "Bird 0 sings.",
             "rejected": ""} in drawn["sft"], "the first exchange alone"  # fmt: skip
     assert counts["helpful"]["reasons"] == {"equal_responses": 1}
@@ -351,3 +354,50 @@ def test_code_that_is_trained_on_must_be_rewarded() -> None:
     mbpp = "+prepare.data_sets.mbpp.splits={rl: 100}"
     with pytest.raises(UserError, match=r"zero\.rewards: code_reward is missing.*prepare\.data_sets\.mbpp\.splits\.rl"):
         compose("data=mathematics", "code=humaneval", "offline=false", *BASES, mbpp)
+
+
+def _said(*texts: str, system: str | None = None) -> list[dict[str, str]]:
+    turns = [{"role": "assistant" if at % 2 else "user", "content": text} for at, text in enumerate(texts)]
+    return ([] if system is None else [{"role": "system", "content": system}]) + turns
+
+
+EXCHANGES = {
+    "one": (_said("Name a bird.", "The wren."), ("Name a bird.", "The wren.")),
+    "system": (_said("The wren sang.", "It sang.", system="Shorten."), ("Shorten.\n\nThe wren sang.", "It sang.")),
+    "empty-system": (_said("Name a bird.", "The wren.", system=""), ("Name a bird.", "The wren.")),
+    "greeting-first": (_said("Hi!", "Hello.", "Name a bird.", "The wren."), ("Name a bird.", "The wren.")),
+    "two-greetings": (_said("Hi", "Hello.", "How are you today?", "Well.", "Why?", "So."), ("Why?", "So.")),
+    "system-and-greeting": (_said("Hey there", "Hello.", "A bird?", "Wren.", system="Be brief."),
+                            ("Be brief.\n\nA bird?", "Wren.")),
+    "only-a-greeting": (_said("你好！", "你好。"), "greeting"),
+    "greeting-and-no-reply": (_said("Hi", "Hello.", "Name a bird."), "greeting"),
+    "greeting-with-a-request": (_said("Hi, name a bird.", "Wren."), ("Hi, name a bird.", "Wren.")),
+    "no-reply": (_said("Name a bird."), "not_a_conversation"),
+    "assistant-first": (_said("Name a bird.", "Wren.")[1:], "not_a_conversation"),
+    "only-a-system-prompt": (_said(system="Be brief."), "not_a_conversation"),
+    "content-of-parts": ([{"role": "user", "content": [{"type": "text"}]}, *_said("a", "b")], "not_a_conversation"),
+    "nothing": ([], "not_a_conversation"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("messages", "expected"), EXCHANGES.values(), ids=EXCHANGES)
+def test_the_first_exchange_that_asks_for_something(messages: Any, expected: Any) -> None:
+    assert first_exchange(messages) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "greets"),
+    [
+        *(("Hi", True), ("Hello there! How are you today?", True), ("Hey, what\u2019s up?", True), ("您好", True)),
+        *(("Good morning 😊", True), ("hi " * 10_000, True), ("hi " * 10_000 + "x", False), ("", False)),
+        *(
+            ("Hit the ball", False),
+            ("History of Rome", False),
+            ("Hello world program in C", False),
+            ("Thank you", True),
+        ),
+        *(("How are you trained?", False), ("How are clouds made?", False), ("你好怎么翻译", False)),
+    ],
+)
+def test_greetings(text: str, greets: bool) -> None:
+    assert is_greeting(text) == greets

@@ -16,7 +16,8 @@ import hydra
 import pytest
 import yaml
 
-from r1.config.rl import ALGORITHMS, RuleRewardName
+from r1.config.rewards import RuleRewardName
+from r1.config.rl import ALGORITHMS
 from r1.pipeline import cli
 from r1.pipeline.compose import compose, load, stage_overrides, validate, write_params
 from r1.support.errors import ConfigurationError, UserError

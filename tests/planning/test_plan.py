@@ -225,6 +225,15 @@ def test_one_gpu_holds_a_small_model() -> None:
     assert not any(cost.problem for cost in costs(*QWEN.split(), device="h100").values())
 
 
+def test_an_engine_that_sleeps_needs_no_room_beside_training() -> None:
+    awake, asleep = (
+        costs("profile=gpu", f"rl.rollout.sleep={sleep}", device="h100")["zero"].memory for sleep in ("false", "true")
+    )
+    assert awake.engine == asleep.engine > 0
+    computing = awake.total - awake.engine - awake.weights - awake.optimizer - awake.frozen
+    assert awake.total - asleep.total == pytest.approx(min(awake.engine, computing))
+
+
 def test_a_colocated_engine_needs_room_for_one_response() -> None:
     small = ("rollout=vllm", "rl.rollout.gpu_memory_utilization=0.03")
     assert "raise gpu_memory_utilization" in costs(*QWEN.split(), *small, device="h100")["zero"].problem
@@ -292,6 +301,6 @@ def test_sharding_over_nodes_waits_for_the_network() -> None:
 
 def test_a_refusal_says_what_would_fit() -> None:
     small = costs("profile=node", device="h100")["zero"].problem
-    assert "it fits with 8 devices under fsdp2" in small
+    assert "it fits with 4 devices under fsdp2" in small
     wide = costs("profile=gpu", "zero.micro_batch_size=512", device="h100")["zero"].problem
     assert "it fits with micro_batch_size=1" in wide

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from r1.config.rl import RuleRewardName
+from r1.config.rewards import RuleRewardName
 from r1.rewards import REWARDS
 from r1.rewards.preference import PreferenceReward
 from r1.tasks import VERIFIERS

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from r1.config.rl import RuleRewardName
+from r1.config.rewards import RuleRewardName
 from r1.rewards import REWARDS, build_rewards
 from r1.rewards.preference import final_summary
 from r1.support.errors import ConfigurationError

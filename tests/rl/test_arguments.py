@@ -12,7 +12,7 @@ import trl.import_utils as import_utils
 from trl import GRPOConfig, RLOOConfig
 
 from r1.config.rl import LeaveOneOutConfig
-from r1.config.sampling import VllmEngineConfig
+from r1.config.sampling import ColocatedRolloutConfig
 from r1.models import patches
 from r1.models.chat import as_messages
 from r1.models.policy import Policy
@@ -96,13 +96,19 @@ def test_a_colocated_vllm_has_room_for_the_longest_prompt_and_its_completion(
     monkeypatch.setattr(module, "keep_cpu_weights_loadable", lambda: patched.append("weights"))
     monkeypatch.setattr(module, "set_trl_engine_options", patched.append)
     rollout = compose("profile=smoke", "rollout=vllm").rl.rollout
-    assert isinstance(rollout, VllmEngineConfig)
-    policy = SimpleNamespace(prompt_ids=lambda chats: [[0] * len(chat[-1]["content"]) for chat in chats])
+    assert isinstance(rollout, ColocatedRolloutConfig)
+    policy = SimpleNamespace(
+        stop_strings=["</answer>"], prompt_ids=lambda chats: [[0] * len(chat[-1]["content"]) for chat in chats]
+    )
     found = rollout_arguments(rollout, cast(Policy, policy), PROMPTS, max_completion_length=10)
     assert found["vllm_max_model_length"] == len("What is 1 + 1 + 1 + 1?") + 10
     assert (found["use_vllm"], found["vllm_mode"]) == (True, "colocate")
+    assert found["generation_kwargs"] == {"stop": ["</answer>"], "include_stop_str_in_output": True}
     assert found["vllm_tensor_parallel_size"] == rollout.tensor_parallel_size
-    assert patched == ["weights", rollout]
+    assert found["vllm_enable_sleep_mode"] is False
+    asleep = rollout_arguments(rollout.model_copy(update={"sleep": True}), cast(Policy, policy), PROMPTS, 10)
+    assert asleep == {**found, "vllm_enable_sleep_mode": True}
+    assert patched[:2] == ["weights", rollout]
     assert (os.environ["RANK"], os.environ["WORLD_SIZE"], os.environ["MASTER_ADDR"]) == ("0", "1", "localhost")
 
 
@@ -116,7 +122,7 @@ def test_an_engine_starts_however_many_rollouts_a_round_has(
     monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(LLM=lambda **given: given))
     monkeypatch.setattr(vllm_generation, "LLM", None, raising=False)
     engine = compose("profile=gpu").rl.rollout
-    assert isinstance(engine, VllmEngineConfig)
+    assert isinstance(engine, ColocatedRolloutConfig)
     patches.set_trl_engine_options(engine)
     started = vllm_generation.LLM(model="a", max_num_seqs=rollouts, max_num_batched_tokens=4096)
     assert started == {

@@ -20,7 +20,7 @@ from r1.rl.arguments import rollout_arguments
 from r1.rl.rollouts import ServerError, check_rollout
 from r1.rl.settings import RlSettings
 from r1.rl.train import train_rl
-from r1.support.errors import ConfigurationError
+from r1.support.errors import ConfigurationError, UserError
 from tests.conftest import ROOT, compose
 from tests.sampling.serving import vllm_server
 from tests.trainings import context
@@ -93,6 +93,12 @@ def test_a_trainer_without_a_gpu_is_told_so() -> None:
         pytest.raises(ServerError, match="the trainer has no GPU"),
     ):
         check_rollout(rollout(base_url=address))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="about a trainer without a GPU")
+def test_an_engine_cannot_sleep_on_a_cpu() -> None:
+    with pytest.raises(UserError, match=r"rl\.rollout\.sleep = true: vLLM can sleep on a GPU only"):
+        check_rollout(compose("rollout=vllm", "rl.rollout.sleep=true").rl.rollout)
 
 
 def test_a_trainer_with_a_gpu_may_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

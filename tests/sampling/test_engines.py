@@ -10,6 +10,7 @@ from r1.models.chat import as_messages
 from r1.models.policy import Policy
 from r1.sampling import open_sampler
 from r1.sampling.fitting import ContextExceeded
+from r1.sampling.framed import Framed
 from r1.sampling.interface import within_context
 from r1.sampling.vllm_engine import VllmSampler
 from tests.conftest import run_alone
@@ -35,17 +36,19 @@ def agree_on_log_probabilities(tiny_model: Path) -> None:
 
     policy = Policy(tiny_model)
     ours, theirs = open_sampler(policy, TRANSFORMERS), open_sampler(policy, VLLM)
-    assert isinstance(theirs, VllmSampler)
+    assert isinstance(theirs, Framed)
+    engine = theirs.sampler
+    assert isinstance(engine, VllmSampler)
     worst = 0.0
     for conversation in QUESTIONS:
         prompt = policy.prompt_ids([conversation])[0]
         parameters = SamplingParams(n=4, temperature=1.0, max_tokens=12, seed=0, logprobs=0)
-        for output in theirs.llm.generate([TokensPrompt(prompt_token_ids=prompt)], parameters, use_tqdm=False)[
+        for output in engine.llm.generate([TokensPrompt(prompt_token_ids=prompt)], parameters, use_tqdm=False)[
             0
         ].outputs:
             ids = list(output.token_ids)
             with torch.inference_mode():
-                logits = ours.model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]  # type: ignore[attr-defined]
+                logits = ours.sampler.model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]  # type: ignore[attr-defined]
             expected = logits.log_softmax(-1)[range(len(ids)), ids]
             drawn = torch.tensor([step[token].logprob for step, token in zip(output.logprobs, ids, strict=True)])
             worst = max(worst, float((expected - drawn).abs().max()))

@@ -439,3 +439,35 @@ def test_pieces_of_an_engine_are_drawn_whole_or_not_at_all(tmp_path: Path) -> No
     other = Chunked(source="another model")
     Resumed(other, path).sample(asked, WARM, 7)
     assert other.drawn == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "more", "restored"),
+    [
+        ("<answer>4", "stop", {"stop_reason": "</answer>"}, "<answer>4</answer>"),
+        ("<answer>4", "stop", {"stop_reason": None}, "<answer>4"),  # vLLM: its end token
+        ("<answer>4", "stop", {}, "<answer>4</answer>"),  # others do not say
+        ("<answer>4</answer>", "stop", {}, "<answer>4</answer>"),
+        ("I do not know.", "stop", {}, "I do not know."),
+        ("<answer>4", "length", {}, "<answer>4"),
+    ],
+)
+def test_the_stop_string_that_an_endpoint_drops_is_put_back(
+    text: str, finish: str, more: dict[str, Any], restored: str, endpoint: Endpoint
+) -> None:
+    def answer(body: dict[str, Any], nth: int) -> Answer:
+        status, content = chat(text, finish)
+        assert isinstance(content, dict)
+        content["choices"][0] |= more
+        return status, content
+
+    endpoint.answer = answer
+    sampler = OpenaiSampler(endpoint.engine(), ["</answer>"])
+    ((first, *_), *_) = sampler.sample(QUESTIONS[:1], WARM, 0)
+    assert (first.text, first.truncated) == (restored, finish == "length")
+    assert endpoint.asked[0]["stop"] == ["</answer>"]
+
+
+def test_without_a_stop_string_none_is_sent(endpoint: Endpoint) -> None:
+    endpoint.sampler().sample(QUESTIONS[:1], WARM, 0)
+    assert "stop" not in endpoint.asked[0]

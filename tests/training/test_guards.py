@@ -141,8 +141,8 @@ def test_a_reward_that_falls_for_good_stops_the_run(
 
 def test_steps_without_a_reward_are_no_fall(capsys: pytest.CaptureFixture[str]) -> None:
     replay, none = Replay(), {**FINE, "reward": None, "reward_std": None}
-    for row in [*reward_rows(1, 1, 1), none, none, none, *reward_rows(1)]:
-        assert replay.step(row)
+    saved = [replay.step(row) for row in [*reward_rows(1, 1, 1), none, none, *reward_rows(1)]]
+    assert saved == [True, True, True, False, False, True], "a guard of its own counts them"
     assert "reward is" not in capsys.readouterr().out
 
 

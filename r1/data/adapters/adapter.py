@@ -18,7 +18,7 @@ AdapterReason = Literal[
     "other_instructions",
     "no_single_function",
     "not_a_conversation",
-    "system_prompt",
+    "greeting",
     "different_prompts",
     "equal_responses",
     "both_unsafe",

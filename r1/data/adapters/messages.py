@@ -4,28 +4,62 @@ Instance: {"messages": [{"role": "user", "content": "Name a bird."}, {"role": "a
 "source": "..."}. Schemas: huggingface.co/datasets/HuggingFaceTB/smoltalk, data/<subset>/train-*.parquet, 1.04 million
 rows in data/all (arXiv 2502.02737); allenai/tulu-3-sft-mixture, data/train-*.parquet, 939,344 rows (arXiv 2411.15124).
 
-Our stages use one question and one response: everything after the first exchange is left out. Conversations with a
-system prompt are dropped, since it decides how to answer.
+Our stages use one question and one response: the first exchange that asks for something, since "Hi!" is no task. What
+comes after it is left out. A system prompt decides how to answer, as in SmolTalk's rewriting and summarising subsets:
+it is put before the question, as base models' templates have no turn for it.
 """
 
+import re
 from typing import Any
 
 from r1.data.adapters.adapter import AdapterReason, GeneralAdapter
 from r1.data.files import Row
 from r1.data.general import GeneralPrompt
 
+_WORDS = "|".join(
+    (
+        r"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day))"
+        r"(?: (?:there|everyone|all|again|friend|assistant))?",
+        r"how are (?:you|things)(?: (?:doing|today|going))*",
+        "what'?s up|how'?s it going|nice to meet you|thanks?(?: you)?",
+        "你好吗|你好|您好|嗨|早上好|下午好|晚上好",
+    )
+)
+_BETWEEN = r"[\s,.!?~、，。！？…\U0001F300-\U0001FAFF]"
+_GREETING = re.compile(rf"\s*(?:(?:{_WORDS})(?:{_BETWEEN}+|\Z))+", re.IGNORECASE)
+
 
 def first_exchange(messages: Any) -> tuple[str, str] | AdapterReason:
-    """The user's first message and the assistant's reply."""
+    """The user's first request, after the system prompt if there is one, and the assistant's reply."""
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         return "not_a_conversation"
-    if messages and messages[0].get("role") == "system":
-        return "system_prompt"
-    roles = [message.get("role") for message in messages[:2]]
-    texts = [message.get("content") for message in messages[:2]]
-    if roles != ["user", "assistant"] or not all(isinstance(text, str) for text in texts):
+    system, turns = (
+        (messages[0], messages[1:]) if messages and messages[0].get("role") == "system" else (None, messages)
+    )
+    before = "" if system is None else system.get("content")
+    if not isinstance(before, str):
         return "not_a_conversation"
-    return texts[0], texts[1]
+    for asked, said in zip(turns[::2], turns[1::2], strict=False):
+        texts = [asked.get("content"), said.get("content")]
+        if (asked.get("role"), said.get("role")) != ("user", "assistant") or not all(
+            isinstance(text, str) for text in texts
+        ):
+            break
+        if not is_greeting(texts[0]):
+            return "\n\n".join(filter(None, (before.strip(), texts[0]))), texts[1]
+    else:
+        if len(turns) >= 2:
+            return "greeting"
+    return "not_a_conversation"
+
+
+def is_greeting(text: str) -> bool:
+    """True if a message only greets.
+
+    >>> [is_greeting(text) for text in ("Hello there! How are you today?", "Hi, name a bird.", "你好！")]
+    [True, False, True]
+    """
+    return _GREETING.fullmatch(text.replace("\u2019", "'")) is not None
 
 
 def _convert(row: Row) -> GeneralPrompt | AdapterReason:
