@@ -3,12 +3,14 @@
     python stages/prepare.py prepare.families.chain_sum.rl=2000
 
 Writes data/prompts/{cold_start,rl,rejection,evaluate}.parquet,
-data/general/{sft,preference,rl,evaluate}.parquet and data/corpus/corpus.parquet.
+data/general/{sft,preference,rl,evaluate}.parquet and data/corpus/corpus.parquet. Says how many prompts later stages
+will drop because they do not fit in a checkpoint's context.
 """
 
 from dataclasses import dataclass
 
 from r1.config.data import PrepareConfig
+from r1.pipeline.contexts import report_contexts
 from r1.pipeline.run import Run, Sections
 from r1.pipeline.stage import stage
 
@@ -20,7 +22,7 @@ class Reads(Sections):
     prepare: PrepareConfig
 
 
-@stage(Reads)
+@stage(Reads, report=report_contexts)
 def main(run: Run[Reads]) -> None:
     from r1.data.prepare import prepare
     from r1.support.tables import write_rows

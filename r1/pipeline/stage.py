@@ -29,7 +29,10 @@ S = TypeVar("S", bound=Sections)
 
 
 def stage(
-    reads: type[S], makes: tuple[str, ...] = (), samples: bool = False
+    reads: type[S],
+    makes: tuple[str, ...] = (),
+    samples: bool = False,
+    report: Callable[[Config], None] | None = None,
 ) -> Callable[[Callable[[Run[S]], None]], Callable[[], None]]:
     """Turn a function into a stage script's entry point.
 
@@ -37,6 +40,7 @@ def stage(
         reads: configuration sections that the stage reads.
         makes: allowed values of `model=`, for a stage that makes one of several models.
         samples: True if the stage only samples, so that one node suffices.
+        report: what it says of later stages once it is done, which goes to the terminal only.
     """
 
     def decorate(function: Callable[[Run[S]], None]) -> Callable[[], None]:
@@ -63,6 +67,8 @@ def stage(
                     _use_one_gpu()
                 with suppress(PartDone):
                     function(_run(name, config, reads, script))
+                    if report is not None:
+                        report(config)
                 signal.signal(signal.SIGINT, signal.SIG_IGN)  # everything is written: let libraries shut down
 
         main.reads, main.makes, main.samples = reads, makes, samples  # type: ignore[attr-defined]

@@ -318,6 +318,8 @@ def test_published_data_compose_for_real_bases_alone(choice: str, code: str) -> 
     prepare = compose(f"data={choice}", f"code={code}", "offline=false", *BASES).prepare
     assert not any(family.documents or family.rl or family.evaluate for family in prepare.families.values())
     assert prepare.has_code == (code == "humaneval")
+    # 8-grams take 11.5 % of MATH's levels 3 to 5, after which a fixed number of RL problems is not there.
+    assert prepare.decontamination.ngram == 10 and prepare.data_sets["math"].splits["rl"] == "all"
     assert {data_set.level for data_set in prepare.data_sets.values() if "evaluate" in data_set.splits} == {
         *("train", "hard", "transfer")
     }
