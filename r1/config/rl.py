@@ -261,7 +261,7 @@ def check_rl_launch(rl: RlConfig, stage: RlStageConfig, sharding: Sharding, proc
     if processes > 1 and rl.difficulty.name != "all":
         raise ValueError(f"rl.difficulty = {rl.difficulty.name!r}: measures pass rates, in one process alone")
     rewards = {**stage.rewards, **algorithm.extra_rewards}
-    needs_groups = [name for name in GROUP_REWARDS if rewards.get(name)]
+    needs_groups: list[str] = [name for name in GROUP_REWARDS if rewards.get(name)]
     if isinstance(algorithm, GroupRelativeConfig) and algorithm.max_resampling_rounds:
         needs_groups.append("rl.algorithm.max_resampling_rounds")
     if needs_groups and stage.batch_size // processes * algorithm.num_mini_batches % stage.num_generations:
