@@ -137,7 +137,7 @@ class Recorder(TrainerCallback):
         tail = known[-max(1, len(known) // 10) :]
         return sum(tail) / len(tail)
 
-    def summary(self, tokens: int) -> dict[str, float | None]:
+    def summary(self, tokens: int) -> dict[str, Any]:
         """Steps, final loss (`tail_mean`), tokens seen, wall-clock seconds and tokens per second."""
         return {
             "steps": len(self.rows),

@@ -183,6 +183,17 @@ def test_a_mistake_is_one_line(
     assert (ROOT / "params.yaml").read_bytes() == params
 
 
+@pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "stages").glob("*.py")))
+@pytest.mark.parametrize("mistake", ["unknown-key", "sweep", "given-twice", "multirun"])
+def test_every_stage_refuses_a_mistake_in_one_line(
+    mistake: str, script: str, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(COMMANDS, "stage", (f"stages/{script}",))
+    arguments, message, by_command = MISTAKES[mistake]
+    said = refused("stage", *arguments)
+    assert said.startswith("error: ") and by_command.get("stage", message) in said and "\n" not in said
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("mistake", ["unknown-key", "sweep", "deleted-what-is-not", "unknown-flag"])
 def test_a_mistake_is_refused_at_once(mistake: str, command: str) -> None:
