@@ -154,7 +154,8 @@ def check_python(words: list[str], project: Path, may_run: bool) -> None:
     if words[1:3] == ["-m", "r1"]:
         check_r1(words, project, may_run)
     elif words[1] == "-m" and words[2].startswith("bench."):
-        assert (ROOT / f"{words[2].replace('.', '/')}.py").is_file(), f"{words[2]} does not exist"
+        module = ROOT / words[2].replace(".", "/")
+        assert module.with_suffix(".py").is_file() or (module / "__main__.py").is_file(), f"{words[2]} does not exist"
     elif words[1].startswith("stages/"):
         check_stage(words, project, may_run)
     else:

@@ -52,7 +52,7 @@ def set_trl_engine_options(engine: VllmEngineConfig) -> None:
     from trl.generation import vllm_generation
     from vllm import LLM
 
-    def start(*, max_num_seqs: int, trust_remote_code: bool, **given: Any) -> Any:
+    def start(*, max_num_seqs: int, trust_remote_code: bool = False, **given: Any) -> Any:
         return LLM(
             **given,
             max_num_seqs=min(max_num_seqs, MOST_SEQUENCES),

@@ -128,6 +128,7 @@ def test_an_engine_starts_however_many_rollouts_a_round_has(
     assert started == {
         **{"model": "a", "max_num_seqs": decoded, "max_num_batched_tokens": 4096},
         **{"dtype": "bfloat16", "enforce_eager": False},
+        **{"trust_remote_code": False, "load_format": "safetensors"},
     }
 
 
