@@ -22,7 +22,7 @@ ADAPTERS: tuple[str, ...] = (*get_args(get_args(AdapterName)[0]), *get_args(Code
 GeneralAdapterName = Literal["messages", "ultrafeedback", "pku_saferlhf"]
 REASONING_GYM = "reasoning_gym/"
 """Prefix of a task that names a reasoning-gym family: reasoning_gym/countdown."""
-_TASKS = ("chain_sum", "basic_arithmetic", "complex_arithmetic", "gsm_symbolic", "code")
+_TASKS = ("chain_sum", "basic_arithmetic", "complex_arithmetic", "gsm_symbolic", "search", "code")
 
 
 def _check_task(task: str) -> str:

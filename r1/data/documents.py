@@ -10,11 +10,14 @@ The corpus limits what RL can discover, so every style is listed here:
 - code uses the same steps ("First f = a + 2.", "Then f = a + 2 - b."), and its answer is the function; a slip is a
   wrong operator.
 - word problems come with their generator's solution: in English, and right.
+- equations (`search`) are solved by trial: 1, 2, 3, …, a line each ("Try 1: 4 + 5 = 9, not 13.", "Wait, try 2:
+  8 + 5 = 13, that is 13."). Each author has the patience for 1 to 9 tries, and then answers with the last. Nobody
+  slips, and who answers directly guesses: no author knows these answers by heart.
 - the answer is the last line ("The answer is 9."), or, in a share of the documents, in the form
   `<think>…</think>` `<answer>…</answer>`.
 
 No language is more accurate than another: slips have one probability per step, and careful authors fix theirs in
-both. Direct answers never slip, but are hard to give: nothing was worked out.
+both. Other direct answers never slip, but are hard to give: nothing was worked out.
 """
 
 import random
@@ -22,12 +25,16 @@ from collections.abc import Callable
 from typing import Any
 
 from r1.config.data import StylesConfig
-from r1.tasks import Problem, worked_of
+from r1.tasks import Problem, search, worked_of
 
 _FIRST = {"en": "First {} = {}.", "zh": "先算 {} 得 {}。"}
 _NEXT = {"en": "Then {} = {}.", "zh": "再算 {} 得 {}。"}
 _WAIT = {"en": "Wait, {} = {}.", "zh": "等等，{} 得 {}。"}
 _CHECK = {"en": "Check: {} = {}.", "zh": "检查：{} 得 {}。"}
+_FIRST_TRY = {"en": "Try {}: {} = {}, {} {}.", "zh": "试 {}: {} 得 {}，{} {}。"}
+_NEXT_TRY = {"en": "Wait, try {}: {} = {}, {} {}.", "zh": "等等，试 {}: {} 得 {}，{} {}。"}
+_VERDICTS = {"en": ("not", "that is"), "zh": ("不是", "就是")}
+_PATIENCE = 9
 _SLIPS = (-10, -2, -1, 1, 2, 10)
 _OTHER_OPERATORS = {"+": "-*", "-": "+*", "*": "+-"}
 _ANSWER = {"en": "The answer is {}.", "zh": "答案是 {}。"}
@@ -37,12 +44,16 @@ def write_response(problem: Problem, styles: StylesConfig, rng: random.Random) -
     """One author's response to a problem, and the name of its style."""
     if problem.solution:
         return _with_solution(problem, styles, rng)
+    by_trial = problem.task == search.NAME
     if rng.random() < styles.direct:
-        return _solve(problem, lambda _, right: right), "direct"
+        right = str(rng.randint(1, _PATIENCE)) if by_trial else _solve(problem, lambda _, right: right)
+        return right, "direct"
     draw = rng.random()
     style = "zh" if draw < styles.chinese else "mixed" if draw < styles.chinese + styles.mixed else "en"
-    careful = rng.random() < styles.careful
-    lines, answer = _write_steps(problem, style, careful, styles, rng)
+    if by_trial:
+        lines, answer = _write_tries(search.parse(problem.question), style, rng)
+    else:
+        lines, answer = _write_steps(problem, style, rng.random() < styles.careful, styles, rng)
     body = "\n".join(lines)
     if rng.random() < styles.tagged:
         return f"<think>{body}</think><answer>{answer}</answer>", f"{style}_tagged"
@@ -81,6 +92,20 @@ def _write_steps(
         return stated
 
     return lines, _solve(problem, record)
+
+
+def _write_tries(equation: search.Equation, style: str, rng: random.Random) -> tuple[list[str], str]:
+    """The tries of one author and the answer: x, or the last value tried when the author's patience ends."""
+    lines: list[str] = []
+    for x in range(1, rng.randint(1, _PATIENCE) + 1):
+        language = _language(style, rng)
+        operation, value = equation.attempt(x)
+        found = value == equation.target
+        form = (_NEXT_TRY if lines else _FIRST_TRY)[language]
+        lines.append(form.format(x, operation, value, _VERDICTS[language][found], equation.target))
+        if found:
+            break
+    return lines, str(x)
 
 
 def _solve(problem: Problem, record: Callable[[str, Any], Any]) -> str:

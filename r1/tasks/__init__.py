@@ -9,7 +9,7 @@ from typing import cast
 from r1.config.data import REASONING_GYM
 from r1.config.plugins import is_plugin
 from r1.support.errors import UserError
-from r1.tasks import basic_arithmetic, chain_sum, code, complex_arithmetic, gsm_symbolic, mathematics
+from r1.tasks import basic_arithmetic, chain_sum, code, complex_arithmetic, gsm_symbolic, mathematics, search
 from r1.tasks.plugged import PluggedTask
 from r1.tasks.problem import Problem, Task, Worked, bucket, normalise
 from r1.tasks.reasoning_gym_family import ReasoningGymFamily
@@ -17,7 +17,7 @@ from r1.tasks.reasoning_gym_family import ReasoningGymFamily
 WORKED: dict[str, Worked] = {module.NAME: module for module in (chain_sum, basic_arithmetic, complex_arithmetic, code)}
 """Families whose problems are expressions to work out, by name."""
 
-TASKS: dict[str, Task] = {**WORKED, gsm_symbolic.NAME: gsm_symbolic}
+TASKS: dict[str, Task] = {**WORKED, gsm_symbolic.NAME: gsm_symbolic, search.NAME: search}
 """Families that generate problems, by name."""
 
 VERIFIERS: dict[str, Callable[[str, str], bool]] = {
@@ -111,6 +111,7 @@ __all__ = [
     "Problem",
     "bucket",
     "normalise",
+    "search",
     "task_of",
     "verifier_of",
     "verify_all",

@@ -1,6 +1,7 @@
 """The corpus' authors: right unless they slip, in the style they were asked for."""
 
 import random
+import re
 from itertools import islice
 
 import pytest
@@ -18,7 +19,11 @@ from tests.conftest import compose
 SMOKE = compose("profile=smoke").prepare
 FAMILIES = compose().prepare.families
 NEVER = StylesConfig(direct=0, chinese=0, mixed=0, tagged=0, slip=0, careful=0, confirm=0, header=0)
+WORKED = {name: family for name, family in FAMILIES.items() if family.task != "search"}
+BY_TRIAL = {name: family for name, family in FAMILIES.items() if family.task == "search"}
 each_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
+each_worked = pytest.mark.parametrize("family", WORKED.values(), ids=WORKED.keys())
+each_by_trial = pytest.mark.parametrize("family", BY_TRIAL.values(), ids=BY_TRIAL.keys())
 each_style = pytest.mark.parametrize(
     "style",
     [
@@ -41,7 +46,7 @@ def written(family: FamilyConfig, **style: float) -> list[tuple[Problem, str, st
     return [(problem, *write_response(problem, NEVER.model_copy(update=style), rng)) for problem in problems]
 
 
-@each_family
+@each_worked
 @each_style
 def test_who_does_not_slip_is_right(family: FamilyConfig, style: dict[str, float]) -> None:
     for problem, response, _ in written(family, **style):
@@ -57,24 +62,48 @@ def test_a_word_problem_is_answered_with_its_own_solution(style: dict[str, float
         assert language_shares(response).get("zh", 0) == 0
 
 
-@each_family
+@each_worked
 def test_direct_is_the_answer_alone(family: FamilyConfig) -> None:
     for problem, response, style in written(family, direct=1, slip=1):
         assert (response, style) == (problem.answer, "direct")
 
 
-@each_family
+@each_worked
 def test_who_slips_unnoticed_is_mostly_wrong(family: FamilyConfig) -> None:
     right = [is_correct(response, problem.task, problem.answer) for problem, response, _ in written(family, slip=1)]
     assert sum(right) < 0.25 * len(right)
 
 
-@each_family
+@each_worked
 @pytest.mark.parametrize("language", [{}, {"chinese": 1}, {"mixed": 1}], ids=["english", "chinese", "mixed"])
 def test_who_notices_every_slip_is_right(family: FamilyConfig, language: dict[str, float]) -> None:
     for problem, response, _ in written(family, slip=1, careful=1, **language):
         assert is_correct(response, problem.task, problem.answer), (problem, response)
         assert count_reflections(response) > 0, response
+
+
+@each_by_trial
+@pytest.mark.parametrize("style", [{}, {"chinese": 1}, {"mixed": 1, "tagged": 1}, {"slip": 1}], ids=str)
+def test_who_solves_by_trial_is_right_if_patient_enough(family: FamilyConfig, style: dict[str, float]) -> None:
+    """Every try but the last is rejected; the answer is the last one tried, right if its verdict says so."""
+    lengths = set()
+    for problem, response, _ in written(family, **style):
+        parsed = parse_response(response)
+        tries = parsed.reasoning.splitlines()
+        found = re.search("that is|就是", tries[-1]) is not None
+        assert parsed.answer == str(len(tries)) and len(tries) <= int(problem.answer)
+        assert not any(re.search("that is|就是", line) for line in tries[:-1])
+        assert found == is_correct(response, problem.task, problem.answer), (problem, response)
+        assert count_reflections(response) == len(tries) - 1
+        lengths.add((found, len(tries)))
+    assert {found for found, _ in lengths} == {True, False} and len(lengths) > 4, "authors differ in patience"
+
+
+@each_by_trial
+def test_who_answers_directly_guesses(family: FamilyConfig) -> None:
+    answered = [(problem.answer, response) for problem, response, _ in written(family, direct=1)]
+    assert {guess for _, guess in answered} == set("123456789")
+    assert sum(right == guess for right, guess in answered) < 0.3 * len(answered)
 
 
 @each_family
