@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from r1.config.recipe import Config
 from r1.recipe import BASES, TRAININGS, base_of
+from r1.sampling.fitting import room
 from r1.support.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -82,8 +83,7 @@ def _report(base: str, checkpoint: str, chat_template: str | None, stages: list[
             asked = [as_messages(row["prompt"]) for row in read_rows(stage.prompts)]
             measured[stage.prompts] = [len(ids) for ids in prompt_ids(tokenizer, asked)] if asked else []
         tokens = measured[stage.prompts]
-        rooms = [stage.max_prompt_length, None if context is None else context - stage.max_new_tokens]
-        most = min((room for room in rooms if room is not None), default=None)
+        most = room(context, stage.max_new_tokens, stage.max_prompt_length)
         too_long = 0 if most is None else sum(length > most for length in tokens)
         if not too_long:
             continue

@@ -36,7 +36,7 @@ def test_pass_rate_chooses_and_orders_prompts() -> None:
 
 def test_all_prompts_are_used_unmeasured(tiny_model: Path) -> None:
     rows = [{"prompt": "p"}]
-    chosen, counts, _ = choose_prompts(rows, Policy(tiny_model), RlSettings(SMOKE.zero, SMOKE.rl), seed=0)
+    chosen, counts, *_ = choose_prompts(rows, Policy(tiny_model), RlSettings(SMOKE.zero, SMOKE.rl), seed=0)
     assert chosen == rows and counts == {
         "all": 1,
         "chosen": 1,
@@ -54,7 +54,7 @@ def test_prompts_too_long_for_the_context_are_left_out(
     rows = [{"prompt": "What is 1 + 1?" + " + 1" * n, "task": "chain_sum", "answer": "2"} for n in (200, 0, 300)]
     bounds = ANY_RATE if name == "filtered" else ()
     policy, settings = Policy(dense(tiny_model)), chosen_by(name, *bounds)
-    chosen, counts, _ = choose_prompts(rows, policy, settings, seed=0)
+    chosen, counts, *_ = choose_prompts(rows, policy, settings, seed=0)
     assert chosen == rows[1:2]
     assert counts == {"all": 3, "chosen": 1, "too_easy": 0, "too_hard": 0, "too_long": 2, "suspect_gold": 0}
     said = (
@@ -87,6 +87,15 @@ def test_a_prompt_has_at_most_max_prompt_length_tokens(
     assert f"{3 - kept} of 3 prompts do not fit with {limits} and are dropped" in capsys.readouterr().out
 
 
+def test_problems_are_held_back_from_those_that_fit(tiny_model: Path) -> None:
+    rows = [{"prompt": f"What is {n} + 1?" + " + 1" * (300 * (n == 0))} for n in range(8)]
+    shared = SMOKE.rl.model_copy(update={"validation_steps": 1, "validation_problems": 3})
+    choice = choose_prompts(rows, Policy(dense(tiny_model)), RlSettings(SMOKE.zero, shared), seed=0)
+    assert sorted([*choice.rows, *choice.held_back], key=rows.index) == rows[1:]
+    assert len(choice.held_back) == 3 == choice.counts["held_back"]
+    assert (choice.counts["all"], choice.counts["chosen"], choice.counts["too_long"]) == (8, 4, 1)
+
+
 def test_an_engine_may_have_less_room_than_the_policy(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {"too long": [], "sometimes solved": ["3", "4", "4", "4"]}
     monkeypatch.setattr("r1.rl.difficulty.open_sampler", lambda *_: Scripted(answers))
@@ -98,7 +107,7 @@ def test_an_engine_may_have_less_room_than_the_policy(tiny_model: Path, monkeypa
 def test_pass_rates_are_measured_on_the_starting_policy(tiny_model: Path) -> None:
     rows = [{"prompt": f"What is {n} + 1?", "task": "chain_sum", "answer": str(n + 1)} for n in range(3)]
     everything = chosen_by("filtered", *ANY_RATE)
-    chosen, counts, _ = choose_prompts(rows, Policy(dense(tiny_model)), everything, seed=0)
+    chosen, counts, *_ = choose_prompts(rows, Policy(dense(tiny_model)), everything, seed=0)
     assert counts["chosen"] == 3 and sorted(row["prompt"] for row in chosen) == sorted(row["prompt"] for row in rows)
 
 
