@@ -68,7 +68,7 @@ class RewardModel:
 
     @torch.no_grad()
     def _score(self, rows: list[list[int]]) -> list[float]:
-        encoded = self.tokenizer.pad({"input_ids": rows}, return_tensors="pt").to(self._device)
+        encoded = self.tokenizer.pad({"input_ids": rows}, return_tensors="pt").to(self.model.device)
         logits: torch.Tensor = self.model(**encoded).logits[:, 0]
         return [float(value) for value in logits]
 
@@ -76,13 +76,9 @@ class RewardModel:
         """The largest number of batches of any process that shares the model."""
         if not self._sharded:
             return own
-        most = torch.tensor(own, device=self._device)
+        most = torch.tensor(own, device=self.model.device)
         distributed.all_reduce(most, distributed.ReduceOp.MAX)
         return int(most)
-
-    @property
-    def _device(self) -> torch.device:
-        return self.model.device
 
 
 def token_batches(lengths: Sequence[int], limit: int) -> list[list[int]]:
