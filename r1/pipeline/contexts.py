@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from r1.config.recipe import Config
 from r1.recipe import BASES, TRAININGS, base_of
-from r1.sampling.fitting import room
-from r1.support.errors import UserError
+from r1.sampling.fitting import ContextExceeded, room
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +24,11 @@ class Lengths(NamedTuple):
     max_prompt_length: int | None = None
 
 
-class NothingFits(UserError):
-    """No prompt of a split leaves room for a completion in a checkpoint's context."""
-
-
 def report_contexts(config: Config) -> None:
     """Warn of prompts that a stage will drop because of a checkpoint's context or `max_prompt_length`.
 
     Raises:
-        NothingFits: if a stage would drop all of its prompts.
+        ContextExceeded: if a stage would drop all of its prompts.
     """
     for base in BASES:
         settings = getattr(config, base)
@@ -92,5 +87,5 @@ def _report(base: str, checkpoint: str, chat_template: str | None, stages: list[
             f"(context {context}, {stage.max_new_tokens} for a completion, max_prompt_length {stage.max_prompt_length})"
         )
         if too_long == len(tokens):
-            raise NothingFits(f"{line}: none is left")
+            raise ContextExceeded(f"{line}: none is left")
         log.warning("%s: they are dropped", line)
