@@ -1,6 +1,8 @@
 """At the end of `prepare`: how many prompts will not fit in the checkpoints' contexts, rather than hours later.
 
-Later stages drop and count them (docs/data.md). Bases pretrained here have no tokenizer yet and are not looked at.
+Later stages drop and count them (docs/data.md). Prompts are rendered by the base's chat template, without worked
+examples: an estimate, as fine-tuned models may have another template. Bases pretrained here have no tokenizer yet and
+are left out.
 """
 
 import logging
@@ -37,7 +39,7 @@ def report_contexts(config: Config) -> None:
 
 
 def lengths(config: Config, base: str) -> Iterator[Lengths]:
-    """All stages that sample models of a base; worked examples of the cold start are left out."""
+    """All stages that sample models of a base."""
     problems, general = "data/prompts/{}.parquet", "data/general/{}.parquet"
     for model, training in TRAININGS.items():
         if training.method == "rl" and base_of(model) == base:
