@@ -20,6 +20,7 @@ from r1.rl.validation import hold_back
 from r1.sampling import open_sampler
 from r1.sampling.fitting import fitting, room
 from r1.support.errors import UserError
+from r1.support.processes import world_size
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +59,15 @@ def choose_prompts(rows: list[dict[str, Any]], policy: Policy, settings: RlSetti
     Raises:
         ContextExceeded: if no prompt fits.
         NothingLeft: if no prompt is within the bounds.
+        UserError: if there are too few to hold a problem back for each process.
     """
     stage, shared, difficulty = settings.stage, settings.shared, settings.shared.difficulty
     fit, held_back = within_context(rows, policy, stage), list[dict[str, Any]]()
     if shared.validation_steps:
         fit, held_back = hold_back(fit, shared.validation_problems, seed)
+        if len(held_back) < world_size():
+            every = shared.validation_steps
+            raise UserError(f"rl.validation_steps = {every}: too few prompts to hold any back; set it to 0")
     counts = {"all": len(rows), "chosen": len(fit), "too_easy": 0, "too_hard": 0}
     chosen, suspected = fit, list[dict[str, Any]]()
     if isinstance(difficulty, PassRateConfig):

@@ -104,6 +104,8 @@ def test_problems_are_held_back_from_those_that_fit(tiny_model: Path) -> None:
     assert sorted([*choice.rows, *choice.held_back], key=rows.index) == rows[1:]
     assert len(choice.held_back) == 3 == choice.counts["held_back"]
     assert (choice.counts["all"], choice.counts["chosen"], choice.counts["too_long"]) == (8, 4, 1)
+    with pytest.raises(UserError, match=r"rl\.validation_steps = 1: too few prompts to hold any back"):
+        choose_prompts(rows[1:2], Policy(tiny_model), RlSettings(SMOKE.zero, shared), seed=0)
 
 
 def test_an_engine_may_have_less_room_than_the_policy(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
