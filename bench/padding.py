@@ -24,8 +24,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from r1.models.lengths import Lengths, balanced, cut, padded_tokens
 from r1.rl.micro_batches import MicroBatchLimit
-from r1.training.lengths import Lengths, balanced, cut, padded_tokens
 from tests.conftest import compose
 
 STEPS = 5

@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 import r1.sampling.vllm_engine as vllm_engine
+from bench.engines import VLLM
 from r1.config.sampling import RayEngineConfig, SamplingConfig, VllmEngineConfig
 from r1.models.chat import as_messages
 from r1.models.policy import Policy
@@ -27,21 +28,11 @@ from r1.support.tables import read_rows
 
 PROMPTS, CHUNK_SIZE, ROUNDS, WIDTH = 400, 256, 3, 60
 WARM = SamplingConfig(temperature=1.0, top_p=1.0, max_new_tokens=96, num_samples=8)
-VLLM = VllmEngineConfig(
-    name="vllm",
-    dtype="float32",
-    enforce_eager=True,
-    cpu_kvcache_gib=1,
-    gpu_memory_utilization=0.5,
-    tensor_parallel_size=1,
-)
 
 
 def timeline(policy: Policy, asked: Sequence[Conversation]) -> list[Drawing]:
     """Let two replicas draw everything."""
-    engine = RayEngineConfig(
-        **VLLM.model_dump(exclude={"name"}), name="ray", address=None, replicas=2, chunk_size=CHUNK_SIZE
-    )
+    engine = RayEngineConfig(name="ray", address=None, replicas=2, chunk_size=CHUNK_SIZE, **VLLM)
     sampler = RaySampler(policy, engine)
     sampler.sample(asked, WARM, 1)
     return sampler.timeline
@@ -75,7 +66,7 @@ def table(drawings: list[Drawing]) -> list[str]:
 def overlap(policy: Policy, asked: Sequence[Conversation]) -> list[str]:
     """Markdown rows: tokens per second of one engine with chunks one at a time and two at a time."""
     vllm_engine.CHUNK_SIZE = CHUNK_SIZE
-    sampler = VllmSampler(policy, VLLM, show_progress=False)
+    sampler = VllmSampler(policy, VllmEngineConfig(name="vllm", **VLLM), show_progress=False)
     flow = Flow(sampler.llm)
     speeds: dict[str, list[float]] = {"one at a time": [], "two overlapping": []}
     for turn in range(ROUNDS):

@@ -1,6 +1,5 @@
 """Run stages in a copy of the project, and watch memory meanwhile."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import psutil  # type: ignore[import-untyped]
@@ -85,10 +83,6 @@ class Copy:
         """Run a stage script unless its artifact is there."""
         if not (self.root / made).exists():
             self.stage(script, *overrides)
-
-    def json(self, path: str) -> Any:
-        """Read a JSON file of the copy."""
-        return json.loads((self.root / path).read_text())
 
     def csv(self, path: str) -> pd.DataFrame:
         """Read a CSV file of the copy."""

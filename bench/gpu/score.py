@@ -7,8 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from r1.evaluation.evaluate import per_problem, sample_problems
-from r1.evaluation.statistics import estimate
+from r1.evaluation.evaluate import per_problem, sample_problems, summarise_problems
 from r1.models.policy import Policy
 from r1.pipeline.compose import load
 from r1.sampling import open_sampler
@@ -21,10 +20,8 @@ def main(model: Path, samples: int) -> None:
     sampler = open_sampler(Policy(model), config.evaluate.engine)
     rows = read_rows("data/prompts/evaluate.parquet")
     table = per_problem(sample_problems(sampler, rows, config.evaluate, config.seed))
-    by = {
-        f"{family}, {level}": estimate(of["pass_at_1"], config.evaluate.bootstrap_resamples, 0.95)
-        for (family, level), of in table.groupby(["family", "level"], sort=False)
-    }
+    summary = summarise_problems(table, config.evaluate)
+    by = {f"{family}, {level}": of["pass_at_1"] for family, levels in summary.items() for level, of in levels.items()}
     print(json.dumps(by))
 
 

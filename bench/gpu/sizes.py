@@ -42,7 +42,6 @@ class Size:
 
 
 _BFLOAT16 = ("training.mixed_precision=bf16", "training.gradient_checkpointing=true")
-_FAMILIES = ("data=none",)
 
 GPU = Size(
     small=("profile=smollm2", *_BFLOAT16, "zero.batch_size=128", "zero.micro_batch_size=32"),
@@ -57,7 +56,7 @@ GPU = Size(
         **{"tie_word_embeddings": True, "rope_parameters": {"rope_type": "default", "rope_theta": 1_000_000.0}},
     },
     vocabulary=151_936,
-    shape_run=("profile=gpu", *_FAMILIES),
+    shape_run=("profile=gpu", "data=none"),
     shape_steps=3,
     batch=256,
     micro_batch=8,

@@ -47,7 +47,7 @@ def main(name: str, model: Path, sizes: dict[str, Any]) -> None:
 
     trl.GRPOTrainer._generate_single_turn = generate
     policy = Policy(model)
-    training = PLAIN.model_copy(update={"mixed_precision": "bf16" if gpu else None, "gradient_checkpointing": gpu})
+    training = PLAIN.model_copy(update={"mixed_precision": "bf16" if gpu else "none", "gradient_checkpointing": gpu})
     config = compose("profile=smoke")
     question = as_messages("What is 3 + 4 - 2?")
     prompts: list[dict[str, Any]] = [{"prompt": question, "task": "", "answer": "", "kind": ""}] * len(lengths)
@@ -95,14 +95,17 @@ def _stock(
             self.at.append(time.perf_counter())
 
     from r1.rl.arguments import algorithm_arguments
-    from r1.training.arguments import device_arguments
+    from r1.training.arguments import batch_arguments, device_arguments
 
+    split = batch_arguments(settings.stage)
+    rounds = {"steps_per_generation": split["gradient_accumulation_steps"] * settings.algorithm.num_mini_batches}
     trainer = GRPOTrainer(
         model=policy.load(),
         reward_funcs=[_by_length],
         args=GRPOConfig(
             **device_arguments(context),
-            **{**algorithm_arguments(settings), "sync_ref_model": False},
+            # Our own arguments hand TRL a whole optimizer step at a time, which our trainer cuts.
+            **{**algorithm_arguments(settings), **split, **rounds, "sync_ref_model": False},
             output_dir=str(context.checkpoints),
             save_strategy="no",
         ),

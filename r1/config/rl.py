@@ -2,13 +2,7 @@
 
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import (
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from r1.config.base import Probability, Section, Share
 from r1.config.correction import CorrectionConfig

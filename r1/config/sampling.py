@@ -128,7 +128,7 @@ class VllmServerRolloutConfig(Section):
     """RL rollouts by a vLLM server on its own GPUs; the trainer sends it the weights over NCCL.
 
     Attributes:
-        base_url: URL of the server, without a path; it serves the stage's initial policy.
+        base_url: URL of the server, without a path; it serves any model of the teacher's architecture.
         group_port: port at which trainer and server form the group for weight transfer.
         timeout: seconds to wait for a server that is still starting.
         students: engine of the students' RL, in the trainer: their architecture is not the teacher's.

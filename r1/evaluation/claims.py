@@ -64,8 +64,8 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
         ),
         Claim(
             "pure_rl_improves_lenient",
-            "Pure RL raises pass@1 when both models' answers are read leniently: gain of skill apart from form (zero "
-            "over base).",
+            "Pure RL raises pass@1 when both models' answers are read leniently: a gain in skill rather than format "
+            "(zero over base).",
             f"{R1} section 2.2.4: AIME 2024 15.6 % to 71.0 %",
             _gain("zero", "base", "lenient_pass_at_1"),
         ),

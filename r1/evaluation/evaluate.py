@@ -1,7 +1,7 @@
 """Evaluation of one model: sample, read and verify every completion, summarise by family and level.
 
 Every completion has two verdicts: strict, on the answer in the form that RL rewards, and lenient, on the answer that
-the field's evaluators would read (r1/rewards/reading.py). A gain in lenient pass@1 is a gain of skill apart from form.
+the field's evaluators would read (r1/rewards/reading.py). A gain in lenient pass@1 is one in skill rather than format.
 """
 
 from collections.abc import Mapping, Sequence

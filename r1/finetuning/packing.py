@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from r1.models.lengths import balanced
 from r1.support.errors import UserError
-from r1.training.lengths import balanced
 
 FILLS = {"labels": -100, "attention_mask": 0}
 """Padding by key; input ids are padded with the tokenizer's token."""

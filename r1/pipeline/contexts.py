@@ -1,6 +1,8 @@
 """At the end of `prepare`: how many prompts will not fit in the checkpoints' contexts, rather than hours later.
 
-Later stages drop and count them (docs/data.md). Bases pretrained here have no tokenizer yet and are not looked at.
+Later stages drop and count them (docs/data.md). Prompts are rendered by the base's chat template, without worked
+examples: an estimate, as fine-tuned models may have another template. Bases pretrained here have no tokenizer yet and
+are left out.
 """
 
 import logging
@@ -10,7 +12,7 @@ from typing import NamedTuple
 
 from r1.config.recipe import Config
 from r1.recipe import BASES, TRAININGS, base_of
-from r1.support.errors import UserError
+from r1.sampling.fitting import ContextExceeded, room
 
 log = logging.getLogger(__name__)
 
@@ -24,15 +26,11 @@ class Lengths(NamedTuple):
     max_prompt_length: int | None = None
 
 
-class NothingFits(UserError):
-    """No prompt of a split leaves room for a completion in a checkpoint's context."""
-
-
 def report_contexts(config: Config) -> None:
     """Warn of prompts that a stage will drop because of a checkpoint's context or `max_prompt_length`.
 
     Raises:
-        NothingFits: if a stage would drop all of its prompts.
+        ContextExceeded: if a stage would drop all of its prompts.
     """
     for base in BASES:
         settings = getattr(config, base)
@@ -41,7 +39,7 @@ def report_contexts(config: Config) -> None:
 
 
 def lengths(config: Config, base: str) -> Iterator[Lengths]:
-    """All stages that sample models of a base; worked examples of the cold start are left out."""
+    """All stages that sample models of a base."""
     problems, general = "data/prompts/{}.parquet", "data/general/{}.parquet"
     for model, training in TRAININGS.items():
         if training.method == "rl" and base_of(model) == base:
@@ -82,8 +80,7 @@ def _report(base: str, checkpoint: str, chat_template: str | None, stages: list[
             asked = [as_messages(row["prompt"]) for row in read_rows(stage.prompts)]
             measured[stage.prompts] = [len(ids) for ids in prompt_ids(tokenizer, asked)] if asked else []
         tokens = measured[stage.prompts]
-        rooms = [stage.max_prompt_length, None if context is None else context - stage.max_new_tokens]
-        most = min((room for room in rooms if room is not None), default=None)
+        most = room(context, stage.max_new_tokens, stage.max_prompt_length)
         too_long = 0 if most is None else sum(length > most for length in tokens)
         if not too_long:
             continue
@@ -92,5 +89,5 @@ def _report(base: str, checkpoint: str, chat_template: str | None, stages: list[
             f"(context {context}, {stage.max_new_tokens} for a completion, max_prompt_length {stage.max_prompt_length})"
         )
         if too_long == len(tokens):
-            raise NothingFits(f"{line}: none is left")
+            raise ContextExceeded(f"{line}: none is left")
         log.warning("%s: they are dropped", line)

@@ -16,7 +16,7 @@ from r1.support.artifacts import read_json
 
 HEADLINES = {
     "pure_rl_improves": "RL alone, without SFT, raises pass@1 (base → R1-Zero)",
-    "pure_rl_improves_lenient": "The same with answers read leniently: gain of skill apart from form",
+    "pure_rl_improves_lenient": "The same with answers read leniently: skill rather than format",
     "responses_grow": "Responses grow longer under RL alone (base → R1-Zero)",
     "language_reward_mends_mixing": "Cold start and language reward reduce language mixing (R1-Zero − reasoning RL)",
     "distillation_beats_rl_qwen": "Distilling R1 into a small Qwen beats RL on it, at no more compute (pass@1)",

@@ -9,7 +9,6 @@ repetition, so that time is linear in the text.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_CHARACTERS = 2_000
@@ -98,7 +97,8 @@ def standing(text: str) -> Claim | None:
     True
     """
     boxes = _boxes(text)
-    last = max((*_last_lead(text), *_last_hashes(text)), key=lambda claim: claim.start, default=None)
+    claims = [claim for claim in (_last_lead(text), _last_hashes(text)) if claim is not None]
+    last = max(claims, key=lambda claim: claim.start, default=None)
     if boxes and (last is None or boxes[-1].start > last.start):
         last = _of_boxes(text, boxes)
     if last is not None and _RETRACTED.search(text[last.end :]):
@@ -124,12 +124,10 @@ def _sentence_end(text: str, at: int) -> re.Match[str] | None:
     return _SENTENCE_END.search(text, at, min(len(text), at + MAX_CHARACTERS))
 
 
-def _last_lead(text: str) -> Iterator[Claim]:
+def _last_lead(text: str) -> Claim | None:
     """The last "the answer is" that claims something."""
-    for lead in reversed(list(_LEAD.finditer(text))[-_LATEST:]):
-        if claim := _of_lead(text, lead):
-            yield claim
-            return
+    leads = reversed(list(_LEAD.finditer(text))[-_LATEST:])
+    return next((claim for lead in leads if (claim := _of_lead(text, lead))), None)
 
 
 def _of_lead(text: str, lead: re.Match[str]) -> Claim | None:
@@ -159,15 +157,15 @@ def _says_value(said: str) -> bool:
     return words <= 3 and _SAYS_NOTHING.search(said) is None and re.search(r"\w", said) is not None
 
 
-def _last_hashes(text: str) -> Iterator[Claim]:
+def _last_hashes(text: str) -> Claim | None:
     """The last `####` that is followed by a value; Markdown's headings are none."""
     for found in reversed(list(_HASHES.finditer(text))[-_LATEST:]):
         said = found[1].strip()
         short = 0 < len(said) <= MAX_CHARACTERS and (len(_WORD.findall(said)) <= 3 or "\\" in said)
         if short and _HAS_VALUE.search(said) and not _HEADING.match(said) and not re.match(r"[A-Z][a-z]+ \d", said):
             undecided = said.endswith(("?", "？")) or _OPEN_BEHIND.search(said) or _DENIED.match(said)
-            yield Claim(found.start(), found.end(), None if undecided else said)
-            return
+            return Claim(found.start(), found.end(), None if undecided else said)
+    return None
 
 
 def _boxes(text: str) -> list[Claim]:

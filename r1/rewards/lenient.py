@@ -12,7 +12,7 @@ that no form presents as the answer is undecided, and what is undecided is not r
 
 import re
 
-from r1.rewards.claims import MAX_CHARACTERS, is_open_before, standing, without_lead
+from r1.rewards.claims import MAX_CHARACTERS, Claim, is_open_before, standing, without_lead
 from r1.rewards.lenient_code import lenient_code
 from r1.tasks import VERIFIERS, code
 from r1.tasks.answers.spelling import undressed
@@ -65,7 +65,7 @@ def lenient_answer(completion: str, task: str = "math") -> str | None:
         return _of_tag(answers[-1].strip(), task)
     text = _before(_NEXT_PROBLEM, "\n".join(lines_of(_TAG.sub("\n", said))))
     if claim := standing(text):
-        return None if claim.text is None else undressed(claim.text) or None
+        return _claimed(claim)
     finished = closed or "<think>" not in said  # a chain of thought that was cut off concludes nothing
     return _of_last_line(text) if finished else None
 
@@ -81,11 +81,15 @@ def _before(pattern: re.Pattern[str], text: str) -> str:
     return text[: found.start()] if found and text[: found.start()].strip() else text
 
 
+def _claimed(claim: Claim) -> str | None:
+    return None if claim.text is None else undressed(claim.text) or None
+
+
 def _of_tag(content: str, task: str) -> str | None:
     """The content of an answer's tag; a board or a matrix of many lines is left as it is."""
     claim = standing("\n".join(lines_of(content))) if task in VERIFIERS else None
     if claim is not None:
-        return None if claim.text is None else undressed(claim.text) or None
+        return _claimed(claim)
     if task in VERIFIERS and "\n" not in content and len(content) <= MAX_CHARACTERS:
         return undressed(_worked_out(content) or content) or None
     return content

@@ -10,6 +10,7 @@ from torch import distributed
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from r1.models.chat import as_messages
+from r1.models.lengths import cut
 from r1.models.loading import load_tokenizer, sampling_dtype
 from r1.models.sharding import shard
 from r1.rewards.common import Completions, texts
@@ -50,7 +51,7 @@ class RewardModel:
         pairs = [as_messages(prompt, response) for prompt, response in zip(prompts, responses, strict=True)]
         rows = self._encode(pairs) if pairs else []
         scores = [0.0] * len(rows)
-        batches = token_batches([len(row) for row in rows], BATCH_TOKENS)
+        batches = cut([(0, len(row)) for row in rows], BATCH_TOKENS)
         idle = self._most_batches(len(batches)) - len(batches)
         for batch in batches:
             for index, score in zip(batch, self._score([rows[index] for index in batch]), strict=True):
@@ -68,7 +69,7 @@ class RewardModel:
 
     @torch.no_grad()
     def _score(self, rows: list[list[int]]) -> list[float]:
-        encoded = self.tokenizer.pad({"input_ids": rows}, return_tensors="pt").to(self._device)
+        encoded = self.tokenizer.pad({"input_ids": rows}, return_tensors="pt").to(self.model.device)
         logits: torch.Tensor = self.model(**encoded).logits[:, 0]
         return [float(value) for value in logits]
 
@@ -76,32 +77,9 @@ class RewardModel:
         """The largest number of batches of any process that shares the model."""
         if not self._sharded:
             return own
-        most = torch.tensor(own, device=self._device)
+        most = torch.tensor(own, device=self.model.device)
         distributed.all_reduce(most, distributed.ReduceOp.MAX)
         return int(most)
-
-    @property
-    def _device(self) -> torch.device:
-        return self.model.device
-
-
-def token_batches(lengths: Sequence[int], limit: int) -> list[list[int]]:
-    """Split rows into batches of similar length, each of at most `limit` tokens with its padding.
-
-    Args:
-        lengths: tokens of each row.
-        limit: tokens of a batch; a longer row is a batch of its own.
-
-    Returns:
-        Indices of the rows of each batch, shortest rows first; every row is in one batch.
-    """
-    batches: list[list[int]] = []
-    for index in sorted(range(len(lengths)), key=lambda row: lengths[row]):
-        if batches and (len(batches[-1]) + 1) * lengths[index] <= limit:
-            batches[-1].append(index)
-        else:
-            batches.append([index])
-    return batches
 
 
 class PreferenceReward:

@@ -1,6 +1,6 @@
 """Two readings of a completion: the strict one that RL rewards, the lenient one of the field's evaluators.
 
-A gain under both is a gain of skill; under the strict one alone, of form.
+A gain under both is one in skill; a gain under the strict one alone is one in format.
 """
 
 from collections.abc import Callable

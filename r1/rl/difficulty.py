@@ -16,9 +16,11 @@ from r1.models.policy import Policy
 from r1.rewards.accuracy import are_correct
 from r1.rl.gold import suspects
 from r1.rl.settings import RlSettings
+from r1.rl.validation import hold_back
 from r1.sampling import open_sampler
-from r1.sampling.fitting import fitting
+from r1.sampling.fitting import fitting, room
 from r1.support.errors import UserError
+from r1.support.processes import world_size
 
 log = logging.getLogger(__name__)
 
@@ -32,46 +34,58 @@ class Choice(NamedTuple):
 
     Attributes:
         rows: the chosen ones.
-        counts: all, chosen, too_easy, too_hard, too_long, suspect_gold.
+        counts: all, chosen, too_easy, too_hard, too_long, suspect_gold; held_back with `rl.validation_steps`.
         suspects: rows of r1/rl/gold.py, of prompts whose gold answer may be wrong; empty if no pass rate was measured.
+        held_back: problems to evaluate on with `rl.validation_steps`, none of them among `rows`.
     """
 
     rows: list[dict[str, Any]]
     counts: dict[str, int]
     suspects: list[dict[str, Any]]
+    held_back: list[dict[str, Any]]
 
 
 def choose_prompts(rows: list[dict[str, Any]], policy: Policy, settings: RlSettings, seed: int) -> Choice:
     """Choose the prompts that fit in the context and, if pass rates are bounded, are within the bounds, easiest first.
 
+    Problems for evaluation are held back before pass rates are measured.
+
     Args:
         rows: `prompt`, `task`, `answer`.
         policy: the initial policy.
         settings: the bounds, and RL's temperature and completion length, under which the pass rate is measured.
-        seed: for sampling.
+        seed: for sampling and holding back.
 
     Raises:
         ContextExceeded: if no prompt fits.
         NothingLeft: if no prompt is within the bounds.
+        UserError: if there are too few to hold a problem back for each process.
     """
-    stage, difficulty = settings.stage, settings.shared.difficulty
-    fit = within_context(rows, policy, stage)
+    stage, shared, difficulty = settings.stage, settings.shared, settings.shared.difficulty
+    fit, held_back = within_context(rows, policy, stage), list[dict[str, Any]]()
+    if shared.validation_steps:
+        fit, held_back = hold_back(fit, shared.validation_problems, seed)
+        if len(held_back) < world_size():
+            every = shared.validation_steps
+            raise UserError(f"rl.validation_steps = {every}: too few prompts to hold any back; set it to 0")
     counts = {"all": len(rows), "chosen": len(fit), "too_easy": 0, "too_hard": 0}
-    chosen, wrong_gold = fit, list[dict[str, Any]]()
+    chosen, suspected = fit, list[dict[str, Any]]()
     if isinstance(difficulty, PassRateConfig):
-        fit, rates, wrong_gold = _measured(fit, policy, difficulty, stage, seed)
+        fit, rates, suspected = _measured(fit, policy, difficulty, stage, seed)
         chosen, measured = within(fit, rates, difficulty)
         counts |= {**measured, "all": len(rows)}
-    if wrong_gold:
+    if suspected:
         log.warning(
             "%d of %d prompts may have a wrong gold answer: the samples agree on another, such as %r for %r",
-            len(wrong_gold),
+            len(suspected),
             len(rows),
-            wrong_gold[0]["voted"],
-            wrong_gold[0]["answer"],
+            suspected[0]["voted"],
+            suspected[0]["answer"],
         )
-    counts |= {"too_long": len(rows) - len(fit), "suspect_gold": len(wrong_gold)}
-    return Choice(chosen, counts, wrong_gold)
+    counts |= {"too_long": len(rows) - len(held_back) - len(fit), "suspect_gold": len(suspected)}
+    if held_back:
+        counts["held_back"] = len(held_back)
+    return Choice(chosen, counts, suspected, held_back)
 
 
 def within_context(rows: list[dict[str, Any]], policy: Policy, stage: RlStageConfig) -> list[dict[str, Any]]:
@@ -80,15 +94,14 @@ def within_context(rows: list[dict[str, Any]], policy: Policy, stage: RlStageCon
     Raises:
         ContextExceeded: if no row does.
     """
-    context, most = policy.context_length, stage.max_prompt_length
-    if context is None and most is None:
+    most = room(policy.context_length, stage.max_completion_length, stage.max_prompt_length)
+    if most is None:
         return rows
-    limits = f"max_completion_length = {stage.max_completion_length} in a context of {context} tokens"
-    room = None if context is None else context - stage.max_completion_length
-    if room is None or (most is not None and most < room):
-        room, limits = most, f"max_prompt_length = {most}"
+    limits = f"max_completion_length = {stage.max_completion_length} in a context of {policy.context_length} tokens"
+    if most == stage.max_prompt_length:
+        limits = f"max_prompt_length = {most}"
     prompts = policy.prompt_ids([as_messages(row["prompt"]) for row in rows])
-    return [rows[index] for index in fitting(prompts, room, limits)]
+    return [rows[index] for index in fitting(prompts, most, limits)]
 
 
 def _measured(

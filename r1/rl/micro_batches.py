@@ -15,8 +15,8 @@ import torch
 from accelerate.utils import DistributedType
 from torch import Tensor
 
+from r1.models.lengths import Lengths, by_length, cut, padded_tokens
 from r1.rl.rollout_batch import prompt_and_completion
-from r1.training.lengths import Lengths, by_length, cut, padded_tokens
 
 SUMMED = ("critic/loss",)
 """Logged per micro-batch as its part of the optimizer step's; all else is a mean, a minimum or a maximum."""

@@ -29,7 +29,6 @@ from r1.rl.micro_batches import MicroBatchLimit
 from r1.rl.rollouts import check_rollout
 from r1.rl.schedule import all_scenarios, in_order
 from r1.rl.settings import RlSettings
-from r1.rl.validation import hold_back
 from r1.support.artifacts import write_text
 from r1.support.errors import UserError
 from r1.support.processes import is_main, world_size
@@ -208,21 +207,9 @@ def _train_on_chosen(
     schedule: Callable[[Rows], Rows],
     **custom_rewards: RewardFunction,
 ) -> Trained:
-    held_back: Rows = []
-    if settings.shared.validation_steps:
-        fit = within_context(rows, policy, settings.stage)
-        too_long = len(rows) - len(fit)
-        rows, held_back = hold_back(fit, settings.shared.validation_problems, context.seed)
     choice = choose_prompts(rows, policy, settings, context.seed)
-    counts = dict(choice.counts)
-    if held_back:
-        counts |= {
-            "all": counts["all"] + len(held_back) + too_long,
-            "too_long": counts["too_long"] + too_long,
-            "held_back": len(held_back),
-        }
-    trained = train_rl(policy, schedule(choice.rows), settings, context, held_back, **custom_rewards)
-    trained.metrics["prompts"] = counts
+    trained = train_rl(policy, schedule(choice.rows), settings, context, choice.held_back, **custom_rewards)
+    trained.metrics["prompts"] = choice.counts
     return replace(trained, suspect_gold=pd.DataFrame(choice.suspects) if choice.suspects else None)
 
 

@@ -4,6 +4,7 @@ The held-back problems are from the RL split, so they are none of those that cla
 """
 
 import logging
+import math
 import random
 import shutil
 from pathlib import Path
@@ -14,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from r1.config.rl import RlConfig
 from r1.models.chat import as_messages
-from r1.models.turns import opened
+from r1.models.turns import cut, opened, stop_strings
 from r1.rewards.accuracy import are_correct
 from r1.support.artifacts import read_json, write_aside
 from r1.training.checkpoints import STATE, Checkpointed, load_weights
@@ -40,6 +41,9 @@ class Validated(Checkpointed):
 
     The best weights lie beside the checkpoints, in best-<step>. Those that a checkpoint may return to are kept with
     it, so a resumed run has the best of its own past.
+
+    Attributes:
+        opened, stops: what the generation prompt opens, and the strings that end a completion; r1/models/turns.py.
     """
 
     num_generations: int
@@ -49,10 +53,11 @@ class Validated(Checkpointed):
         """Args: settings of all RL runs; held-back problems, rows of `prompt`, `task`, `answer`."""
         super().__init__(*args, rl=rl, **kwargs)
         self.rl, self.held_back = rl, held_back
+        self.opened, self.stops = opened(self.processing_class), stop_strings(self.processing_class)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add pass@1 to the log of a step that is due, before it is recorded and saved."""
-        finite = all(torch.isfinite(torch.tensor(float(logs.get(key, 0.0)))) for key in ("loss", "grad_norm"))
+        finite = all(math.isfinite(logs.get(key, 0.0)) for key in ("loss", "grad_norm"))
         if "loss" in logs and finite and self._is_due():  # a guard reports the others
             logs[SCORE] = score = self._pass_at_1()
             if self.rl.keep == "best" and (self.record.best is None or score > self.record.best["score"]):
@@ -85,8 +90,11 @@ class Validated(Checkpointed):
 
     def _completions(self, prompts: list[Any]) -> list[str]:
         ids = self._sampled(*self._tokenize_prompts(prompts))  # type: ignore[attr-defined]
-        said = self.processing_class.batch_decode(ids, skip_special_tokens=True)
-        return [opened(self.processing_class) + text for text in said]
+        return self._turns(self.processing_class.batch_decode(ids, skip_special_tokens=True))
+
+    def _turns(self, completions: list[str]) -> list[str]:
+        """Completions with what the generation prompt opened, up to the stop string: the model's text to any reader."""
+        return [self.opened + cut(text, self.stops)[0] for text in completions]
 
     def _sampled(self, *prompts: Any) -> list[list[int]]:
         """Token ids of one completion per prompt; every `num_generations` prompts are the same."""

@@ -16,7 +16,7 @@ from trl.trainer.utils import add_fused_lm_head
 from r1.config.correction import CorrectionConfig, OffCorrectionConfig
 from r1.config.rl import AlgorithmConfig, RlConfig
 from r1.models.sharding import shard
-from r1.models.turns import cut, cut_tokens, opened, stop_strings
+from r1.models.turns import cut, cut_tokens
 from r1.rewards.common import texts
 from r1.rewards.response import count_reflections, is_mixed
 from r1.rl.advantages import masked_mean
@@ -55,7 +55,6 @@ class Watched(MicroBatched, Validated):
         super().__init__(*args, rl=rl, **kwargs)
         self.algorithm: AlgorithmConfig = rl.algorithm
         self.correction: CorrectionConfig = rl.correction
-        self.opened, self.stops = opened(self.processing_class), stop_strings(self.processing_class)
         if self.stops and not self.use_vllm:  # transformers needs the tokenizer for it, which TRL does not pass
             self.model.generate = partial(self.model.generate, stop_strings=self.stops, tokenizer=self.processing_class)
         self.start: Any = None
@@ -173,10 +172,9 @@ class Watched(MicroBatched, Validated):
     def _calculate_rewards(
         self, inputs: list[dict[str, Any]], prompts: list[Any], completions: list[Any], completion_ids_list: list[Any]
     ) -> Tensor:
-        # What the generation prompt opened is the model's text to every reward, and in the recorded samples.
         if self.opened or self.stops:
-            whole = [self.opened + cut(text, self.stops)[0] for text in texts(completions)]
-            completions = [[{"role": "assistant", "content": text}] for text in whole]
+            turns = self._turns(texts(completions))
+            completions = [[{"role": "assistant", "content": text}] for text in turns]
         rewards: Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # type: ignore[misc]
         self.rewards = rewards
         responses = texts(completions)

@@ -15,6 +15,21 @@ class ContextExceeded(UserError):
     """A prompt leaves no room for its completion in the model's context."""
 
 
+def room(context: int | None, max_new_tokens: int, max_prompt_length: int | None = None) -> int | None:
+    """Tokens that a prompt may have: what a full completion leaves of the context, at most `max_prompt_length`.
+
+    Args:
+        context: tokens of prompt and completion together; None for a model without a limit.
+        max_new_tokens: tokens per completion.
+        max_prompt_length: None for no further limit.
+
+    Returns:
+        None if nothing limits a prompt.
+    """
+    left = None if context is None else context - max_new_tokens
+    return min((most for most in (left, max_prompt_length) if most is not None), default=None)
+
+
 def fitting(prompts: Sequence[Sized], most: int | None, limits: str) -> list[int]:
     """Indices of the prompts that fit; warns once of the others.
 

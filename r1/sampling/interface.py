@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from r1.config.sampling import SamplingConfig
-from r1.sampling.fitting import fitting
+from r1.sampling.fitting import fitting, room
 
 Conversation = list[dict[str, str]]
 """Messages with `role` and `content`, rendered by the model's own chat template."""
@@ -100,6 +100,6 @@ def within_context(prompts: Sequence[list[int]], max_new_tokens: int, context: i
     Raises:
         ContextExceeded: if no prompt fits.
     """
-    most = None if context is None else context - max_new_tokens
-    fits = fitting(prompts, most, f"max_new_tokens = {max_new_tokens} in a context of {context} tokens")
+    limits = f"max_new_tokens = {max_new_tokens} in a context of {context} tokens"
+    fits = fitting(prompts, room(context, max_new_tokens), limits)
     return fits, {index: [] for index in set(range(len(prompts))) - set(fits)}

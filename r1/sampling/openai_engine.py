@@ -145,23 +145,24 @@ class OpenaiSampler(Sampler):
                     if not in_flight:
                         break
                     finished = runner.run(_first_finished(in_flight))
-                    failed = [task for task in finished if task.exception() is not None]
+                    failed: list[asyncio.Task[Completion]] = []
                     for task in finished:
                         number, sample = in_flight.pop(task)
-                        if isinstance(refused := task.exception(), ContextExceeded):
-                            failed.remove(task)
+                        error = task.exception()
+                        if isinstance(error, ContextExceeded):
                             if number not in too_long:
-                                too_long[number] = refused
+                                too_long[number] = error
                                 bar.update()
                                 yield {number: []}
-                        if number in too_long or task in failed:
-                            continue
-                        samples = answers.setdefault(number, {})
-                        samples[sample] = task.result()
-                        if len(samples) == num_requests:
-                            del answers[number]
-                            bar.update()
-                            yield {number: [samples[index] for index in range(num_requests)] * copies}
+                        elif error is not None:
+                            failed.append(task)
+                        elif number not in too_long:
+                            samples = answers.setdefault(number, {})
+                            samples[sample] = task.result()
+                            if len(samples) == num_requests:
+                                del answers[number]
+                                bar.update()
+                                yield {number: [samples[index] for index in range(num_requests)] * copies}
                     for task in failed:  # only now: completions that finished together with them are not lost
                         task.result()
             finally:

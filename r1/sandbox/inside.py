@@ -112,8 +112,7 @@ def complete(prompt: str) -> str:
     >>> complete("def f(a):")
     'def f(a):\\n    pass'
     """
-    last = prompt.rstrip().rpartition("\n")[2]
-    indent = last[: len(last) - len(last.lstrip())]
+    indent = _last_indent(prompt)
     stubs = (f"{prompt.rstrip()}\n{inner}pass" for inner in (indent, indent + "    ", indent + "\t"))
     return prompt if _is_module(prompt) else next(filter(_is_module, stubs), prompt)
 
@@ -130,12 +129,16 @@ def program(code: str, prompt: str, completed: str) -> str:
     """
     if not prompt.strip() or _is_module(code):
         return code
-    last = completed.rstrip().rpartition("\n")[2]
-    indent = last[: len(last) - len(last.lstrip())]
+    indent = _last_indent(completed)
     shifted = "".join(f"{indent}{line}" for line in code.splitlines(keepends=True))
     bodies = (code, f"{indent}{code.lstrip()}", shifted)
     wholes = (f"{prompt.rstrip()}\n{body}" for body in bodies)
     return next(filter(_is_module, wholes), code)
+
+
+def _last_indent(text: str) -> str:
+    last = text.rstrip().rpartition("\n")[2]
+    return last[: len(last) - len(last.lstrip())]
 
 
 def _is_module(text: str) -> bool:

@@ -20,7 +20,9 @@ NAME = "code"
 MAX_ANSWER_CHARACTERS = 20_000
 _OPERATORS = "+-*"
 _CASES = 4
-_FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*(?:py(?:thon)?3?)?[ \t]*\r?\n(.*?)\r?\n?\1", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(
+    r"(`{3,}|~{3,})[ \t]*(?P<python>py(?:thon)?3?)?[ \t]*\r?\n(?P<code>.*?)\r?\n?\1", re.DOTALL | re.IGNORECASE
+)
 
 
 def generate(options: dict[str, Any], seed: int) -> Iterator[Problem]:
@@ -77,13 +79,7 @@ def conclude(values: list[str]) -> str:
 def is_fenced_python(answer: str) -> bool:
     """True if an answer is one fence marked as Python, and not empty."""
     fenced = _FENCE.fullmatch(answer.strip())
-    marked = answer.strip().partition("\n")[0].strip().lstrip("`~").strip().lower() in (
-        "python",
-        "python3",
-        "py",
-        "py3",
-    )
-    return fenced is not None and marked and bool(fenced[2].strip())
+    return fenced is not None and fenced["python"] is not None and bool(fenced["code"].strip())
 
 
 def verify(predicted: str, gold: str) -> bool:
@@ -100,4 +96,4 @@ def verify(predicted: str, gold: str) -> bool:
     if odd := [name for name, value in asdict(problem).items() if not isinstance(value, str)]:
         raise BrokenTests(f"the gold answer of a code problem has fields that are not text: {', '.join(odd)}")
     fenced = _FENCE.fullmatch(predicted.strip())
-    return passes(fenced[2] if fenced else predicted, problem)
+    return passes(fenced["code"] if fenced else predicted, problem)

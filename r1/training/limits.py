@@ -87,30 +87,23 @@ class RewardDrop:
         )
 
 
-def _bound(
-    key: str,
-    patience: int,
-    what: str,
-    advice: str,
-    *,
-    above: tuple[str, float] | None = None,
-    below: tuple[str, float] | None = None,
-) -> Bound:
+def _bound(rl: RlConfig, name: str, key: str, what: str, advice: str) -> Bound:
     """A limit that a configuration key sets; NaN is bad.
 
     Args:
+        rl: the limits of RL.
+        name: of the limit in `rl`, max_… or min_….
         key: of the log.
-        patience: in steps.
         what: describes the value; `{}` stands for it.
         advice: the usual cause, and what to try.
-        above, below: key and value of the limit.
     """
-    side, (name, limit) = ("above", above) if above else ("below", below or ("", 0.0))
+    limit, largest = getattr(rl, name), name.startswith("max_")
+    exceeded = f"{'above' if largest else 'below'} rl.{name} = {limit}"
     return Bound(
         key=key,
-        is_bad=lambda value: not (value <= limit if above else value >= limit),
-        patience=patience,
-        describe=lambda row: f"{what.format(_formatted(row[key]))}, {side} {name} = {limit}",
+        is_bad=lambda value: not (value <= limit if largest else value >= limit),
+        patience=rl.patience,
+        describe=lambda row: f"{what.format(_formatted(row[key]))}, {exceeded}",
         advice=advice,
     )
 
@@ -140,56 +133,56 @@ def rl_limits(rl: RlConfig) -> tuple[Limit, ...]:
             "is down; look at the warnings above, and at the stage's rewards",
         ),
         _bound(
+            rl,
+            "max_sampler_kl",
             "sampler/kl",
-            rl.patience,
             "the KL between sampler and trainer is {} nats per token",
             "the engine that samples no longer has the policy's weights, or computes something else; check that its "
             "model, dtype and chat template are the trainer's, and a server's --logprobs-mode processed_logprobs; "
             "rollout=transformers samples without it",
-            above=("rl.max_sampler_kl", rl.max_sampler_kl),
         ),
         _bound(
+            rl,
+            "max_kl",
             "kl",
-            rl.patience,
             "kl is {} nats per token",
             "usually the policy is hacking a reward, or has drifted into noise; "
             "try a lower learning_rate or a higher rl.algorithm.beta, and read the samples with their rewards",
-            above=("rl.max_kl", rl.max_kl),
         ),
         _bound(
+            rl,
+            "min_entropy",
             "entropy",
-            rl.patience,
             "entropy is {} nats per token",
             "usually the policy has collapsed to one answer and no longer explores; try a lower learning_rate, "
             "a higher temperature, or a higher upper clip (rl.algorithm.epsilon_high)",
-            below=("rl.min_entropy", rl.min_entropy),
         ),
         replace(
             _bound(
+                rl,
+                "max_entropy",
                 "entropy",
-                rl.patience,
                 "entropy is {} nats per token",
                 "usually the policy has dissolved into noise; try a lower learning_rate, a lower temperature, or a "
                 "lower upper clip (rl.algorithm.epsilon_high)",
-                above=("rl.max_entropy", rl.max_entropy),
             ),
             is_bad=lambda value: value > rl.max_entropy,  # the limit before reports NaN
         ),
         _bound(
+            rl,
+            "min_length",
             "completions/mean_length",
-            rl.patience,
             "the mean completion has {} tokens",
             "usually a reward pays for short answers, or the policy ends at once; read the samples with their rewards, "
             "and give format_reward or accuracy_reward more weight",
-            below=("rl.min_length", rl.min_length),
         ),
         _bound(
+            rl,
+            "max_truncated",
             "completions/clipped_ratio",
-            rl.patience,
             "the share of truncated completions is {}",
             "usually the policy repeats itself, never ends, or needs more room; raise max_completion_length, add "
             "repetition_penalty_reward or soft_overlong_punishment, and read the samples",
-            above=("rl.max_truncated", rl.max_truncated),
         ),
         RewardDrop(rl.max_reward_drop, rl.patience),
         Bound(

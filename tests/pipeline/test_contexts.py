@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from r1.pipeline.contexts import NothingFits, lengths, report_contexts
+from r1.pipeline.contexts import lengths, report_contexts
+from r1.sampling.fitting import ContextExceeded
 from r1.support.tables import write_rows
 from tests.conftest import compose
 from tests.trainings import dense
@@ -55,7 +56,9 @@ def test_a_stage_without_a_prompt_that_fits_is_an_error_of_prepare(
     write_prompts(tmp_path, {})
     config = compose(f"base.checkpoint={dense(tiny_model)}", "profile=smoke", "zero.max_completion_length=256")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NothingFits, match=r"zero \(base\): 1 of 1 prompts .* exceed 0 tokens \(context 256, 256 for"):
+    with pytest.raises(
+        ContextExceeded, match=r"zero \(base\): 1 of 1 prompts .* exceed 0 tokens \(context 256, 256 for"
+    ):
         report_contexts(config)
 
 

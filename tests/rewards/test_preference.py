@@ -8,21 +8,8 @@ from transformers import AutoModelForSequenceClassification
 
 from r1.models.loading import load_tokenizer, save
 from r1.rewards import preference
-from r1.rewards.preference import RewardModel, token_batches
+from r1.rewards.preference import RewardModel
 from tests.trainings import dense
-
-
-@pytest.mark.parametrize(
-    ("lengths", "limit", "batches"),
-    [
-        ([], 10, []),
-        ([3, 3, 3], 10, [[0, 1, 2]]),
-        ([5, 1, 5, 2], 10, [[1, 3], [0, 2]]),  # 1 and 2 with 5 would be 15 with padding
-        ([4, 30, 4], 10, [[0, 2], [1]]),  # longer than a batch: alone
-    ],
-)
-def test_batches_are_bounded_by_tokens(lengths: list[int], limit: int, batches: list[list[int]]) -> None:
-    assert token_batches(lengths, limit) == batches
 
 
 def test_scores_do_not_depend_on_the_batch(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

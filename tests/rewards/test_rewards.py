@@ -61,6 +61,8 @@ def test_build_rewards_takes_what_the_caller_made() -> None:
 
     assert build_rewards({"preference_reward": 1.0}, OPTIONS, LENGTH, preference_reward=made) == ([made], [1.0])
     assert made.__name__ == "preference_reward"
+    with pytest.raises(KeyError):
+        build_rewards({"preference_reward": 1.0}, OPTIONS, LENGTH)
 
 
 @each_reward
@@ -78,8 +80,6 @@ def test_a_reward_survives_pickling(name: RuleRewardName) -> None:
     }
     assert again.__name__ == name
     assert again(**columns) == reward(**columns)
-    with pytest.raises(KeyError):
-        build_rewards({"preference_reward": 1.0}, OPTIONS, LENGTH)
 
 
 # --- accuracy ---------------------------------------------------------------

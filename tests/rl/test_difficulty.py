@@ -1,17 +1,17 @@
 """The choice of prompts: by context and by pass rate."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from r1.models.policy import Policy
 from r1.rl.difficulty import NothingLeft, choose_prompts, within, within_context
 from r1.rl.settings import RlSettings
-from r1.sampling import Completion
+from r1.sampling import Conversation
 from r1.sampling.fitting import ContextExceeded
 from r1.support.errors import UserError
 from tests.conftest import compose
+from tests.sampling.scripted import Opened
 from tests.trainings import SMOKE, dense
 
 ANY_RATE = ("rl.difficulty.min_pass_rate=0", "rl.difficulty.max_pass_rate=1")
@@ -21,6 +21,16 @@ def chosen_by(difficulty: str, *overrides: str) -> RlSettings:
     """A smoke run's settings, with the default profile's measure of difficulty."""
     measured = compose(f"rl/difficulty={difficulty}", *overrides).rl.difficulty
     return RlSettings(SMOKE.zero, SMOKE.rl.model_copy(update={"difficulty": measured}))
+
+
+def sampled(answers: dict[str, list[str]]) -> Opened:
+    """In place of `open_sampler`: the answers of each prompt's samples; a prompt without any does not fit."""
+
+    def say(model: str, conversation: Conversation, nth: int) -> str | None:
+        said = answers[conversation[-1]["content"]]
+        return f"<think>x</think><answer>{said[nth]}</answer>" if said else None
+
+    return Opened(say)
 
 
 def test_pass_rate_chooses_and_orders_prompts() -> None:
@@ -36,7 +46,7 @@ def test_pass_rate_chooses_and_orders_prompts() -> None:
 
 def test_all_prompts_are_used_unmeasured(tiny_model: Path) -> None:
     rows = [{"prompt": "p"}]
-    chosen, counts, _ = choose_prompts(rows, Policy(tiny_model), RlSettings(SMOKE.zero, SMOKE.rl), seed=0)
+    chosen, counts, *_ = choose_prompts(rows, Policy(tiny_model), RlSettings(SMOKE.zero, SMOKE.rl), seed=0)
     assert chosen == rows and counts == {
         "all": 1,
         "chosen": 1,
@@ -54,7 +64,7 @@ def test_prompts_too_long_for_the_context_are_left_out(
     rows = [{"prompt": "What is 1 + 1?" + " + 1" * n, "task": "chain_sum", "answer": "2"} for n in (200, 0, 300)]
     bounds = ANY_RATE if name == "filtered" else ()
     policy, settings = Policy(dense(tiny_model)), chosen_by(name, *bounds)
-    chosen, counts, _ = choose_prompts(rows, policy, settings, seed=0)
+    chosen, counts, *_ = choose_prompts(rows, policy, settings, seed=0)
     assert chosen == rows[1:2]
     assert counts == {"all": 3, "chosen": 1, "too_easy": 0, "too_hard": 0, "too_long": 2, "suspect_gold": 0}
     said = (
@@ -87,9 +97,20 @@ def test_a_prompt_has_at_most_max_prompt_length_tokens(
     assert f"{3 - kept} of 3 prompts do not fit with {limits} and are dropped" in capsys.readouterr().out
 
 
+def test_problems_are_held_back_from_those_that_fit(tiny_model: Path) -> None:
+    rows = [{"prompt": f"What is {n} + 1?" + " + 1" * (300 * (n == 0))} for n in range(8)]
+    shared = SMOKE.rl.model_copy(update={"validation_steps": 1, "validation_problems": 3})
+    choice = choose_prompts(rows, Policy(dense(tiny_model)), RlSettings(SMOKE.zero, shared), seed=0)
+    assert sorted([*choice.rows, *choice.held_back], key=rows.index) == rows[1:]
+    assert len(choice.held_back) == 3 == choice.counts["held_back"]
+    assert (choice.counts["all"], choice.counts["chosen"], choice.counts["too_long"]) == (8, 4, 1)
+    with pytest.raises(UserError, match=r"rl\.validation_steps = 1: too few prompts to hold any back"):
+        choose_prompts(rows[1:2], Policy(tiny_model), RlSettings(SMOKE.zero, shared), seed=0)
+
+
 def test_an_engine_may_have_less_room_than_the_policy(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {"too long": [], "sometimes solved": ["3", "4", "4", "4"]}
-    monkeypatch.setattr("r1.rl.difficulty.open_sampler", lambda *_: Scripted(answers))
+    monkeypatch.setattr("r1.rl.difficulty.open_sampler", sampled(answers))
     rows = [{"prompt": prompt, "task": "math", "answer": "3"} for prompt in answers]
     choice = choose_prompts(rows, Policy(dense(tiny_model)), chosen_by("filtered"), seed=0)
     assert choice.rows == rows[1:] and choice.counts["too_long"] == 1 and choice.counts["all"] == 2
@@ -98,31 +119,15 @@ def test_an_engine_may_have_less_room_than_the_policy(tiny_model: Path, monkeypa
 def test_pass_rates_are_measured_on_the_starting_policy(tiny_model: Path) -> None:
     rows = [{"prompt": f"What is {n} + 1?", "task": "chain_sum", "answer": str(n + 1)} for n in range(3)]
     everything = chosen_by("filtered", *ANY_RATE)
-    chosen, counts, _ = choose_prompts(rows, Policy(dense(tiny_model)), everything, seed=0)
+    chosen, counts, *_ = choose_prompts(rows, Policy(dense(tiny_model)), everything, seed=0)
     assert counts["chosen"] == 3 and sorted(row["prompt"] for row in chosen) == sorted(row["prompt"] for row in rows)
-
-
-class Scripted:
-    """A sampler whose completions are known."""
-
-    def __init__(self, answers: dict[str, list[str]]) -> None:
-        self.answers = answers
-
-    def sample(self, prompts: list[list[dict[str, str]]], sampling: Any, seed: int) -> list[list[Completion]]:
-        return [
-            [Completion(f"<think>x</think><answer>{answer}</answer>", 5, False) for answer in self.answers[asked]]
-            for asked in (prompt[-1]["content"] for prompt in prompts)
-        ]
-
-    def close(self) -> None:
-        pass
 
 
 def test_prompts_whose_samples_agree_on_another_answer_than_gold_are_listed(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers = {"wrong gold": ["0.5", "\\frac12", "7", "1/2"], "sometimes solved": ["3", "4", "4", "4"]}
-    monkeypatch.setattr("r1.rl.difficulty.open_sampler", lambda *_: Scripted(answers))
+    monkeypatch.setattr("r1.rl.difficulty.open_sampler", sampled(answers))
     rows = [{"prompt": prompt, "task": "math", "answer": "3"} for prompt in answers]
     choice = choose_prompts(rows, Policy(dense(tiny_model)), chosen_by("filtered"), seed=0)
     assert [row["prompt"] for row in choice.rows] == ["sometimes solved"]

@@ -9,6 +9,9 @@ import pytest
 import torch
 
 from r1.config.rl import RlConfig
+from r1.models.policy import Policy
+from r1.rl import train as module
+from r1.rl.settings import RlSettings
 from r1.rl.validation import SCORE, Validated, hold_back
 from r1.support.errors import UserError
 from r1.training.context import Trained
@@ -145,9 +148,6 @@ def test_evaluation_does_not_disturb_training(name: str, tiny_model: Path, tmp_p
 def test_a_stage_holds_back_what_it_evaluates_on(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from r1.rl import train as module
-    from r1.rl.settings import RlSettings
-
     asked: dict[str, list[str]] = {}
 
     def spy(policy: Any, prompts: Any, settings: Any, context: Any, held_back: Any, **_: Any) -> Trained:
@@ -157,8 +157,6 @@ def test_a_stage_holds_back_what_it_evaluates_on(
 
     monkeypatch.setattr(module, "train_rl", spy)
     rows = [{"prompt": f"What is {n} + 1?", "task": "chain_sum", "answer": str(n + 1)} for n in range(12)]
-    from r1.models.policy import Policy
-
     result = module.train_on_rules(Policy(dense(tiny_model)), rows, RlSettings(SMOKE.zero, rl()), context(tmp_path))
     assert len(asked["held back"]) == 4 == result.metrics["prompts"]["held_back"]
     assert set(asked["trained"]) == {row["prompt"] for row in rows} - set(asked["held back"])

@@ -13,20 +13,13 @@ from r1.sampling.fitting import ContextExceeded
 from r1.sampling.framed import Framed
 from r1.sampling.interface import within_context
 from r1.sampling.vllm_engine import VllmSampler
-from tests.conftest import run_alone
+from tests.conftest import compose, run_alone
 
 pytestmark = pytest.mark.slow
 
 QUESTIONS = [as_messages(question) for question in ("What is 3 + 4?", "What is 1 - 9?", "Calculate (3 + 5) - 2.")]
 TRANSFORMERS = TransformersEngineConfig(name="transformers", batch_size=8)
-VLLM = VllmEngineConfig(
-    name="vllm",
-    dtype="float32",
-    enforce_eager=True,
-    cpu_kvcache_gib=1,
-    gpu_memory_utilization=0.5,
-    tensor_parallel_size=1,
-)
+VLLM = VllmEngineConfig.model_validate(compose("engine@evaluate.engine=vllm").evaluate.engine.model_dump())
 WARM = SamplingConfig(temperature=1.0, top_p=1.0, max_new_tokens=12, num_samples=4)
 
 

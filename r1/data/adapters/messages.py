@@ -33,24 +33,19 @@ def first_exchange(messages: Any) -> tuple[str, str] | AdapterReason:
     """The user's first request, after the system prompt if there is one, and the assistant's reply."""
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         return "not_a_conversation"
-    system, turns = (
-        (messages[0], messages[1:]) if messages and messages[0].get("role") == "system" else (None, messages)
-    )
-    before = "" if system is None else system.get("content")
+    before: Any = ""
+    if messages and messages[0].get("role") == "system":
+        before, messages = messages[0].get("content"), messages[1:]
     if not isinstance(before, str):
         return "not_a_conversation"
-    for asked, said in zip(turns[::2], turns[1::2], strict=False):
-        texts = [asked.get("content"), said.get("content")]
-        if (asked.get("role"), said.get("role")) != ("user", "assistant") or not all(
-            isinstance(text, str) for text in texts
-        ):
-            break
-        if not is_greeting(texts[0]):
-            return "\n\n".join(filter(None, (before.strip(), texts[0]))), texts[1]
-    else:
-        if len(turns) >= 2:
-            return "greeting"
-    return "not_a_conversation"
+    for asked, said in zip(messages[::2], messages[1::2], strict=False):
+        question, reply = asked.get("content"), said.get("content")
+        roles = asked.get("role"), said.get("role")
+        if roles != ("user", "assistant") or not isinstance(question, str) or not isinstance(reply, str):
+            return "not_a_conversation"
+        if not is_greeting(question):
+            return "\n\n".join(filter(None, (before.strip(), question))), reply
+    return "greeting" if len(messages) >= 2 else "not_a_conversation"
 
 
 def is_greeting(text: str) -> bool:

@@ -1,9 +1,9 @@
-"""Rows of an optimizer step are cut into micro-batches: each row once, tokens bounded."""
+"""Rows are cut into micro-batches: each row once, tokens bounded."""
 
 import pytest
 import torch
 
-from r1.training.lengths import balanced, cut, padded_tokens
+from r1.models.lengths import balanced, cut, padded_tokens
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,10 @@ from r1.training.lengths import balanced, cut, padded_tokens
         ([(2, 1), (2, 8), (2, 2)], 30, 9, [[1], [2], [0]]),
         ([(9, 3), (1, 3), (9, 3)], 24, 1, [[0, 2], [1]]),  # equal completions: by prompt
         ([(1, 4)] * 4, 10, 3, [[0], [1], [2, 3]]),
+        ([], 10, 1, []),
+        ([(0, 3)] * 3, 10, 1, [[0, 1, 2]]),
+        ([(0, 5), (0, 1), (0, 5), (0, 2)], 10, 1, [[0, 2], [3, 1]]),  # 2 with 5 would be 15 with padding
+        ([(0, 4), (0, 30), (0, 4)], 10, 1, [[1], [0, 2]]),  # longer than a batch: alone
     ],
 )
 def test_cut(lengths: list[tuple[int, int]], budget: int, least: int, expected: list[list[int]]) -> None:

@@ -1,4 +1,4 @@
-"""Cut the rows of an optimizer step, sorted by length, into micro-batches that are padded to their own longest."""
+"""Cut rows, sorted by length, into micro-batches that are padded to their own longest, for training and scoring."""
 
 from collections.abc import Sequence
 
