@@ -85,6 +85,12 @@ def test_published_figures_are_met_within_a_factor_of_two_but_for_known_misses(c
     assert 1 / factor < check.planned / check.published < factor
 
 
+def test_rl_is_planned_with_its_longest_prompt() -> None:
+    capped, mean = (costs(f"zero.max_prompt_length={most}", "zero.micro_batch_tokens=null") for most in (80, "null"))
+    assert capped["zero"].memory.total > mean["zero"].memory.total
+    assert capped["zero"].hours == mean["zero"].hours, "the mean prompt decides the time"
+
+
 def test_ppo_plans_a_critic(miniature: dict[str, Cost]) -> None:
     ppo = costs("rl/algorithm=ppo")["zero"]
     assert ppo.memory.gradients == 2 * miniature["zero"].memory.gradients
