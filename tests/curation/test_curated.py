@@ -175,6 +175,17 @@ def test_a_set_without_an_example_is_an_error(of: str, opened: Opened, tmp_path:
             cold_start_set(ZERO, BASE, PROBLEMS, cold(), 7, tmp_path)
 
 
+@pytest.mark.parametrize("of", ["cold_start_data", "rejection_sampling"])
+def test_a_set_of_truncated_completions_names_the_limit(of: str, opened: Opened, tmp_path: Path) -> None:
+    opened.truncated = True
+    most = getattr(CONFIG, of).sampling.max_new_tokens
+    with pytest.raises(NothingKept, match=rf"truncated \d+ \({of}\.sampling\.max_new_tokens = {most}\); "):
+        if of == "rejection_sampling":
+            sft_set(REASONING, PROBLEMS, GENERAL, rejection(), 7, tmp_path)
+        else:
+            cold_start_set(ZERO, BASE, PROBLEMS, cold(), 7, tmp_path)
+
+
 def test_a_set_is_saved_as_examples_and_candidates(opened: Opened, tmp_path: Path) -> None:
     made = sft_set(REASONING, PROBLEMS, GENERAL, rejection(), 7, tmp_path)
     made.save(tmp_path)
