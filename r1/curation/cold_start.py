@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from r1.config.finetuning import ColdStartDataConfig
-from r1.curation.curated import Curated, assemble, draw
+from r1.curation.curated import Curated, assemble, draw, limits
 from r1.curation.filters import check_kept, rewrite, select
 from r1.models.chat import WORKED_EXAMPLES, as_messages
 from r1.models.policy import Policy
@@ -49,7 +49,7 @@ def cold_start_set(
         if candidate is not None
     ]
     reasons = select(candidates, config.max_paragraph_words, config.max_kept_per_prompt, config.max_examples)
-    check_kept(candidates, reasons)
+    check_kept(candidates, reasons, limits("cold_start_data", config))
     examples = [
         {"prompt": candidate.problem["prompt"], "completion": rewrite(candidate.completion.text)}
         for candidate, reason in zip(candidates, reasons, strict=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from r1.config.finetuning import ColdStartDataConfig, RejectionSamplingConfig
 from r1.config.sampling import EngineConfig, OpenaiEngineConfig, SamplingConfig
 from r1.curation.filters import Candidate, Reason, acceptance, as_table
 from r1.curation.form import into_form
@@ -89,6 +90,14 @@ def draw(
         for problem, completions in zip(problems, drawn, strict=True)
     ]
     return Drawn(candidates, drawn.count([]), sampler.name, seconds)
+
+
+def limits(section: str, config: ColdStartDataConfig | RejectionSamplingConfig) -> dict[Reason, str]:
+    """Key and value of each limit that drops a completion, by its reason."""
+    return {
+        "truncated": f"{section}.sampling.max_new_tokens = {config.sampling.max_new_tokens}",
+        "long_paragraph": f"{section}.max_paragraph_words = {config.max_paragraph_words}",
+    }
 
 
 def assemble(

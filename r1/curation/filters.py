@@ -1,7 +1,7 @@
 """Filters for sampled completions: each is kept, or dropped for one stated reason."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -97,19 +97,29 @@ def select(
     return reasons
 
 
-def check_kept(candidates: Sequence[Candidate], reasons: Sequence[Reason]) -> None:
+def check_kept(candidates: Sequence[Candidate], reasons: Sequence[Reason], limits: Mapping[Reason, str]) -> None:
     """Check that something was kept, while the completions are at hand.
 
+    Args:
+        candidates: completions.
+        reasons: of each, from `select`.
+        limits: what a limit is set to, as "key = value", by the reason that it gives.
+
     Raises:
-        NothingKept: if nothing was, with the counts by reason, the likely cause, and what to do about it.
+        NothingKept: if nothing was, with the counts by reason and their limits, the likely cause, and what to do.
     """
     if "kept" in reasons:
         return
     counts = Counter(reasons)
-    listed = ", ".join(f"{reason} {count}" for reason, count in counts.most_common()) or "there are none"
+    listed = ", ".join(
+        f"{reason} {count}" + (f" ({limits[reason]})" if reason in limits else "")
+        for reason, count in counts.most_common()
+    )
     most = counts.most_common(1)[0][0] if counts else None
     dropped = [candidate for candidate, reason in zip(candidates, reasons, strict=True) if reason == most]
-    raise NothingKept(f"none of {len(reasons)} completions passed the filters: {listed}; {_likely(most, dropped)}")
+    raise NothingKept(
+        f"none of {len(reasons)} completions passed the filters: {listed or 'there are none'}; {_likely(most, dropped)}"
+    )
 
 
 _ADVICE: dict[Reason | None, str] = {

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from r1.config.finetuning import RejectionSamplingConfig
-from r1.curation.curated import Curated, assemble, draw
+from r1.curation.curated import Curated, assemble, draw, limits
 from r1.curation.filters import check_kept, select
 from r1.models.chat import as_messages
 from r1.models.policy import Policy
@@ -37,7 +37,7 @@ def sft_set(
     # Cap the reasoning examples so that the general ones suffice for R1's proportion.
     most = int(len(general) / config.general_ratio) if config.general_ratio else None
     reasons = select(candidates, config.max_paragraph_words, config.max_kept_per_prompt, most)
-    check_kept(candidates, reasons)
+    check_kept(candidates, reasons, limits("rejection_sampling", config))
     reasoning = [
         {"prompt": candidate.problem["prompt"], "completion": candidate.completion.text, "kind": "reasoning"}
         for candidate, reason in zip(candidates, reasons, strict=True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from r1.config.launcher import Sharding
 from r1.config.sampling import ColocatedRolloutConfig, RayEngineConfig
-from r1.config.training import TrainingConfig
 from r1.planning.compute import DecodingReplica, compute_seconds, flops, gather_seconds
 from r1.planning.hardware import Device
 from r1.planning.memory import (
@@ -197,7 +196,7 @@ def _problem(stage: Stage, memory: Memory, cluster: Cluster) -> str:
     """Why a stage cannot run, and what to change; empty if it can."""
     needs = f"needs {memory.total / 1e9:,.1f} GB per device, {cluster.usable / 1e9:.1f} GB are usable"
     if memory.total > cluster.usable:
-        return f"{needs}; the largest part is {_largest(memory)}; {_remedy(stage, memory, cluster)}"
+        return f"{needs}; the largest part is {_largest(memory)}; {_remedy(stage, cluster)}"
     for decoding in stage.decodings:
         if decoding.engine is None:
             continue
@@ -213,35 +212,33 @@ def _problem(stage: Stage, memory: Memory, cluster: Cluster) -> str:
     return ""
 
 
-def _remedy(stage: Stage, memory: Memory, cluster: Cluster) -> str:
-    """The first remedy that suffices: checkpointing, a micro-batch of one, then doubling the devices."""
-    if stage.training is None:
-        return "raise tensor_parallel_size, or use devices with more memory"
+def _remedy(stage: Stage, cluster: Cluster) -> str:
+    """What suffices, on as few devices as possible: checkpointing, then micro-batches of one row as well."""
     work = stage.training
-    ways: list[tuple[str, Stage, Cluster]] = []
-    options = work.options
-    if not options.gradient_checkpointing:
-        options = options.model_copy(update={"gradient_checkpointing": True})
-        ways.append(("training.gradient_checkpointing=true", _with(stage, options, work.sequences), cluster))
+    if work is None:
+        return "raise tensor_parallel_size, or use devices with more memory"
+    changes: list[str] = []
+    ways = [("", stage)]
+    if not work.options.gradient_checkpointing:
+        work = replace(work, options=work.options.model_copy(update={"gradient_checkpointing": True}))
+        changes.append("training.gradient_checkpointing=true")
+        ways.append((" and ".join(changes), replace(stage, training=work)))
     if work.sequences > 1:
-        ways.append(("micro_batch_size=1", _with(stage, options, 1), cluster))
-    devices = 2
-    while devices <= 4096:
+        work = replace(work, sequences=1)
+        changes.append(work.single)
+        ways.append((" and ".join(changes), replace(stage, training=work)))
+    clusters = [("", cluster)]
+    for devices in (2**power for power in range(1, 13)):
         many = replace(cluster, devices=max(devices, cluster.devices), sharding="fsdp2")
-        ways.append((f"{many.devices} devices under fsdp2", _with(stage, options, 1), many))
-        devices *= 2
-    for way, changed, on in ways:
-        if _memory(changed, on).total <= on.usable:
-            return f"it fits with {way}"
+        clusters.append((f"{many.devices} devices under fsdp2", many))
+    for place, on in clusters:
+        for change, changed in ways:
+            if _memory(changed, on).total <= on.usable:
+                return f"it fits with {' and '.join(filter(None, (place, change)))}"
     return (
-        "gradient checkpointing, micro_batch_size=1 and more devices do not suffice: use a smaller model, or lower "
+        f"gradient checkpointing, {work.single} and more devices do not suffice: use a smaller model, or lower "
         "gpu_memory_utilization"
     )
-
-
-def _with(stage: Stage, options: TrainingConfig, sequences: int) -> Stage:
-    assert stage.training is not None
-    return replace(stage, training=replace(stage.training, options=options, sequences=sequences))
 
 
 def _largest(memory: Memory) -> str:

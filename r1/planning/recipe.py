@@ -36,7 +36,8 @@ class Training:
 
     Attributes:
         tokens: tokens trained on, per trained model.
-        sequences, length: size of a micro-batch.
+        sequences, length: size of a micro-batch, all rows as long as the longest.
+        single: override that makes micro-batches of one such row.
         batch: sequences per optimizer step, over all devices.
         examples: sequences of the full run.
         options: precision, checkpointing and adapters.
@@ -55,6 +56,7 @@ class Training:
     critics: int = 0
     references: int = 0
     judge: Shape | None = None
+    single: str = "micro_batch_size=1"
 
 
 @dataclass(frozen=True)
@@ -255,7 +257,7 @@ class Recipe:
         length, budget = longest + stage.max_completion_length, stage.micro_batch_tokens
         training = Training(
             tokens=sampled * algorithm.num_iterations,
-            sequences=stage.micro_batch_size if budget is None else -(-budget // length),
+            sequences=stage.micro_batch_size if budget is None else min(stage.batch_size, -(-budget // length)),
             length=length,
             batch=stage.batch_size,
             examples=rounds * sequences * algorithm.num_iterations,
@@ -263,6 +265,8 @@ class Recipe:
             critics=critics,
             references=1,  # or, without KL in the loss, the initial policy that the logged KL refers to
             judge=judge,
+            # With a budget, micro_batch_size decides nothing; a longer row than the budget is alone.
+            single="micro_batch_size=1" if budget is None else f"micro_batch_tokens={stage.max_completion_length}",
         )
         chosen: tuple[Decoding, ...] = ()
         if isinstance(difficulty, PassRateConfig):

@@ -57,6 +57,10 @@ _ASIDE = re.compile(
     r"|,?因为|，而?不是",
     re.IGNORECASE,
 )
+_BRACKETED = re.compile(
+    r" \((?:(?:because|since) (?![^()]*(?:\bnot\b|n['’]t|wrong|incorrect))[^()]+|not [-$\d\\][^() ]*)\)$", re.IGNORECASE
+)
+"""A reason behind the value, or another value that it is not; whatever else is in brackets may be part of the value."""
 _SAYS_NOTHING = re.compile(
     r"\b(?:correct|right|true|below|above|as follows|following|clear|obvious|let|we|i|you|see|need|find|here|this"
     r"|that|it)\b",
@@ -144,7 +148,7 @@ def _of_lead(text: str, lead: re.Match[str]) -> Claim | None:
     asked = stop and stop[0] in "?？"
     if denied or asked or is_open_before(text, lead.start()) or _OPEN_BEHIND.search(said):
         return Claim(lead.start(), end, None)
-    said = _ASIDE.split(said, maxsplit=1)[0].strip(" *_")
+    said = _ASIDE.split(_BRACKETED.sub("", said), maxsplit=1)[0].strip(" *_")
     if said.count("$") == 1:  # a formula that began before "the answer is"
         said = said.removesuffix("$").rstrip()
     return Claim(lead.start(), end, said) if _says_value(said) else None

@@ -53,7 +53,9 @@ class PluggedSampler(Sampler):
         given = set(done)
         for piece in guarded(f"engine {self.path}", self._pieces(conversations, sampling, seed, done)):
             for completions in piece.values():
-                if len(completions) != sampling.num_samples or not all(isinstance(c, Completion) for c in completions):
+                # None at all: the prompt does not fit.
+                complete = len(completions) in (0, sampling.num_samples)
+                if not complete or not all(isinstance(c, Completion) for c in completions):
                     raise PluginError(f"engine {self.path} must draw {sampling.num_samples} Completions a conversation")
             given |= set(piece)
             yield piece

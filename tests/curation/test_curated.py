@@ -6,8 +6,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from r1.config.sampling import PluginEngineConfig, TransformersEngineConfig
 from r1.curation.cold_start import cold_start_set, with_few_shot
-from r1.curation.filters import NothingKept
+from r1.curation.curated import draw
+from r1.curation.filters import NothingKept, drop_reasons
+from r1.curation.form import into_form
 from r1.curation.rejection import sft_set
 from r1.models.chat import WORKED_EXAMPLES, as_messages
 from r1.models.policy import Policy
@@ -127,6 +130,28 @@ def test_there_are_no_more_reasoning_examples_than_general_ones_go_with(
     assert (made.counts["reasoning"], made.counts["general"]) == (reasoning, added)
 
 
+ENGINES = {
+    "transformers": TransformersEngineConfig(name="transformers", batch_size=4),
+    "vllm": compose("engine@rejection_sampling.engine=vllm").rejection_sampling.engine,
+    "ray": compose("engine@rejection_sampling.engine=ray").rejection_sampling.engine,
+    "plugin": PluginEngineConfig(name="mine.Engine", options={}),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
+def test_our_own_models_completions_stay_as_they_are(engine: Any, opened: Opened, tmp_path: Path) -> None:
+    """Only an endpoint's are put into our form: a model of ours that lacks it must not look as if it had it."""
+    said = "<think>3 + 1 = 4.</think>\\boxed{4}"
+    assert into_form(said, "math") != said, "or else it would stay as it is whatever happens"
+    opened.say = lambda *_: said
+    problems = [{"prompt": "What is 3 + 1?", "task": "math", "answer": "4"}]
+    sampling = CONFIG.rejection_sampling.sampling
+    drawn = draw(ZERO, problems, [as_messages("What is 3 + 1?")], engine, sampling, 7, tmp_path)
+    (candidates,) = drawn.candidates
+    assert [candidate.completion.text for candidate in candidates] == [said] * sampling.num_samples
+    assert set(drop_reasons(candidates, 80)) == {"no_single_answer"}
+
+
 def test_prompts_that_do_not_fit_are_dropped_and_counted(opened: Opened, tmp_path: Path) -> None:
     """Worked examples leave the base less room than zero has."""
     long = {("zero", "What is 1 + 1?"), ("base", "What is 1 + 1?"), ("base", "What is 2 + 1?")}
@@ -145,6 +170,17 @@ def test_a_set_without_an_example_is_an_error(of: str, opened: Opened, tmp_path:
     opened.say = lambda *_: "<think>So 1 + 1 = 0.</think><answer>0</answer>"
     with pytest.raises(NothingKept, match=r"none of \d+ completions passed the filters: wrong \d+"):
         if of == "sft":
+            sft_set(REASONING, PROBLEMS, GENERAL, rejection(), 7, tmp_path)
+        else:
+            cold_start_set(ZERO, BASE, PROBLEMS, cold(), 7, tmp_path)
+
+
+@pytest.mark.parametrize("of", ["cold_start_data", "rejection_sampling"])
+def test_a_set_of_truncated_completions_names_the_limit(of: str, opened: Opened, tmp_path: Path) -> None:
+    opened.truncated = True
+    most = getattr(CONFIG, of).sampling.max_new_tokens
+    with pytest.raises(NothingKept, match=rf"truncated \d+ \({of}\.sampling\.max_new_tokens = {most}\); "):
+        if of == "rejection_sampling":
             sft_set(REASONING, PROBLEMS, GENERAL, rejection(), 7, tmp_path)
         else:
             cold_start_set(ZERO, BASE, PROBLEMS, cold(), 7, tmp_path)

@@ -114,8 +114,18 @@ def test_nothing_sampled_is_no_error() -> None:
 
 
 BOX = "I add.\n\\boxed{4}"
+LIMITS: dict[Reason, str] = {"truncated": "max_new_tokens = 9"}
 CAUSES = {  # completions and their reasons, the counts, the likely cause
-    "truncated": ([(GOOD, "truncated")] * 2 + [(GOOD, "wrong")], "truncated 2, wrong 1", "raise it"),
+    "truncated": (
+        [(GOOD, "truncated")] * 2 + [(GOOD, "wrong")],
+        "truncated 2 (max_new_tokens = 9), wrong 1",
+        "raise it",
+    ),
+    "also-truncated": (
+        [(GOOD, "truncated")] + [(GOOD, "mixed_language")] * 2,
+        "mixed_language 2, truncated 1 (max_new_tokens = 9)",
+        "language_consistency_reward",
+    ),
     "boxed": ([(BOX, "no_single_answer")] * 3, "no_single_answer 3", "3 answer in \\boxed{} without <answer>"),
     "no-form": ([("Four?", "no_single_answer")], "no_single_answer 1", "lack the think/answer form"),
     "repeated": ([(GOOD + GOOD, "no_single_answer")], "no_single_answer 1", "1 have repeated tags"),
@@ -130,14 +140,14 @@ CAUSES = {  # completions and their reasons, the counts, the likely cause
 def test_an_empty_set_names_the_likely_cause(dropped: list[tuple[str, Any]], counts: str, cause: str) -> None:
     given, reasons = [candidate(text) for text, _ in dropped], [reason for _, reason in dropped]
     with pytest.raises(NothingKept) as refused:
-        check_kept(given, reasons)
+        check_kept(given, reasons, LIMITS)
     said = str(refused.value)
     assert said.startswith(f"none of {len(given)} completions passed the filters: {counts}; ")
     assert cause in said and "\n" not in said
 
 
 def test_a_set_with_one_example_is_none_without() -> None:
-    check_kept([candidate(GOOD)] * 2, ["wrong", "kept"])
+    check_kept([candidate(GOOD)] * 2, ["wrong", "kept"], LIMITS)
     assert acceptance([]) == {"candidates": 0, "acceptance_rate": 0.0, "reasons": {}}
 
 

@@ -85,6 +85,27 @@ def test_published_figures_are_met_within_a_factor_of_two_but_for_known_misses(c
     assert 1 / factor < check.planned / check.published < factor
 
 
+def test_rl_is_planned_with_its_longest_prompt() -> None:
+    capped, mean = (costs(f"zero.max_prompt_length={most}", "zero.micro_batch_tokens=null") for most in (80, "null"))
+    assert capped["zero"].memory.total > mean["zero"].memory.total
+    assert capped["zero"].hours == mean["zero"].hours, "the mean prompt decides the time"
+
+
+def test_without_a_budget_a_micro_batch_is_its_rows_at_the_longest() -> None:
+    given = ("zero.max_prompt_length=80", "zero.micro_batch_size=16")
+    (stage,) = (
+        stage for stage in Recipe(compose(*given, "zero.micro_batch_tokens=null")).stages() if stage.name == "zero"
+    )
+    assert stage.training is not None
+    assert (stage.training.sequences, stage.training.length) == (16, 80 + compose().zero.max_completion_length)
+    assert stage.training.single == "micro_batch_size=1"
+
+
+def test_a_micro_batch_has_no_more_rows_than_a_step() -> None:
+    (stage,) = (stage for stage in Recipe(compose("zero.micro_batch_tokens=1000000")).stages() if stage.name == "zero")
+    assert stage.training is not None and stage.training.sequences == stage.training.batch
+
+
 def test_ppo_plans_a_critic(miniature: dict[str, Cost]) -> None:
     ppo = costs("rl/algorithm=ppo")["zero"]
     assert ppo.memory.gradients == 2 * miniature["zero"].memory.gradients
@@ -302,5 +323,24 @@ def test_sharding_over_nodes_waits_for_the_network() -> None:
 def test_a_refusal_says_what_would_fit() -> None:
     small = costs("profile=node", device="h100")["zero"].problem
     assert "it fits with 4 devices under fsdp2" in small
-    wide = costs("profile=gpu", "zero.micro_batch_size=512", device="h100")["zero"].problem
-    assert "it fits with micro_batch_size=1" in wide
+    assert "micro_batch" not in small, "one row at a time already, or not needed"
+
+
+@pytest.mark.parametrize(
+    ("wide", "remedy"),
+    [
+        ("zero.micro_batch_tokens=null zero.micro_batch_size=512", "micro_batch_size=1"),
+        ("zero.micro_batch_tokens=2000000", "micro_batch_tokens=2048"),
+    ],
+)
+def test_too_wide_a_micro_batch_is_refused_by_the_key_that_decides(wide: str, remedy: str) -> None:
+    given = ("profile=gpu", "zero.max_completion_length=2048", *wide.split())
+    assert costs(*given, device="h100")["zero"].problem.endswith(f"it fits with {remedy}")
+    assert not costs(*given, f"zero.{remedy}", device="h100")["zero"].problem
+
+
+def test_a_refusal_names_every_change_that_it_takes() -> None:
+    off = ("profile=gpu", "training.gradient_checkpointing=false", "zero.micro_batch_size=512")
+    assert "it fits with training.gradient_checkpointing=true and micro_batch_size=1" in (
+        costs(*off, device="h100")["zero"].problem
+    )

@@ -27,7 +27,7 @@ from r1.plugins import PluginError, load, use_folder
 from r1.rewards import build_rewards
 from r1.rewards.accuracy import are_correct
 from r1.rewards.plugged import PluggedReward
-from r1.sampling import open_sampler
+from r1.sampling import Completion, open_sampler
 from r1.sampling.plugged_engine import engine_class
 from r1.support.errors import ConfigurationError, UserError
 from r1.tasks import task_of, verify_all
@@ -83,10 +83,10 @@ ENGINE = """
 """
 
 
-def engine(name: str, questions: int = 1) -> None:
+def engine(name: str, questions: int = 1) -> list[list[Completion]]:
     policy = Policy(Path("unused"))
     asked = [[{"role": "user", "content": "1?"}]] * questions
-    open_sampler(policy, PluginEngineConfig(name=name, options={})).sample(asked, SAMPLING, 0)
+    return open_sampler(policy, PluginEngineConfig(name=name, options={})).sample(asked, SAMPLING, 0)
 
 
 def convert(name: str) -> None:
@@ -167,6 +167,11 @@ def test_what_is_wrong_is_one_line_that_names_it(
     with pytest.raises(PluginError, match=message.replace("{m}", name)) as raised:
         use(name)
     assert "\n" not in str(raised.value)
+
+
+def test_an_engine_draws_nothing_for_a_prompt_that_does_not_fit(written: Written) -> None:
+    name = written(ENGINE.format(init="...", draw="yield {0: [Completion('a', 1, False)] * 2, 1: []}"))
+    assert [len(completions) for completions in engine(f"{name}.Mine", 2)] == [2, 0]
 
 
 def test_a_generator_that_ends_is_refused(written: Written) -> None:

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from r1.rewards.accuracy import are_correct
 from r1.rewards.lenient import lenient_answer
 from r1.rewards.reading import read_leniently, read_strictly
 from r1.tasks import code
@@ -15,6 +16,9 @@ READ = {
     "The answer to the problem is 4.": "4",
     "Therefore, the answer is therefore 4.": "4",
     "The answer is 4, not 5.": "4",
+    "Answer: 4 (since 2 + 2 = 4)": "4",
+    "The answer is 4 (because 2 + 2 = 4).": "4",
+    "Answer: 4 (not 5)": "4",
     "The correct answer is: **4**.": "4",
     "- **Answer**: $4$": "4",
     "Answer = 4": "4",
@@ -58,6 +62,21 @@ READ = {
     "4</s>": "4",
     "<think>3 + 1. The answer is 4": "4",
 }
+UNPAID = [
+    "Answer: 4 (or 5)",
+    "Answer: 4 (and 5)",
+    "Answer: 4 (5)",
+    "Answer: 4 (not correct)",
+    "Answer: 4 (not sure)",
+    "Answer: 4 (if x = 2)",
+    "Answer: 4 (but actually 5)",
+    "Answer: 4 (not 5 but 6)",
+    "Answer: 4 (since that is wrong)",
+    "Answer: 4 (since it is not 4, it is 5)",
+    "Answer: 4 (since 2 + 2 = 4) or 5",
+    "Answer: 4 (since 2 + 2 = 4), no, 5",
+]
+"""None of them claims one value."""
 UNDECIDED = [
     "",
     " \n ",
@@ -113,6 +132,7 @@ PROGRAMS = {
 }
 HOSTILE = [
     *(
+        " (since ",
         "\\boxed{",
         "\\boxed{4}",
         "\\boxed{4} or ",
@@ -137,6 +157,12 @@ def test_read(completion: str, answer: str) -> None:
 @pytest.mark.parametrize("completion", UNDECIDED)
 def test_undecided(completion: str) -> None:
     assert lenient_answer(completion) is None
+
+
+@pytest.mark.parametrize("completion", UNPAID)
+@pytest.mark.parametrize("gold", ["4", "5", "6"])
+def test_a_value_in_doubt_is_right_for_no_gold(completion: str, gold: str) -> None:
+    assert are_correct([completion] * 2, ["math", "chain_sum"], [gold] * 2, read_leniently) == [False, False]
 
 
 @pytest.mark.parametrize(("completion", "program"), PROGRAMS.items())

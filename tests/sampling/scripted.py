@@ -18,8 +18,8 @@ class Scripted(Sampler):
 
     name = "scripted"
 
-    def __init__(self, model: str, say: Say) -> None:
-        self.source, self.say, self.closed = model, say, False
+    def __init__(self, model: str, say: Say, truncated: bool) -> None:
+        self.source, self.say, self.truncated, self.closed = model, say, truncated, False
         self.asked: list[tuple[list[Conversation], SamplingConfig, int]] = []
 
     def draw(
@@ -29,7 +29,7 @@ class Scripted(Sampler):
         self.asked.append((list(conversations), sampling, seed))
         for number, conversation in enumerate(conversations):
             texts = [self.say(self.source, conversation, nth) for nth in range(sampling.num_samples)]
-            yield {number: [Completion(text, len(text.split()), truncated=False) for text in texts if text is not None]}
+            yield {number: [Completion(text, len(text.split()), self.truncated) for text in texts if text is not None]}
 
     def close(self) -> None:
         self.closed = True
@@ -39,12 +39,12 @@ class Opened:
     """In place of `open_sampler`: a scripted sampler per model, of which one at a time may be open."""
 
     def __init__(self, say: Say) -> None:
-        self.say = say
+        self.say, self.truncated = say, False
         self.samplers: list[Scripted] = []
         self.checkpoints: list[Path | None] = []
 
     def __call__(self, policy: Policy, engine: Any, checkpoints: Path | None = None) -> Scripted:
         assert all(sampler.closed for sampler in self.samplers), "the last one's room is needed"
-        self.samplers.append(Scripted(policy.directory.name, self.say))
+        self.samplers.append(Scripted(policy.directory.name, self.say, self.truncated))
         self.checkpoints.append(checkpoints)
         return self.samplers[-1]
