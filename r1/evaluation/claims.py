@@ -29,11 +29,10 @@ A measurement that only some models have is a table of its own, see `at_budgets`
 """
 
 R1 = "arXiv 2501.12948"
-_BEYOND: tuple[tuple[str, str, Level], ...] = (
-    ("_harder", " on a harder level", "hard"),
-    ("_transfer", " on families that RL did not train on", "transfer"),
-)
-"""Levels beyond the trained one, with a claim's suffix and its words for them."""
+_TRAINED: tuple[str, str, Level] = ("", "", "train")
+_HARDER: tuple[str, str, Level] = ("_harder", " on a harder level", "hard")
+_TRANSFER: tuple[str, str, Level] = ("_transfer", " on families that RL did not train on", "transfer")
+"""A level, with the suffix and the words of claims that are made on several."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
                 level=level,
                 bound=-settings.non_inferiority_margin,
             )
-            for suffix, where, level in (("", "", "train"), *_BEYOND)
+            for suffix, where, level in (_TRAINED, _HARDER, _TRANSFER)
         ),
         *(
             Claim(
@@ -163,7 +162,7 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
                 level=level,
                 fair=flops[f"student_rl_{student}"] >= flops[f"distill_{student}"],
             )
-            for suffix, where, level in (("", "", "train"), _BEYOND[0])
+            for suffix, where, level in (_TRAINED, _HARDER)
             for student in ("qwen", "llama")
         ),
         Claim(

@@ -92,13 +92,12 @@ def accuracy_by_budget(
     tables = []
     for budget in (*config.thinking.budgets, config.sampling.max_new_tokens):
         cut = _cut(chosen, budget, form, first_tokens)
-        asked = cut[cut["asks"]]
-        answers = _answers(sampler, asked, config, seed)
-        cut.loc[asked.index, "text"] += answers
+        if cut["asks"].any():
+            cut.loc[cut["asks"], "text"] += _answers(sampler, cut[cut["asks"]], config, seed)
         again = cut[cut["cut"]]
         read = read_both_ways(again["text"].tolist(), again["task"].tolist(), again["answer"].tolist())
         for verdict in ("correct", "lenient_correct"):
-            cut.loc[again.index, verdict] = pd.Series([row[verdict] for row in read], again.index, dtype=bool)
+            cut.loc[cut["cut"], verdict] = [bool(row[verdict]) for row in read]
         tables.append(_per_problem(cut, budget))
     return pd.concat(tables, ignore_index=True)
 
@@ -124,8 +123,6 @@ def _cut(samples: pd.DataFrame, budget: int, form: Form, first_tokens: FirstToke
 
 def _answers(sampler: Sampler, asked: pd.DataFrame, config: EvaluateConfig, seed: int) -> list[str]:
     """What the model writes after each text; empty where text and answer do not fit in its context."""
-    if asked.empty:
-        return []
     limits = {"num_samples": 1, "max_new_tokens": config.thinking.answer_tokens}
     begun: list[Conversation] = [
         as_messages(prompt, text) for prompt, text in zip(asked["prompt"], asked["text"], strict=True)

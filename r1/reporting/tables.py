@@ -88,12 +88,17 @@ def by_budget(tables: ByModel, config: EvaluateConfig) -> Table:
 
 def estimate_budgets(tables: ByModel, config: EvaluateConfig) -> dict[str, dict[Level, dict[int, Estimate]]]:
     """Lenient pass@1 by model, level and budget, from the tables that `by_budget` takes."""
-    measured: dict[str, dict[Level, dict[int, Estimate]]] = {}
-    for model, table in tables.items():
-        for (level, budget), rows in table.groupby(["level", "budget"]):
-            found = estimate(rows["lenient_pass_at_1"], config.bootstrap_resamples, config.confidence)
-            measured.setdefault(model, {}).setdefault(level, {})[int(budget)] = found
-    return measured
+
+    def at_level(table: pd.DataFrame) -> dict[int, Estimate]:
+        return {
+            int(budget): estimate(rows["lenient_pass_at_1"], config.bootstrap_resamples, config.confidence)
+            for budget, rows in table.set_index("budget").groupby(level=0)
+        }
+
+    return {
+        model: {level: found for level in get_args(Level) if (found := at_level(table[table["level"] == level]))}
+        for model, table in tables.items()
+    }
 
 
 def by_tries(samples: ByModel, config: EvaluateConfig) -> Table:
