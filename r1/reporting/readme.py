@@ -22,6 +22,8 @@ HEADLINES = {
     "language_reward_mends_mixing": "Cold start and language reward reduce language mixing (R1-Zero − reasoning RL)",
     "distillation_beats_rl_qwen": "Distilling R1 into a small Qwen beats RL on it, at no more compute (pass@1)",
     "reflection_grows": "Reflection ('wait', 'check') becomes more frequent under RL alone",
+    "reflection_is_used": "R1-Zero is less accurate if it cannot write words of reflection",
+    "thinking_longer_pays": "R1-Zero is more accurate the longer it may think",
 }
 """The README's rows: claim id -> short wording."""
 
