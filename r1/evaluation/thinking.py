@@ -94,10 +94,11 @@ def accuracy_by_budget(
         cut = _cut(chosen, budget, form, first_tokens)
         if cut["asks"].any():
             cut.loc[cut["asks"], "text"] += _answers(sampler, cut[cut["asks"]], config, seed)
-        again = cut[cut["cut"]]
-        read = read_both_ways(again["text"].tolist(), again["task"].tolist(), again["answer"].tolist())
-        for verdict in ("correct", "lenient_correct"):
-            cut.loc[cut["cut"], verdict] = [bool(row[verdict]) for row in read]
+        if cut["cut"].any():
+            again = cut[cut["cut"]]
+            read = read_both_ways(again["text"].tolist(), again["task"].tolist(), again["answer"].tolist())
+            for verdict in ("correct", "lenient_correct"):
+                cut.loc[cut["cut"], verdict] = [bool(row[verdict]) for row in read]
         tables.append(_per_problem(cut, budget))
     return pd.concat(tables, ignore_index=True)
 
