@@ -2,8 +2,8 @@
 
     python stages/evaluate.py model=zero evaluate.sampling.num_samples=16
 
-Writes data/evaluations/<model> (every completion, and per-problem values) and
-data/metrics/evaluate/<model>.json.
+Writes data/evaluations/<model> (every completion, and per-problem values; of some models also accuracy by thinking
+budget, and what they write without words of reflection) and data/metrics/evaluate/<model>.json.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,8 @@ def main(run: Run[Reads]) -> None:
     # A folder of its own: the training run that made the model has the same name.
     with replace(run, name=f"evaluate/{run.name}").checkpoints(inputs) as checkpoints:
         paths = {kind: Path(path) for kind, path in judges.items()}
-        done = evaluate(Policy(Path(model)), *rows, paths, run.config.evaluate, run.config.seed, checkpoints)
+        config, seed = run.config.evaluate, run.config.seed
+        done = evaluate(run.name, Policy(Path(model)), *rows, paths, config, seed, checkpoints)
         metrics = f"data/metrics/evaluate/{run.name}.json"
         with run.artifact(f"data/evaluations/{run.name}", inputs, done.counts, metrics) as directory:
             done.save(directory)

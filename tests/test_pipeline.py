@@ -36,7 +36,9 @@ CLAIMS = {
     "pure_rl_improves", "pure_rl_improves_lenient", "majority_voting_adds", "responses_grow", "format_is_learned",
     "languages_mix_in_zero",
     "language_reward_mends_mixing", "r1_keeps_zero_accuracy", "distillation_beats_rl_qwen",
-    "distillation_beats_rl_llama", "reflection_grows", "skills_transfer",
+    "distillation_beats_rl_llama", "reflection_grows", "skills_transfer", "reflection_is_used", "thinking_longer_pays",
+    "r1_keeps_zero_accuracy_harder", "r1_keeps_zero_accuracy_transfer", "distillation_beats_rl_qwen_harder",
+    "distillation_beats_rl_llama_harder",
 }  # fmt: skip
 
 
@@ -292,7 +294,7 @@ def test_rejection_sampling_used_vllm_and_counted_every_sample(smoke: Path) -> N
 @pytest.mark.slow
 def test_report_stands_alone(smoke: Path) -> None:
     page = (smoke / "data/report/index.html").read_text()
-    assert page.count("<svg") == 6
+    assert page.count("<svg") == 7
     assert 'src="http' not in page and 'href="http' not in page
 
 

@@ -114,6 +114,16 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _the_compared_budget_is_measured(self) -> Self:
+        thinking, budget = self.evaluate.thinking, self.report.thinking_budget
+        if thinking.models and budget not in thinking.budgets:
+            raise ValueError(
+                f"report.thinking_budget = {budget}: must be one of evaluate.thinking.budgets, "
+                f"{', '.join(map(str, thinking.budgets))}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _bases_have_text(self) -> Self:
         """A base pretrained from scratch learns from the corpus, to which data sets contribute nothing."""
         documents = self.prepare.general.documents + sum(family.documents for family in self.prepare.families.values())

@@ -10,6 +10,9 @@ from pydantic import Discriminator, Field, NonNegativeFloat, PositiveFloat, Posi
 from r1.config.base import Section, Share
 from r1.config.plugins import ImportPath, is_plugin
 
+BadWords = tuple[Annotated[str, Field(pattern=r"^\S(.*\S)?$")], ...]
+"""Words or phrases without white space at their ends."""
+
 
 class TransformersEngineConfig(Section):
     """transformers' generate in this process."""
@@ -147,9 +150,15 @@ RolloutConfig = Annotated[
 
 
 class SamplingConfig(Section):
-    """Sampling parameters."""
+    """Sampling parameters.
+
+    Attributes:
+        bad_words: words that the model cannot write, in this spelling, at the beginning of a text, after a space or
+            after a line break. Endpoints do not take them.
+    """
 
     temperature: NonNegativeFloat
     top_p: Share
     max_new_tokens: PositiveInt
     num_samples: PositiveInt
+    bad_words: BadWords = ()

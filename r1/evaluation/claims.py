@@ -7,7 +7,8 @@ problems: reproduced if the entire interval lies above the bound, not reproduced
 if none of it does, inconclusive otherwise. Models are compared on the same
 problems, in pairs. No correction is made for multiple testing.
 
-A claim rests on all evaluation problems of one level; it lists their families, with the number of problems of each.
+A claim rests on all evaluation problems of one level, or on those of them that a costlier measurement covers; it lists
+their families, with the number of problems of each.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,9 +23,16 @@ from r1.evaluation.statistics import estimate
 
 Verdict = Literal["reproduced", "not reproduced", "inconclusive"]
 Tables = dict[str, pd.DataFrame]
-"""Model -> per-problem table; all tables have the same problems in the same order."""
+"""Model -> per-problem table, indexed by problem; all tables have the same problems in the same order.
+
+A measurement that only some models have is a table of its own, see `at_budgets` and `without_words`.
+"""
 
 R1 = "arXiv 2501.12948"
+_TRAINED: tuple[str, str, Level] = ("", "", "train")
+_HARDER: tuple[str, str, Level] = ("_harder", " on a harder level", "hard")
+_TRANSFER: tuple[str, str, Level] = ("_transfer", " on families that RL did not train on", "transfer")
+"""A level, with the suffix and the words of claims that are made on several."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,9 @@ class Claim:
     """One testable claim.
 
     Attributes:
-        effect: computes per-problem values, [problems], from the models' tables of the claim's level.
+        effect: computes per-problem values, [problems], from the models' tables of the claim's level; indexed by
+            problem.
+        rests_on: table of a measurement that the configuration can omit; without it the claim is left out.
         level: level of the problems that it rests on.
         bound: the mean effect must exceed it.
         fair: False if the comparison's precondition does not hold; the verdict
@@ -43,9 +53,20 @@ class Claim:
     claim: str
     source: str
     effect: Callable[[Tables], pd.Series]
+    rests_on: str | None = None
     level: Level = "train"
     bound: float = 0.0
     fair: bool = True
+
+
+def at_budgets(model: str) -> str:
+    """Name of a model's table of accuracy by problem and thinking budget."""
+    return f"{model}, by thinking budget"
+
+
+def without_words(model: str) -> str:
+    """Name of a model's per-problem table without the forbidden words."""
+    return f"{model}, words forbidden"
 
 
 def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim]:
@@ -119,22 +140,29 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
             f"{R1} section 2.3.2",
             _gain("cold_start", "reasoning_rl", "language_mixing"),
         ),
-        Claim(
-            "r1_keeps_zero_accuracy",
-            f"R1 is as accurate as R1-Zero, within {settings.non_inferiority_margin:.0%} (pass@1, r1 over zero).",
-            f"{R1} table 4: 79.8 % against 71.0 %",
-            _gain("r1", "zero", "pass_at_1"),
-            bound=-settings.non_inferiority_margin,
+        *(
+            Claim(
+                f"r1_keeps_zero_accuracy{suffix}",
+                f"R1 is as accurate as R1-Zero{where}, within {settings.non_inferiority_margin:.0%} (pass@1, r1 over "
+                "zero).",
+                f"{R1} table 4: 79.8 % against 71.0 %",
+                _gain("r1", "zero", "pass_at_1"),
+                level=level,
+                bound=-settings.non_inferiority_margin,
+            )
+            for suffix, where, level in (_TRAINED, _HARDER, _TRANSFER)
         ),
         *(
             Claim(
-                f"distillation_beats_rl_{student}",
-                f"Distilling R1 into the small {student.capitalize()} beats RL on it with at least as much compute "
-                "(pass@1).",
+                f"distillation_beats_rl_{student}{suffix}",
+                f"Distilling R1 into the small {student.capitalize()} beats RL on it with at least as much compute"
+                f"{where} (pass@1).",
                 f"{R1} section 4.1: 72.6 % against 47.0 % on AIME 2024",
                 _gain(f"distill_{student}", f"student_rl_{student}", "pass_at_1"),
+                level=level,
                 fair=flops[f"student_rl_{student}"] >= flops[f"distill_{student}"],
             )
+            for suffix, where, level in (_TRAINED, _HARDER)
             for student in ("qwen", "llama")
         ),
         Claim(
@@ -142,6 +170,22 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
             "Reflection ('wait', 'check') becomes more frequent under pure RL (share of responses, zero over base).",
             f"{R1} section 2.2.4, 'aha moment'",
             _gain("zero", "base", "reflection_rate"),
+        ),
+        Claim(
+            "reflection_is_used",
+            "R1-Zero's reflection helps it: without its words it is less accurate (lenient pass@1, zero over zero with "
+            "those words forbidden).",
+            f"{R1} section 2.2.4, 'aha moment'",
+            _gain("zero", without_words("zero"), "lenient_pass_at_1"),
+            rests_on=without_words("zero"),
+        ),
+        Claim(
+            "thinking_longer_pays",
+            "Thinking longer pays for R1-Zero (lenient pass@1, its full limit over completions made to answer after "
+            f"{settings.thinking_budget} tokens).",
+            f"{R1} section 2.2.4, figure 3; arXiv 2501.19393 for the method",
+            _gain_over_budget(at_budgets("zero"), settings.thinking_budget),
+            rests_on=at_budgets("zero"),
         ),
         Claim(
             "skills_transfer",
@@ -156,13 +200,17 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
 def judge_claims(
     tables: Tables, flops: Mapping[str, float], report: ReportConfig, evaluate: EvaluateConfig
 ) -> list[dict[str, Any]]:
-    """Return every claim with its effect, interval, verdict, level, and number of problems, in all and by family."""
+    """Return every claim with its effect, interval, verdict, level, and number of problems, in all and by family.
+
+    A claim whose measurement was not made is left out.
+    """
     tested = []
     for claim in all_claims(report, flops):
-        at_level = {
-            model: table[table["level"] == claim.level].reset_index(drop=True) for model, table in tables.items()
-        }
-        result = estimate(claim.effect(at_level), evaluate.bootstrap_resamples, evaluate.confidence)
+        if claim.rests_on is not None and claim.rests_on not in tables:
+            continue
+        at_level = {model: table[table["level"] == claim.level] for model, table in tables.items()}
+        effect = claim.effect(at_level)
+        result = estimate(effect, evaluate.bootstrap_resamples, evaluate.confidence)
         tested.append(
             {
                 "id": claim.id,
@@ -173,7 +221,7 @@ def judge_claims(
                 "high": result["high"],
                 "n": result["n"],
                 "level": claim.level,
-                "families": count_families(next(iter(at_level.values()))),
+                "families": count_families(next(iter(tables.values())).loc[effect.index]),
                 "bound": claim.bound,
                 "verdict": verdict(result["low"], result["high"], claim.bound) if claim.fair else "inconclusive",
             }
@@ -205,6 +253,14 @@ def _value(model: str, metric: str) -> Callable[[Tables], pd.Series]:
 
 def _gain(model: str, over: str, metric: str) -> Callable[[Tables], pd.Series]:
     return lambda tables: tables[model][metric] - tables[over][metric]
+
+
+def _gain_over_budget(table: str, budget: int) -> Callable[[Tables], pd.Series]:
+    def effect(tables: Tables) -> pd.Series:
+        by_budget = tables[table].pivot(index="problem", columns="budget", values="lenient_pass_at_1")
+        return by_budget[by_budget.columns.max()] - by_budget[budget]
+
+    return effect
 
 
 def _voting_gain(model: str) -> Callable[[Tables], pd.Series]:

@@ -4,7 +4,7 @@ Every completion has two verdicts: strict, on the answer in the form that RL rew
 the field's evaluators would read (r1/rewards/reading.py). A gain in lenient pass@1 is one in skill rather than format.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,20 @@ import pandas as pd
 from r1.config.evaluation import EvaluateConfig
 from r1.data.general import refuses
 from r1.evaluation.statistics import Estimate, estimate, majority, pass_at_k
+from r1.evaluation.thinking import accuracy_by_budget
+from r1.evaluation.verdicts import read_both_ways
 from r1.models.chat import as_messages
 from r1.models.policy import Policy
-from r1.rewards.accuracy import are_correct
 from r1.rewards.preference import RewardModel, final_summary
-from r1.rewards.reading import read_leniently, read_strictly
-from r1.rewards.response import count_reflections, is_mixed, parse_response, unreadable_because
+from r1.rewards.response import REFLECTION_WORDS, count_reflections, is_mixed, parse_response, unreadable_because
 from r1.sampling import Completion, Sampler, open_sampler
 from r1.tasks import votes
 
 SAMPLES, PROBLEMS, GENERAL = "samples.parquet", "problems.parquet", "general.parquet"
+BUDGETS = "budgets.parquet"
+"""Accuracy by problem and thinking budget, of the models of evaluate.thinking."""
+WITHOUT_WORDS, WITHOUT_WORDS_PROBLEMS = "without_words.parquet", "without_words_problems.parquet"
+"""Completions and per-problem values without the forbidden words, of the models of evaluate.intervention."""
 NO_ROOM = Completion("", tokens=0, truncated=False)
 """Stands for each completion of a prompt that does not fit in the context."""
 Summary = dict[str, dict[str, dict[str, Estimate]]]
@@ -33,12 +37,17 @@ Summary = dict[str, dict[str, dict[str, Estimate]]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Evaluation of one model: every completion, per-problem values, general prompts, and the summary."""
+    """Evaluation of one model: every completion, per-problem values, general prompts, and the summary.
+
+    Attributes:
+        further: tables of the measurements that are made of some models only, by file name.
+    """
 
     samples: pd.DataFrame
     problems: pd.DataFrame
     general: pd.DataFrame
     summary: Summary
+    further: dict[str, pd.DataFrame]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -51,12 +60,14 @@ class Evaluation:
         }
 
     def save(self, directory: Path) -> None:
-        """Write the three tables."""
-        for name, table in ((SAMPLES, self.samples), (PROBLEMS, self.problems), (GENERAL, self.general)):
+        """Write the tables."""
+        tables = {SAMPLES: self.samples, PROBLEMS: self.problems, GENERAL: self.general, **self.further}
+        for name, table in tables.items():
             table.to_parquet(directory / name, index=False)
 
 
 def evaluate(
+    model: str,
     policy: Policy,
     problems: list[dict[str, Any]],
     general: list[dict[str, Any]],
@@ -68,6 +79,7 @@ def evaluate(
     """Sample a model on all problems and general prompts, and summarise.
 
     Args:
+        model: its name, which decides what else is measured: evaluate.thinking.models, evaluate.intervention.models.
         policy: model to evaluate.
         problems: rows of `prompt`, `family`, `task`, `level`, `answer`.
         general: rows of `prompt`, `kind`, `category`, `chosen`.
@@ -77,10 +89,17 @@ def evaluate(
         checkpoints: folder that keeps finished completions, to resume from.
     """
     sampler = open_sampler(policy, config.engine, checkpoints)
-    samples = sample_problems(sampler, problems, config, seed)
+    samples, further = sample_problems(sampler, problems, config, seed), dict[str, pd.DataFrame]()
+    if model in config.thinking.models:
+        further[BUDGETS] = accuracy_by_budget(sampler, policy.first_tokens, samples, config, seed)
+    if model in config.intervention.models:
+        words = config.intervention.bad_words or REFLECTION_WORDS
+        sampling = config.sampling.model_copy(update={"bad_words": words})
+        without = sample_problems(sampler, problems, config.model_copy(update={"sampling": sampling}), seed)
+        further |= {WITHOUT_WORDS: without, WITHOUT_WORDS_PROBLEMS: per_problem(without)}
     judged = sample_general(sampler, general, judges, config, seed)
     by_problem = per_problem(samples)
-    return Evaluation(samples, by_problem, judged, summarise(by_problem, judged, config))
+    return Evaluation(samples, by_problem, judged, summarise(by_problem, judged, config), further)
 
 
 def sample_problems(
@@ -119,38 +138,6 @@ def sample_problems(
             for (number, problem, completion), verdict in zip(asked, verdicts, strict=True)
         ]
     )
-
-
-def read_both_ways(
-    completions: Sequence[str], tasks: Sequence[str], answers: Sequence[str]
-) -> list[dict[str, str | bool | None]]:
-    """The answer and the verdict of each completion [batch], strictly and leniently.
-
-    Verification is expensive: where both readings find the same answer, it is verified once.
-
-    Returns:
-        By completion: predicted, correct, lenient_predicted, lenient_correct.
-
-    Raises:
-        UserError: if nothing can be verified, see `r1.tasks.verify_all`.
-    """
-    predicted, lenient_predicted = (
-        [read(text, task) for text, task in zip(completions, tasks, strict=True)]
-        for read in (read_strictly, read_leniently)
-    )
-    correct = are_correct(completions, tasks, answers, read_strictly)
-    apart = [index for index, strict in enumerate(predicted) if strict != lenient_predicted[index]]
-    again = are_correct(
-        [completions[i] for i in apart], [tasks[i] for i in apart], [answers[i] for i in apart], read_leniently
-    )
-    lenient_correct = list(correct)
-    for index, verdict in zip(apart, again, strict=True):
-        lenient_correct[index] = verdict
-    names = ("predicted", "correct", "lenient_predicted", "lenient_correct")
-    return [
-        dict(zip(names, row, strict=True))
-        for row in zip(predicted, correct, lenient_predicted, lenient_correct, strict=True)
-    ]
 
 
 def _behaviour(completion: Completion) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from transformers import (
 
 from r1.config.models import ArchitectureConfig
 from r1.config.training import AttentionName
-from r1.models.turns import declare_stops
+from r1.models.turns import declare_stops, is_begun, opened
 from r1.support.errors import UserError
 
 _SAMPLE = "1 + 3"
@@ -83,11 +83,20 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[list[dict[str, str]]]) -> list[list[int]]:
-    """Token ids of conversations in the model's own chat template, generation prompt included."""
-    rendered = tokenizer.apply_chat_template(
-        list(conversations), add_generation_prompt=True, tokenize=True, return_dict=True
-    )
-    return cast(BatchEncoding, rendered)["input_ids"]  # type: ignore[no-any-return]
+    """Token ids of conversations in the model's own chat template, generation prompt included.
+
+    A conversation that ends with the assistant's message is to be continued there: the message follows the generation
+    prompt as the model would have written it, so no template can close it or drop its reasoning.
+    """
+    asked = [conversation[:-1] if is_begun(conversation) else conversation for conversation in conversations]
+    rendered = tokenizer.apply_chat_template(asked, add_generation_prompt=True, tokenize=True, return_dict=True)
+    prompts: list[list[int]] = cast(BatchEncoding, rendered)["input_ids"]
+    begun = [number for number, conversation in enumerate(conversations) if is_begun(conversation)]
+    prefix = opened(tokenizer) if begun else ""
+    for number in begun:
+        said = conversations[number][-1]["content"].removeprefix(prefix)
+        prompts[number] = [*prompts[number], *tokenizer(said, add_special_tokens=False)["input_ids"]]
+    return prompts
 
 
 def context_length(config: PretrainedConfig) -> int | None:

@@ -12,7 +12,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel, PreTrain
 from r1.config.models import ArchitectureConfig
 from r1.config.training import AttentionName
 from r1.models.loading import context_length, from_scratch, load_critic, load_model, load_tokenizer, prompt_ids
-from r1.models.turns import opened, stop_ids, stop_strings
+from r1.models.turns import first_tokens, opened, spellings, stop_ids, stop_strings
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,16 @@ class Policy:
         return stop_strings(self.tokenizer)
 
     def prompt_ids(self, conversations: Sequence[list[dict[str, str]]]) -> list[list[int]]:
-        """Token ids, [conversation][token], generation prompt included."""
+        """Token ids, [conversation][token], generation prompt included; see `r1.models.loading.prompt_ids`."""
         return prompt_ids(self.tokenizer, conversations)
+
+    def first_tokens(self, text: str, count: int) -> str:
+        """A completion, cut after so many of its tokens; see `r1.models.turns.first_tokens`."""
+        return first_tokens(self.tokenizer, text, count)
+
+    def spellings(self, words: Sequence[str]) -> list[list[int]]:
+        """Token ids of words, [spelling][token]; see `r1.models.turns.spellings`."""
+        return spellings(self.tokenizer, words)
 
     def load(self, dtype: torch.dtype = torch.float32, attention: AttentionName = "sdpa") -> PreTrainedModel:
         """Load the causal language model; every call returns a new copy."""

@@ -12,6 +12,7 @@ Everything here is derived by rendering the template, so it holds for templates 
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -33,6 +34,42 @@ def opened(tokenizer: PreTrainedTokenizerBase) -> str:
     """What the generation prompt says on the model's behalf: `<think>` with its white space, or nothing."""
     found = _THINK.search(_rendered(tokenizer, as_messages(_QUESTION), True))
     return found[0] if found else ""
+
+
+def is_begun(conversation: list[dict[str, str]]) -> bool:
+    """True if the conversation ends with what the assistant has begun to say, to be continued."""
+    return conversation[-1]["role"] == "assistant"
+
+
+def first_tokens(tokenizer: PreTrainedTokenizerBase, text: str, count: int) -> str:
+    """The text of the first tokens of a completion, of which the generation prompt's own tag is none.
+
+    A character of which only some bytes are left is dropped.
+    """
+    prefix = opened(tokenizer)
+    said = text.removeprefix(prefix)
+    ids: list[int] = tokenizer(said, add_special_tokens=False)["input_ids"]
+    if len(ids) <= count:
+        return text
+    kept = str(tokenizer.decode(ids[:count], clean_up_tokenization_spaces=False))
+    return text[: len(text) - len(said)] + kept.rstrip("\ufffd")
+
+
+def spellings(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> list[list[int]]:
+    """The tokens of words, [spelling][token]: at the beginning of a text, after a space, after a line break.
+
+    These are the tokenizer's own: a model that spells a word by other tokens, such as letter by letter, is not caught.
+    """
+    found: dict[tuple[int, ...], None] = {}
+    for word in words:
+        for before in ("", " ", "\n"):
+            ids: list[int] = tokenizer(before + word, add_special_tokens=False)["input_ids"]
+            if before == "\n":  # its own token is not forbidden, nor a token that contains it
+                alone: list[int] = tokenizer(before, add_special_tokens=False)["input_ids"]
+                ids = ids[len(alone) :] if ids[: len(alone)] == alone else []
+            if ids:
+                found[tuple(ids)] = None
+    return [list(ids) for ids in found]
 
 
 def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int:

@@ -226,9 +226,12 @@ class Recipe:
         return Stage(name, self.shapes[base], decodings=(decoding,), forward=decoding.tokens_with_prompts)
 
     def _evaluations(self) -> list[Stage]:
-        """One stage per base, for all models built on it; general prompts, less than a tenth, are left out."""
+        """One stage per base, for all models built on it, and those of the intervention a second time.
+
+        General prompts, less than a tenth, and the short answers at thinking budgets are left out.
+        """
         settings, problems = self.config.evaluate, self.problems("evaluate")
-        counts = Counter(base_of(model) for model in MODELS)
+        counts = Counter(base_of(model) for model in (*MODELS, *settings.intervention.models))
         return [
             self._sampling(f"evaluate_{base}", base, settings.engine, settings.sampling, problems * count)
             for base, count in counts.items()

@@ -1,20 +1,24 @@
 """Contents of the report, read from the artifacts, curves and metrics of all stages."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from r1.config.evaluation import EvaluateConfig, ReportConfig
-from r1.evaluation.claims import judge_claims
+from r1.evaluation.claims import at_budgets, judge_claims, without_words
 from r1.recipe import MODELS, runs
-from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves
+from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves, intervals
 from r1.reporting.report import Contents
+from r1.reporting.tables import LEVELS, by_budget, by_intervention, by_tries, estimate_budgets, headline
 from r1.support.artifacts import BrokenArtifact, read_json
 from r1.support.tables import as_rows
 
 SAMPLES = 3
 """Completions shown per model, each of a different problem."""
+TRYING = ("base", "zero", "r1")
+"""Models whose tries are counted: before RL, after it, and at the end of the recipe."""
 
 
 def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: EvaluateConfig) -> Contents:
@@ -27,17 +31,20 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
         evaluate: resamples and confidence of the intervals.
 
     Raises:
-        BrokenArtifact: if a metric is missing, or an evaluation is of a version without families or lenient readings.
+        BrokenArtifact: if a metric or a table is missing, or an evaluation is of a version without families or lenient
+            readings.
     """
     data = root / "data"
     tables = {model: pd.read_parquet(data / f"evaluations/{model}/problems.parquet") for model in MODELS}
     for model, table in tables.items():
         if not {"family", "lenient_pass_at_1"} <= set(table):
             raise BrokenArtifact(f"data/evaluations/{model} is of an older version: run `dvc repro` to make it again")
-    samples = {
-        model: pd.read_parquet(data / f"evaluations/{model}/samples.parquet").drop_duplicates("problem").head(SAMPLES)
-        for model in MODELS
-    }
+    budgets = _read(data, evaluate.thinking.models, "budgets")
+    without = _read(data, evaluate.intervention.models, "without_words_problems")
+    measured = tables | {at_budgets(model): table for model, table in budgets.items()}
+    measured |= {without_words(model): table for model, table in without.items()}
+    samples = _read(data, MODELS, "samples")
+    shown = {model: table.drop_duplicates("problem").head(SAMPLES) for model, table in samples.items()}
     stages = {name: read_json(data / f"metrics/{name}.json") for name in runs()}
     flops = {name: metrics["flops"] for name, metrics in stages.items() if "flops" in metrics}
     summaries = {model: read_json(data / f"metrics/evaluate/{model}.json") for model in MODELS}
@@ -45,20 +52,59 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
     return Contents(
         profile=profile,
         confidence=evaluate.confidence,
-        claims=judge_claims(tables, flops, report, evaluate),
+        headline=headline(summaries),
+        claims=judge_claims(measured, flops, report, evaluate),
+        thinking=[
+            *([by_budget(budgets, evaluate)] if budgets else []),
+            *([by_intervention(tables, without, evaluate)] if without else []),
+            by_tries({model: samples[model] for model in TRYING}, evaluate),
+        ],
         summaries=summaries,
-        samples={model: as_rows(table) for model, table in samples.items()},
+        samples={model: as_rows(table) for model, table in shown.items()},
         stages=stages,
-        figures=draw_figures(summaries, logs),
+        figures=draw_figures(summaries, logs, draw_budgets(budgets, evaluate) if budgets else {}),
     )
 
 
-def draw_figures(summaries: dict[str, Any], logs: dict[str, pd.DataFrame]) -> dict[str, str]:
-    """Draw the report's figures, title -> SVG: accuracy of every model, then the learning curves.
+def _read(data: Path, models: Iterable[str], name: str) -> dict[str, pd.DataFrame]:
+    """A table of the models' evaluations, by model.
+
+    Raises:
+        BrokenArtifact: if an evaluation lacks it.
+    """
+    found = {}
+    for model in models:
+        path = data / f"evaluations/{model}/{name}.parquet"
+        if not path.is_file():
+            raise BrokenArtifact(
+                f"data/evaluations/{model} has no {path.name}: it is of an older version or of another configuration; "
+                "run `dvc repro` to make it again"
+            )
+        found[model] = pd.read_parquet(path)
+    return found
+
+
+def draw_budgets(budgets: dict[str, pd.DataFrame], evaluate: EvaluateConfig) -> dict[str, str]:
+    """Draw accuracy against the thinking budget, a panel per level, title -> SVG."""
+    measured = estimate_budgets(budgets, evaluate)
+    panels = {
+        name: {
+            model: {budget: (one["mean"], one["low"], one["high"]) for budget, one in levels[level].items()}
+            for model, levels in measured.items()
+        }
+        for level, name in LEVELS.items()
+        if all(level in levels for levels in measured.values())
+    }
+    return {"Lenient pass@1 against the thinking budget": intervals(panels, "tokens before the answer")}
+
+
+def draw_figures(summaries: dict[str, Any], logs: dict[str, pd.DataFrame], thinking: dict[str, str]) -> dict[str, str]:
+    """Draw the report's figures, title -> SVG: accuracy of every model, thinking budgets, the learning curves.
 
     Args:
         summaries: model -> family -> level -> metric -> estimate; the base's first family and level are drawn.
         logs: run -> learning curve.
+        thinking: figures of thinking, as `draw_budgets` returns them.
     """
     family, level = next((family, level) for family, levels in summaries["base"].items() for level in levels)
     accuracy = {model: summary[family][level]["pass_at_1"] for model, summary in summaries.items()}
@@ -70,6 +116,7 @@ def draw_figures(summaries: dict[str, Any], logs: dict[str, pd.DataFrame]) -> di
         f"pass@1, {family} ({level})": bars(
             {model: (value["mean"], value["low"], value["high"]) for model, value in accuracy.items()}, "pass@1"
         ),
+        **thinking,
         "R1-Zero": curves(some("zero"), RL_PANELS, smooth=5),
         "Reasoning RL and final RL": curves(some("reasoning_rl", "final_rl"), RL_PANELS, smooth=5),
         "RL on the students (control)": curves(some("student_rl_qwen", "student_rl_llama"), RL_PANELS, smooth=5),

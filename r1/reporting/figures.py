@@ -113,6 +113,28 @@ def _finish(figure: Figure, names: list[str]) -> str:
     return _svg(figure)
 
 
+def intervals(panels: dict[str, dict[str, dict[int, tuple[float, float, float]]]], x: str) -> str:
+    """Draw means by a number that doubles, one panel per title, with a band for the interval, as SVG.
+
+    Args:
+        panels: title -> name -> x -> mean, low and high; every panel has the same names.
+        x: what the x-axis is.
+    """
+    figure, axes = _grid(tuple(Panel("", title) for title in panels), x)
+    names: dict[str, None] = {}
+    for axis, by_name in zip(axes, panels.values(), strict=True):
+        axis.set_xscale("log", base=2)
+        ticks = sorted({place for points in by_name.values() for place in points})
+        axis.set_xticks(ticks, list(map(str, ticks)))
+        for number, (name, points) in enumerate(by_name.items()):
+            names[name] = None
+            places = sorted(points)
+            mean, low, high = zip(*(points[place] for place in places), strict=True)
+            axis.plot(places, mean, color=f"C{number}", marker="o", markersize=3, linewidth=1.2)
+            axis.fill_between(places, low, high, color=f"C{number}", alpha=0.15)
+    return _finish(figure, list(names))
+
+
 def bars(values: dict[str, tuple[float, float, float]], title: str) -> str:
     """Draw one horizontal bar per model with its interval (mean, low, high), as SVG."""
     figure, axis = plt.subplots(figsize=(7.2, 0.32 * len(values) + 0.8))

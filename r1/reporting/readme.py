@@ -12,6 +12,7 @@ from r1.config.evaluation import ReportConfig
 from r1.evaluation.claims import all_claims
 from r1.recipe import MODELS
 from r1.reporting.report import HEADLINE, fill
+from r1.reporting.tables import headline
 from r1.support.artifacts import read_json
 
 HEADLINES = {
@@ -21,6 +22,8 @@ HEADLINES = {
     "language_reward_mends_mixing": "Cold start and language reward reduce language mixing (R1-Zero − reasoning RL)",
     "distillation_beats_rl_qwen": "Distilling R1 into a small Qwen beats RL on it, at no more compute (pass@1)",
     "reflection_grows": "Reflection ('wait', 'check') becomes more frequent under RL alone",
+    "reflection_is_used": "R1-Zero is less accurate if it cannot write words of reflection",
+    "thinking_longer_pays": "R1-Zero is more accurate the longer it may think",
 }
 """The README's rows: claim id -> short wording."""
 
@@ -126,7 +129,8 @@ def all_results(root: Path) -> str:
         temperature=evaluate["sampling"]["temperature"],
         confidence=evaluate["confidence"],
         claims=claims,
-        missing=_missing(claims, params),
+        missing=_missing(claims, params, params),
+        headline_table=headline(summaries),
         columns=[metric for metric in HEADLINE if metric in measured and metric != "reflection_rate"],
         summaries=summaries,
         rejection=read_json(metrics / "rejection_sampling.json"),
@@ -150,16 +154,17 @@ def smollm2_results(root: Path) -> str:
         problems={name: family["evaluate"] for name, family in params["prepare"]["families"].items()},
         summaries={model: read_json(run / "metrics" / "evaluate" / f"{model}.json") for model in MODELS},
         claims=claims,
-        missing=_missing(claims, params),
+        missing=_missing(claims, params, _params(root)),
         rejection=read_json(run / "metrics" / "rejection_sampling.json"),
         run=read_json(run / "run.json"),
     )
 
 
-def _missing(claims: list[dict[str, Any]], params: dict[str, Any]) -> list[str]:
-    """Claims of today that the run, which may be older, does not have."""
-    today = all_claims(ReportConfig.model_validate(params["report"]), dict.fromkeys(MODELS, 0.0))
-    return [claim.claim for claim in today if claim.id not in {claim["id"] for claim in claims}]
+def _missing(claims: list[dict[str, Any]], params: dict[str, Any], today: dict[str, Any]) -> list[str]:
+    """Claims of today that the run, which may be older, does not have; with its margins, or today's if it has none."""
+    settings = ReportConfig.model_validate({**today["report"], **params["report"]})
+    known = {claim["id"] for claim in claims}
+    return [claim.claim for claim in all_claims(settings, dict.fromkeys(MODELS, 0.0)) if claim.id not in known]
 
 
 def _params(folder: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from r1.evaluation.statistics import Estimate
 from r1.reporting.published_scores import BENCHMARKS, counterparts_on
+from r1.reporting.tables import Table, percent
 
 HEADLINE = {
     "pass_at_1": "pass@1 %",
@@ -39,7 +40,9 @@ class Contents:
     Attributes:
         profile: the profile that ran.
         confidence: level of the intervals.
+        headline: every model on every level, the report's first table.
         claims: as in claims.json.
+        thinking: tables of thinking budgets, tries and forbidden words.
         summaries: model -> family -> level -> metric -> estimate.
         samples: a few completions, model -> rows.
         stages: stage -> metrics.
@@ -48,7 +51,9 @@ class Contents:
 
     profile: str
     confidence: float
+    headline: Table
     claims: list[dict[str, Any]]
+    thinking: list[Table]
     summaries: dict[str, Any]
     samples: dict[str, list[dict[str, Any]]]
     stages: dict[str, dict[str, Any]]
@@ -83,9 +88,9 @@ def _as_cell(value: Any) -> Any:
 
 def show_estimate(estimate: Estimate, metric: str) -> str:
     """Format a mean with its interval: shares in per cent, lengths in tokens."""
-    scale, digits = (1, 1) if metric == "response_tokens" else (100, 1)
-    mean, low, high = (estimate[key] * scale for key in ("mean", "low", "high"))
-    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    if metric != "response_tokens":
+        return percent(estimate)
+    return f"{estimate['mean']:.1f} [{estimate['low']:.1f}, {estimate['high']:.1f}]"
 
 
 def show_effect(claim: dict[str, Any]) -> str:

@@ -19,10 +19,15 @@ _TAG = re.compile(r"</?(?:think|answer)>")
 _TAGS_IN_ORDER = ["<think>", "</think>", "<answer>", "</answer>"]
 _IMAGINARY = re.compile(r"(?<=\d)i\b")
 _ANSWER_LEAD = re.compile(r"^(?:so\s+)?(?:the\s+)?(?:final\s+)?answer(?:\s+is|:)\s*|^答案是\s*", re.IGNORECASE)
+_REFLECTIVE = ("wait", "check", "recheck", "re-check", "verify", "however", "mistake", "reconsider")
+_LET_ME = ("see", "double", r"re\w+")
+_REFLECTIVE_ZH = ("等等", "检查", "验算")
 _REFLECTION = re.compile(
-    r"\b(?:wait|check|recheck|re-check|verify|however|mistake|reconsider|let me (?:re\w+|see|double))\b|等等|检查|验算",
-    re.IGNORECASE,
+    rf"\b(?:{'|'.join(_REFLECTIVE)}|let me (?:{'|'.join(_LET_ME)}))\b|{'|'.join(_REFLECTIVE_ZH)}", re.IGNORECASE
 )
+_TO_FORBID = (*_REFLECTIVE, "let me see", "let me double", "let me re")
+REFLECTION_WORDS = (*_TO_FORBID, *(words.capitalize() for words in _TO_FORBID), *_REFLECTIVE_ZH)
+"""What `count_reflections` counts, as words to forbid: lower-case and capitalised, whatever follows "let me re"."""
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,19 @@ class Framed(Sampler):
         self, conversations: Sequence[Conversation], sampling: SamplingConfig, seed: int, done: Collection[int] = ()
     ) -> Iterator[Drawn]:
         """See Sampler."""
-        for chunk in self.sampler.draw(conversations, sampling, seed, done):
-            yield {number: [self._framed(one) for one in completions] for number, completions in chunk.items()}
+        from r1.models.turns import is_begun
 
-    def _framed(self, completion: Completion) -> Completion:
+        for chunk in self.sampler.draw(conversations, sampling, seed, done):
+            yield {
+                number: [
+                    self._framed(one, "" if is_begun(conversations[number]) else self.policy.opened)
+                    for one in completions
+                ]
+                for number, completions in chunk.items()
+            }
+
+    def _framed(self, completion: Completion, opened: str) -> Completion:
         from r1.models.turns import cut
 
         text, stopped = cut(completion.text, self.policy.stop_strings)  # a plug-in engine may not know of it
-        return replace(completion, text=self.policy.opened + text, truncated=completion.truncated and not stopped)
+        return replace(completion, text=opened + text, truncated=completion.truncated and not stopped)

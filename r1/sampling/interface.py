@@ -8,7 +8,11 @@ from r1.config.sampling import SamplingConfig
 from r1.sampling.fitting import fitting, room
 
 Conversation = list[dict[str, str]]
-"""Messages with `role` and `content`, rendered by the model's own chat template."""
+"""Messages with `role` and `content`, rendered by the model's own chat template.
+
+If the last one is the assistant's, it is the beginning of an answer: completions continue it and do not repeat it.
+`Policy.prompt_ids` renders both kinds.
+"""
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,14 @@ class OpenaiSampler(Sampler):
 
         Raises:
             ContextExceeded: if it refuses all prompts as too long.
-            EndpointError: at the first request that fails after all retries; requests in flight are cancelled.
+            EndpointError: at the first request that fails after all retries; requests in flight are cancelled. Also
+                for a begun answer, and for words to forbid: this protocol has neither.
         """
+        if sampling.bad_words or any(conversation[-1]["role"] == "assistant" for conversation in conversations):
+            raise EndpointError(
+                f"{self.engine.base_url}: an endpoint neither forbids words (bad_words) nor continues a begun answer; "
+                "choose another engine"
+            )
         # Greedy: every sample is the same.
         num_requests, copies = (sampling.num_samples, 1) if sampling.temperature > 0 else (1, sampling.num_samples)
         too_long: dict[int, ContextExceeded] = {}

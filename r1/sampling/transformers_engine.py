@@ -58,6 +58,7 @@ class TransformersSampler(Sampler):
             max_new_tokens=sampling.max_new_tokens,
             eos_token_id=self.policy.stop_ids,
             pad_token_id=self.tokenizer.pad_token_id,
+            bad_words_ids=self.policy.spellings(sampling.bad_words) if sampling.bad_words else None,
             **({"stop_strings": stops, "tokenizer": self.tokenizer} if (stops := self.policy.stop_strings) else {}),
         )[:, padded["input_ids"].shape[1] :]
         drawn = [self._read(row) for row in output.tolist()]

@@ -135,6 +135,8 @@ class VllmSampler(Sampler):
         from vllm.platforms import current_platform
         from vllm.sampling_params import RequestOutputKind
 
+        # Not vLLM's `bad_words`: of a word after a space it forbids only spellings of as many tokens as without.
+        forbidden = self.policy.spellings(sampling.bad_words) if sampling.bad_words else None
         asked = [TokensPrompt(prompt_token_ids=prompt) for prompt in prompts]
         params = [
             SamplingParams(
@@ -145,6 +147,7 @@ class VllmSampler(Sampler):
                 stop=self.policy.stop_strings,
                 stop_token_ids=self.policy.stop_ids,
                 include_stop_str_in_output=bool(self.policy.stop_strings),
+                _bad_words_token_ids=forbidden,
                 seed=None if current_platform.is_cpu() else seed + index * sampling.num_samples,
                 output_kind=RequestOutputKind.FINAL_ONLY,
             )

@@ -59,6 +59,12 @@ WRONG = [
     ("zero.learning_rat=1", "unknown key 'learning_rat' (did you mean 'learning_rate'?); allowed: max_steps"),
     ("zero.max_steps=many", "zero.max_steps = 'many': Input should be a valid integer"),
     ("evaluate.sampling.temperature=-0.1", "evaluate.sampling.temperature = -0.1: Input should be greater than"),
+    ("evaluate.thinking.models=[r2]", "evaluate.thinking.models.0 = 'r2': Input should be 'base'"),
+    ("evaluate.thinking.budgets=[16,8]", "thinking.budgets = [16, 8]: must ascend and stay below sampling.max_new_tok"),
+    ("evaluate.sampling.max_new_tokens=64", "must ascend and stay below sampling.max_new_tokens = 64"),
+    ("report.thinking_budget=7", "report.thinking_budget = 7: must be one of evaluate.thinking.budgets, 8, 16, 32, 64"),
+    ("evaluate.sampling.bad_words=[' wait']", "evaluate.sampling.bad_words.0 = ' wait': String should match pattern"),
+    ("evaluate.intervention.bad_words=[]", "evaluate.intervention.bad_words = []: Tuple should have at least 1 item"),
     ("base.checkpoint=./nowhere", "base.checkpoint = './nowhere': no such file or directory"),
     ("base.checkpoint=Qwen/Qwen2.5-1.5B", "with offline=false it may be a hub id"),
     ("rl.rollout.name=sglang", "does not match any of the expected tags: 'transformers', 'vllm', 'vllm_server'"),
@@ -95,6 +101,15 @@ def test_a_wrong_value_is_refused_by_name(override: str, message: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         compose(override)
     assert message in str(refused.value)
+
+
+def test_an_endpoint_is_not_asked_for_what_it_cannot() -> None:
+    endpoint = ["engine@evaluate.engine=openai"]
+    with pytest.raises(ConfigurationError, match=r"thinking\.models = \['base', 'zero', 'r1'\]: an endpoint neither"):
+        compose(*endpoint)
+    with pytest.raises(ConfigurationError, match=r"intervention\.models = \['zero'\]: an endpoint neither"):
+        compose(*endpoint, "evaluate.thinking.models=[]")
+    compose(*endpoint, "evaluate.thinking.models=[]", "evaluate.intervention.models=[]")
 
 
 @pytest.mark.parametrize("profile", ["a/b", "..", "$x|<b>", ""])

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from r1.evaluation.claims import Tables, judge_claims, verdict
+from r1.evaluation.claims import Tables, at_budgets, judge_claims, verdict, without_words
 from tests.conftest import compose
 
 CONFIG = compose("evaluate.bootstrap_resamples=300")
@@ -48,6 +48,19 @@ ZERO = table(
 )
 R1 = table(shift=2, pass_at_1=0.9, maj_at_k=0.9)
 MENDED = table(shift=3, pass_at_1=0.8, maj_at_k=0.9, language_mixing=0.1)
+
+
+def by_budget(small: float, limit: float) -> pd.DataFrame:
+    """Every other problem of `table`, with a little spread at the limit."""
+    rows = [
+        {"problem": number, "level": level, "budget": budget}
+        | {"lenient_pass_at_1": limit + SPREAD[number % 5] if budget == 128 else small}
+        for number, level in list(enumerate(BASE["level"]))[::2]
+        for budget in (8, 16, 128)
+    ]
+    return pd.DataFrame(rows)
+
+
 # What the paper found, and for every claim the evidence turned round.
 AS_IN_THE_PAPER: Tables = {
     "base": BASE,
@@ -59,6 +72,8 @@ AS_IN_THE_PAPER: Tables = {
     "distill_llama": R1,
     "student_rl_qwen": BASE,
     "student_rl_llama": BASE,
+    without_words("zero"): BASE,
+    at_budgets("zero"): by_budget(0.2, 0.4),
 }
 FLOPS = {"distill_qwen": 1.0, "student_rl_qwen": 1.5, "distill_llama": 1.0, "student_rl_llama": 1.5}
 PAIRS = {
@@ -71,14 +86,20 @@ PAIRS = {
     "format_is_learned": ("zero", "base"),
     "language_reward_mends_mixing": ("zero", "reasoning_rl"),
     "r1_keeps_zero_accuracy": ("r1", "zero"),
+    "r1_keeps_zero_accuracy_harder": ("r1", "zero"),
+    "r1_keeps_zero_accuracy_transfer": ("r1", "zero"),
     "distillation_beats_rl_qwen": ("distill_qwen", "student_rl_qwen"),
     "distillation_beats_rl_llama": ("distill_llama", "student_rl_llama"),
+    "distillation_beats_rl_qwen_harder": ("distill_qwen", "student_rl_qwen"),
+    "distillation_beats_rl_llama_harder": ("distill_llama", "student_rl_llama"),
+    "reflection_is_used": ("zero", without_words("zero")),
     "reflection_grows": ("zero", "base"),
     "skills_transfer": ("zero", "base"),
 }
 TURNED: dict[str, Tables] = {
     **{claim: {a: AS_IN_THE_PAPER[b], b: AS_IN_THE_PAPER[a]} for claim, (a, b) in PAIRS.items()},
     "majority_voting_adds": {"zero": ZERO.rename(columns={"maj_at_k": "pass_at_1", "pass_at_1": "maj_at_k"})},
+    "thinking_longer_pays": {at_budgets("zero"): by_budget(0.4, 0.2)},
     "languages_mix_in_zero": {"zero": ZERO.assign(language_mixing=[0.0, 0.02] * (len(ZERO) // 2))},
 }
 
@@ -94,11 +115,32 @@ def test_every_claim_stands_once_with_all_that_a_reader_needs() -> None:
         assert {"id", "claim", "source", "effect", "low", "high", "n", "verdict"} <= set(row)
         assert row["claim"] and row["source"]
         assert row["low"] <= row["effect"] <= row["high"]
-        assert row["n"] == 10
-        assert row["families"] == {f"{row['level']}_0": 5, f"{row['level']}_1": 5}, "5 problems of each"
-    levels = {row["id"]: row["level"] for row in rows}
-    assert levels.pop("pure_rl_generalises_to_harder") == "hard" and levels.pop("skills_transfer") == "transfer"
-    assert set(levels.values()) == {"train"}
+        if row["id"] != "thinking_longer_pays":
+            assert row["n"] == 10
+            assert row["families"] == {f"{row['level']}_0": 5, f"{row['level']}_1": 5}, "5 problems of each"
+    beyond = {row["id"]: row["level"] for row in rows if row["level"] != "train"}
+    assert beyond == {
+        "pure_rl_generalises_to_harder": "hard",
+        "r1_keeps_zero_accuracy_harder": "hard",
+        "r1_keeps_zero_accuracy_transfer": "transfer",
+        "distillation_beats_rl_qwen_harder": "hard",
+        "distillation_beats_rl_llama_harder": "hard",
+        "skills_transfer": "transfer",
+    }
+
+
+def test_a_measurement_of_some_problems_says_of_how_many() -> None:
+    row = judged(AS_IN_THE_PAPER)["thinking_longer_pays"]
+    assert (row["n"], row["families"], row["effect"]) == (5, {"train_0": 5}, pytest.approx(0.2))
+
+
+@pytest.mark.parametrize(
+    ("claim", "table"),
+    [("thinking_longer_pays", at_budgets("zero")), ("reflection_is_used", without_words("zero"))],
+)
+def test_a_claim_without_its_measurement_is_left_out(claim: str, table: str) -> None:
+    rows = judged({name: values for name, values in AS_IN_THE_PAPER.items() if name != table})
+    assert set(TURNED) - set(rows) == {claim}
 
 
 @pytest.mark.parametrize("claim", TURNED)
@@ -121,6 +163,8 @@ def test_the_verdict_turns_with_the_evidence(claim: str) -> None:
         ("distillation_beats_rl_qwen", 0.6),
         ("reflection_grows", 0.4),
         ("skills_transfer", 0.3),
+        ("reflection_is_used", 0.2),
+        ("thinking_longer_pays", 0.2),
     ],
 )
 def test_effects_by_hand(claim: str, effect: float) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from r1.evaluation import evaluate
+from r1.evaluation import evaluate, verdicts
 from r1.models.policy import Policy
 from r1.sampling import Completion, Conversation, Sampler
 from r1.sampling.interface import Drawn
@@ -91,7 +91,7 @@ def test_what_does_not_fit_counts_as_wrong(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(evaluate, "RewardModel", ByLength)
     config = compose("evaluate.sampling.num_samples=4", "evaluate.bootstrap_resamples=50").evaluate
     judges = {"helpful": Path("h"), "harmless": Path("s")}
-    done = evaluate.evaluate(Policy(Path("zero")), PROBLEMS, PROMPTS, judges, config, 5, tmp_path)
+    done = evaluate.evaluate("sft", Policy(Path("zero")), PROBLEMS, PROMPTS, judges, config, 5, tmp_path)
     assert done.counts == {"problems": 4, "samples": 16, "general": 3, "too_long": 2}
     assert done.problems["too_long"].tolist() == [0, 1, 0, 0]
     assert done.problems["pass_at_1"].tolist() == [1, 0, 0, 0] == done.problems["maj_at_k"].tolist()
@@ -108,7 +108,7 @@ def test_a_model_is_evaluated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.setattr(evaluate, "RewardModel", ByLength)
     config = compose("evaluate.sampling.num_samples=4", "evaluate.bootstrap_resamples=50").evaluate
     judges = {"helpful": Path("h"), "harmless": Path("s")}
-    done = evaluate.evaluate(Policy(Path("zero")), PROBLEMS, PROMPTS, judges, config, 5, tmp_path)
+    done = evaluate.evaluate("sft", Policy(Path("zero")), PROBLEMS, PROMPTS, judges, config, 5, tmp_path)
 
     (sampler,) = opened.samplers
     assert sampler.closed and opened.checkpoints == [tmp_path]
@@ -140,10 +140,34 @@ def test_a_model_is_evaluated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert summary["other_sums"]["hard"]["lenient_pass_at_1"]["n"] == 1
     assert summary["general"]["all"]["preference_win_rate"]["mean"] == 0.5, "all ties"
 
+    assert not done.further
     done.save(tmp_path)
     names = {evaluate.SAMPLES: done.samples, evaluate.PROBLEMS: done.problems, evaluate.GENERAL: done.general}
     for name, table in names.items():
         pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / name), table)
+
+
+def test_some_models_are_measured_further(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Their completions are cut and answer; the problems are sampled again, with the words forbidden."""
+    opened = Opened(lambda model, asked, nth: "8" if asked[-1]["role"] == "assistant" else say(model, asked, nth))
+    monkeypatch.setattr(evaluate, "open_sampler", opened)
+    monkeypatch.setattr(evaluate, "RewardModel", ByLength)
+    monkeypatch.setattr(Policy, "first_tokens", lambda self, text, count: text)
+    config = compose("evaluate.sampling.num_samples=4", "evaluate.bootstrap_resamples=50").evaluate
+    judges = {"helpful": Path("h"), "harmless": Path("s")}
+    done = evaluate.evaluate("zero", Policy(Path("zero")), PROBLEMS, PROMPTS, judges, config, 5, tmp_path)
+    (sampler,) = opened.samplers
+    first, *_, again, general = sampler.asked
+    assert {"wait", "Wait", "check", "等等"} <= set(again[1].bad_words) and not first[1].bad_words
+    assert (again[0], again[2]) == (first[0], first[2]) and not general[1].bad_words
+    assert again[1].model_copy(update={"bad_words": ()}) == first[1]
+    pd.testing.assert_frame_equal(done.further[evaluate.WITHOUT_WORDS], done.samples)
+    budgets = done.further[evaluate.BUDGETS]
+    assert sorted(set(budgets["budget"])) == [*config.thinking.budgets, config.sampling.max_new_tokens]
+    done.save(tmp_path)
+    for name, table in done.further.items():
+        pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / name), table)
+    assert set(done.further) == {"budgets.parquet", "without_words.parquet", "without_words_problems.parquet"}
 
 
 def test_what_both_readings_agree_on_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,9 +177,9 @@ def test_what_both_readings_agree_on_is_verified_once(monkeypatch: pytest.Monkey
         verified.append(list(completions))
         return [True] * len(completions)
 
-    monkeypatch.setattr(evaluate, "are_correct", are_correct)
+    monkeypatch.setattr(verdicts, "are_correct", are_correct)
     tagged, boxed = "<think>.</think><answer>4</answer>", r"<think>.</think>It is \boxed{4}."
-    read = evaluate.read_both_ways([tagged, boxed], ["chain_sum"] * 2, ["4"] * 2)
+    read = verdicts.read_both_ways([tagged, boxed], ["chain_sum"] * 2, ["4"] * 2)
     assert verified == [[tagged, boxed], [boxed]]
     assert [(row["predicted"], row["lenient_predicted"]) for row in read] == [("4", "4"), (None, "4")]
 
@@ -163,7 +187,7 @@ def test_what_both_readings_agree_on_is_verified_once(monkeypatch: pytest.Monkey
 def test_a_majority_may_be_lenient_alone() -> None:
     """Three boxed answers outvote one tagged one, which is all that the strict reading sees."""
     completions = ["<think>.</think><answer>5</answer>", *[r"<think>.</think>\boxed{4}"] * 3]
-    samples = pd.DataFrame(evaluate.read_both_ways(completions, ["chain_sum"] * 4, ["4"] * 4))
+    samples = pd.DataFrame(verdicts.read_both_ways(completions, ["chain_sum"] * 4, ["4"] * 4))
     samples = samples.assign(problem=0, family="sums", task="chain_sum", level="train", tokens=1, unreadable="")
     table = evaluate.per_problem(
         samples.assign(truncated=False, well_formed=False, mixed=False, reflections=0, too_long=False)

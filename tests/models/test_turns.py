@@ -19,7 +19,9 @@ from r1.models.turns import (
     cut_tokens,
     encode_example,
     end_of_turn,
+    first_tokens,
     opened,
+    spellings,
     stop_ids,
     stop_strings,
     with_bos,
@@ -52,6 +54,38 @@ def test_reasoning_and_end_are_learnt_once_after_the_prompt_that_generation_sees
     assert set(example["completion_mask"][start:]) == {1}
     assert str(tokenizer.decode(example["input_ids"])).count("<think>") == 1
     assert prompt.count(tokenizer.bos_token_id) == (form.bos is not None)
+
+
+@each_form
+def test_a_begun_answer_is_what_the_model_would_have_written_so_far(name: str) -> None:
+    form, tokenizer = FORMS[name], tokenizer_of(FORMS[name])
+    said = (form.opened or "<think>") + "First 1 + 1 ="
+    asked, begun = prompt_ids(tokenizer, [ASKED, [*ASKED, *as_messages("", said)[1:]]])
+    assert begun[: len(asked)] == asked, "nothing of the prompt changes, and no turn is closed"
+    assert form.opened + str(tokenizer.decode(begun[len(asked) :])) == said
+    assert prompt_ids(tokenizer, [[*ASKED, *as_messages("", form.opened)[1:]]]) == [asked], "begun with nothing"
+
+
+@each_form
+def test_the_first_tokens_are_those_that_were_generated(name: str) -> None:
+    form, tokenizer = FORMS[name], tokenizer_of(FORMS[name])
+    said = form.opened + "First 1 + 1 = 2."
+    ids = tokenizer("First 1 + 1 = 2.", add_special_tokens=False)["input_ids"]
+    for count in range(1, len(ids)):
+        assert first_tokens(tokenizer, said, count) == form.opened + str(tokenizer.decode(ids[:count]))
+    assert first_tokens(tokenizer, said, len(ids)) == first_tokens(tokenizer, said, 1000) == said
+
+
+def test_a_character_is_whole_or_gone() -> None:
+    tokenizer = tokenizer_of(FORMS["R1-Distill"])
+    assert {first_tokens(tokenizer, "1 猫", count) for count in range(1, 9)} == {"1", "1 ", "1 猫"}
+
+
+def test_words_are_forbidden_wherever_they_begin() -> None:
+    tokenizer = tokenizer_of(FORMS["R1-Distill"])
+    found = spellings(tokenizer, ["First", "First"])
+    texts = {str(tokenizer.decode(ids)) for ids in found}
+    assert texts == {"First", " First"} and len(found) == len({tuple(ids) for ids in found}), "the line break is free"
 
 
 @pytest.mark.parametrize(

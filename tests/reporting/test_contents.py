@@ -10,7 +10,7 @@ from r1.reporting.contents import SAMPLES, draw_figures, read_contents
 from r1.reporting.figures import RL_PANELS
 from r1.support.artifacts import BrokenArtifact, write_json
 from tests.conftest import compose
-from tests.evaluation.test_claims import table
+from tests.evaluation.test_claims import by_budget, table
 
 CONFIG = compose("evaluate.bootstrap_resamples=50")
 ESTIMATE = {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 4}
@@ -19,6 +19,7 @@ LOG = pd.DataFrame(
 )
 FIGURES = [
     "pass@1, chain_sum (train)",
+    "Lenient pass@1 against the thinking budget",
     "R1-Zero",
     "Reasoning RL and final RL",
     "RL on the students (control)",
@@ -33,8 +34,16 @@ def project(tmp_path: Path) -> Path:
         folder = tmp_path / "data/evaluations" / model
         folder.mkdir(parents=True)
         table(number, pass_at_1=0.1 * number).to_parquet(folder / "problems.parquet")
-        samples = [{"problem": row // 2, "prompt": f"p{row // 2}", "completion": f"{model} {row}"} for row in range(12)]
+        samples = [
+            {"problem": row // 2, "prompt": f"p{row // 2}", "completion": f"{model} {row}", "level": "train"}
+            | {"reflections": row % 3, "lenient_correct": row % 2 == 0}
+            for row in range(12)
+        ]
         pd.DataFrame(samples).to_parquet(folder / "samples.parquet")
+        if model in CONFIG.evaluate.thinking.models:
+            by_budget(0.1, 0.1 + 0.1 * number).to_parquet(folder / "budgets.parquet")
+        if model in CONFIG.evaluate.intervention.models:
+            table(number, reflection_rate=0.0).to_parquet(folder / "without_words_problems.parquet")
         summary = {"chain_sum": {"train": {"pass_at_1": ESTIMATE}, "hard": {"pass_at_1": ESTIMATE}}}
         write_json(tmp_path / f"data/metrics/evaluate/{model}.json", summary)
     for number, run in enumerate(runs()):
@@ -55,6 +64,29 @@ def test_everything_is_read(project: Path) -> None:
     claims = {claim["id"]: claim for claim in contents.claims}
     assert claims["pure_rl_improves"]["effect"] == pytest.approx(0.1 * MODELS.index("zero"), abs=0.05)
     assert claims["pure_rl_improves"]["n"] == 10
+    assert {"thinking_longer_pays", "reflection_is_used"} <= set(claims)
+    assert [one.title for one in contents.thinking] == [
+        "Accuracy by thinking budget", "Without words of reflection", "Accuracy by number of tries",
+    ]  # fmt: skip
+    assert len(contents.thinking[0].rows) == 3 * 3 and contents.thinking[0].header[2:] == ["8", "16", "128"]
+    assert {row[0] for row in contents.thinking[2].rows} == {"base", "zero", "r1"}
+
+
+def test_what_was_not_measured_is_not_shown(project: Path) -> None:
+    config = compose(
+        "evaluate.thinking.models=[]", "evaluate.intervention.models=[]", "evaluate.bootstrap_resamples=50"
+    )
+    contents = read_contents(project, "smoke", config.report, config.evaluate)
+    assert [one.title for one in contents.thinking] == ["Accuracy by number of tries"]
+    assert list(contents.figures) == [title for title in FIGURES if "budget" not in title]
+    assert not {"thinking_longer_pays", "reflection_is_used"} & {claim["id"] for claim in contents.claims}
+
+
+@pytest.mark.parametrize("name", ["budgets", "without_words_problems"])
+def test_a_missing_table_is_named(name: str, project: Path) -> None:
+    (project / f"data/evaluations/zero/{name}.parquet").unlink()
+    with pytest.raises(BrokenArtifact, match=rf"data/evaluations/zero has no {name}.parquet: .*`dvc repro`"):
+        read_contents(project, "smoke", CONFIG.report, CONFIG.evaluate)
 
 
 def test_samples_are_of_different_problems(project: Path) -> None:
@@ -92,6 +124,6 @@ def test_a_missing_metric_is_named(name: str, project: Path) -> None:
 
 def test_figures_show_the_base_s_first_family_and_level() -> None:
     summaries = {model: {"code": {"hard": {"pass_at_1": ESTIMATE}}} for model in MODELS}
-    figures = draw_figures(summaries, dict.fromkeys(runs(), LOG))
-    assert list(figures) == ["pass@1, code (hard)", *FIGURES[1:]]
+    figures = draw_figures(summaries, dict.fromkeys(runs(), LOG), {})
+    assert list(figures) == ["pass@1, code (hard)", *FIGURES[2:]]
     assert all(figure.startswith("<svg") for figure in figures.values())

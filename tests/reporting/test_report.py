@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves
+from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves, intervals
 from r1.reporting.report import HEADLINE, Contents, render, show_problems
+from r1.reporting.tables import Table
 
 SCRIPT = "<script>alert(1)</script>"
 ESTIMATE = {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 4}
@@ -31,6 +32,8 @@ def contents(text: str = SCRIPT) -> Contents:
     return Contents(
         profile="smoke",
         confidence=0.95,
+        headline=Table("At a glance", text, ["model", text], [["zero", "50.0 [25.0, 75.0]"]]),
+        thinking=[Table("Tries", "note", ["model", "tries"], [["zero", text]])],
         claims=[claim | {"bound": 0.0, "verdict": "not reproduced"}],
         summaries={"base": summary(), "zero": summary()},
         samples={"zero": [{"prompt": text, "answer": text, "correct": True, "completion": text}]},
@@ -50,7 +53,7 @@ def page(tmp_path: Path) -> str:
 
 def test_what_a_model_wrote_stays_text(page: str) -> None:
     assert "<script" not in page.lower()
-    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 5
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 8
 
 
 @pytest.mark.parametrize(
@@ -90,8 +93,10 @@ def test_the_markdown_has_the_same_tables(tmp_path: Path) -> None:
         "| 60 problems, level hard: aime_2024 30, aime_2025 30 | **not reproduced** |" in text.splitlines()
     )
     rows = [line for line in text.splitlines() if line.startswith("| zero |")]
-    assert [row.count("|") for row in rows] == [10, 11, 10, 5, 4]
-    assert rows[1].endswith("| 71.0 (DeepSeek-R1-Zero) |")
+    assert [row.count("|") for row in rows] == [3, 3, 10, 11, 10, 5, 4]
+    assert text.index("## At a glance") < text.index("## Claims") < text.index("## Tries") < text.index("## Models")
+    assert "| model | Responses grow. |\n|---|---|\n| zero | 50.0 [25.0, 75.0] |\n" in text
+    assert rows[3].endswith("| 71.0 (DeepSeek-R1-Zero) |")
 
 
 def test_the_paper_s_figure_stands_only_beside_its_benchmark(page: str) -> None:
@@ -162,3 +167,11 @@ def test_a_curve_shows_its_data() -> None:
 def test_bars_are_deterministic() -> None:
     values = {"base": (0.1, 0.0, 0.2), "zero": (0.5, 0.25, 0.75)}
     assert bars(values, "pass@1") == bars(values, "pass@1") != bars(values, "maj@k")
+
+
+def test_intervals_show_their_data_and_are_deterministic() -> None:
+    points = {8: (0.1, 0.0, 0.2), 16: (0.3, 0.2, 0.4)}
+    panels = {"trained": {"base": points, "zero": points}, "harder": {"base": points, "zero": points}}
+    drawn = intervals(panels, "tokens")
+    assert drawn == intervals(panels, "tokens")
+    assert drawn != intervals(panels | {"harder": {"base": points, "zero": points | {16: (0.5, 0.4, 0.6)}}}, "tokens")

@@ -1,5 +1,7 @@
 """Both engines draw from the same distribution."""
 
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,50 @@ def agree_on_log_probabilities(tiny_model: Path) -> None:
     assert [c[0].text for c in ours.sample(QUESTIONS, greedy, 0)] == [
         c[0].text for c in theirs.sample(QUESTIONS, greedy, 0)
     ]
+
+
+def forbidden_words_are_not_written(model: Path, engine: TransformersEngineConfig | VllmEngineConfig) -> None:
+    """The word that a model writes most outside of tags is forbidden: it comes no more, and the next one still does."""
+    sampler = open_sampler(Policy(model), engine)
+    many = WARM.model_copy(update={"max_new_tokens": 24, "num_samples": 16})
+
+    def count_words(sampling: SamplingConfig) -> Counter[str]:
+        drawn = sampler.sample(QUESTIONS, sampling, 0)
+        texts = " ".join(re.sub(r"</?\w+>", " ", one.text) for completions in drawn for one in completions)
+        return Counter(re.findall(r"[A-Za-z]{3,}", texts))
+
+    (word, count), (other, _) = count_words(many).most_common(2)
+    assert count >= 10
+    left = count_words(many.model_copy(update={"bad_words": (word,)}))
+    sampler.close()
+    assert left[word] <= count // 10, "at most spelled by other tokens"
+    assert left[other] > 0
+
+
+def a_begun_answer_is_continued(model: Path, engine: TransformersEngineConfig | VllmEngineConfig) -> None:
+    """Greedily, a completion that is cut goes on as it was."""
+    sampler = open_sampler(Policy(model), engine)
+    greedy = SamplingConfig(temperature=0.0, top_p=1.0, max_new_tokens=16, num_samples=1)
+    whole = [drawn[0].text for drawn in sampler.sample(QUESTIONS, greedy, 0)]
+    cut = [Policy(model).first_tokens(text, 5) for text in whole]
+    begun = [[*asked, {"role": "assistant", "content": text}] for asked, text in zip(QUESTIONS, cut, strict=True)]
+    rest = [drawn[0].text for drawn in sampler.sample(begun, greedy.model_copy(update={"max_new_tokens": 11}), 0)]
+    sampler.close()
+    assert [one + other for one, other in zip(cut, rest, strict=True)] == whole
+
+
+def vllm_continues_and_forbids(tiny_model: Path) -> None:
+    """The same of vLLM."""
+    forbidden_words_are_not_written(tiny_model, VLLM)
+    a_begun_answer_is_continued(tiny_model, VLLM)
+
+
+def test_transformers_forbids_words(tiny_model: Path) -> None:
+    forbidden_words_are_not_written(tiny_model, TRANSFORMERS)
+
+
+def test_transformers_continues_a_begun_answer(tiny_model: Path) -> None:
+    a_begun_answer_is_continued(tiny_model, TRANSFORMERS)
 
 
 def vllm_is_seeded_and_takes_many_prompts(tiny_model: Path) -> None:
@@ -119,6 +165,7 @@ def test_a_model_without_a_context_takes_any_prompt() -> None:
         "agree_on_log_probabilities",
         "vllm_is_seeded_and_takes_many_prompts",
         "vllm_overlaps_chunks",
+        "vllm_continues_and_forbids",
         "vllm_does_not_exceed_a_context",
     ],
 )

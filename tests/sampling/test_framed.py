@@ -53,6 +53,16 @@ def test_a_completion_is_framed(opened: str, stops: list[str], said: Completion,
     assert Framed(Saying(said), policy).sample(ASKED, GREEDY, 0) == [[framed], [framed]]
 
 
+def test_what_continues_a_begun_answer_opens_nothing() -> None:
+    policy = cast(Policy, SimpleNamespace(opened="<think>\n", stop_strings=["</answer>"]))
+    begun = as_messages("What is 1 + 1?", "<think>\nIt is 2.</think><answer>")
+    sampler = Framed(Saying(Completion("2</answer>\nUser:", 4, True)), policy)
+    assert sampler.sample([ASKED[0], begun], GREEDY, 0) == [
+        [Completion("<think>\n2</answer>", 4, False)],
+        [Completion("2</answer>", 4, False)],
+    ]
+
+
 @pytest.fixture(scope="module")
 def rambling(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that goes on after its answer, and whose template stops it there."""
