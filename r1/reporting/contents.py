@@ -11,14 +11,14 @@ from r1.evaluation.claims import at_budgets, judge_claims, without_words
 from r1.recipe import MODELS, runs
 from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves, intervals
 from r1.reporting.report import Contents
-from r1.reporting.tables import LEVELS, by_budget, by_intervention, by_tries, estimate_budgets, headline
+from r1.reporting.tables import LEVELS, by_budget, by_competence, by_intervention, by_tries, estimate_budgets, headline
 from r1.support.artifacts import BrokenArtifact, read_json
 from r1.support.tables import as_rows
 
 SAMPLES = 3
 """Completions shown per model, each of a different problem."""
 TRYING = ("base", "zero", "r1")
-"""Models whose tries are counted: before RL, after it, and at the end of the recipe."""
+"""Models whose tries and steps are counted: before RL, after it, and at the end of the recipe."""
 
 
 def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: EvaluateConfig) -> Contents:
@@ -47,6 +47,7 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
     shown = {model: table.drop_duplicates("problem").head(SAMPLES) for model, table in samples.items()}
     stages = {name: read_json(data / f"metrics/{name}.json") for name in runs()}
     flops = {name: metrics["flops"] for name, metrics in stages.items() if "flops" in metrics}
+    tried = {model: samples[model] for model in TRYING}
     summaries = {model: read_json(data / f"metrics/evaluate/{model}.json") for model in MODELS}
     logs = {name: pd.read_csv(data / f"plots/{name}.csv") for name in runs()}
     return Contents(
@@ -57,7 +58,8 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
         thinking=[
             *([by_budget(budgets, evaluate)] if budgets else []),
             *([by_intervention(tables, without, evaluate)] if without else []),
-            by_tries({model: samples[model] for model in TRYING}, evaluate),
+            by_tries(tried, evaluate),
+            by_competence(tried, evaluate),
         ],
         summaries=summaries,
         samples={model: as_rows(table) for model, table in shown.items()},

@@ -42,7 +42,7 @@ class Contents:
         confidence: level of the intervals.
         headline: every model on every level, the report's first table.
         claims: as in claims.json.
-        thinking: tables of thinking budgets, tries and forbidden words.
+        thinking: tables of thinking budgets, forbidden words, tries and right steps.
         summaries: model -> family -> level -> metric -> estimate.
         samples: a few completions, model -> rows.
         stages: stage -> metrics.

@@ -8,9 +8,11 @@ import pandas as pd
 
 from r1.config.data import Level
 from r1.config.evaluation import EvaluateConfig
+from r1.evaluation.competence import competence
 from r1.evaluation.statistics import Estimate, estimate
 from r1.evaluation.tries import MOST, accuracy_by_tries
 from r1.reporting.published_scores import BENCHMARKS, counterparts_on
+from r1.support.tables import as_rows
 
 LEVELS: dict[Level, str] = {"train": "trained", "hard": "harder", "transfer": "transfer"}
 """Levels of problems and what the tables call them."""
@@ -91,8 +93,10 @@ def estimate_budgets(tables: ByModel, config: EvaluateConfig) -> dict[str, dict[
 
     def at_level(table: pd.DataFrame) -> dict[int, Estimate]:
         return {
-            int(budget): estimate(rows["lenient_pass_at_1"], config.bootstrap_resamples, config.confidence)
-            for budget, rows in table.set_index("budget").groupby(level=0)
+            budget: estimate(
+                table.loc[table["budget"] == budget, "lenient_pass_at_1"], config.bootstrap_resamples, config.confidence
+            )
+            for budget in sorted(map(int, table["budget"].unique()))
         }
 
     return {
@@ -123,6 +127,32 @@ def by_tries(samples: ByModel, config: EvaluateConfig) -> Table:
             ]
             for model, table in samples.items()
             for found in accuracy_by_tries(table[table["level"] == "train"], config)
+        ],
+    )
+
+
+def by_competence(samples: ByModel, config: EvaluateConfig) -> Table:
+    """The share of right steps by family and kind of step; families without readable steps are left out.
+
+    Args:
+        samples: model -> every completion.
+        config: resamples and confidence of the intervals.
+    """
+    measured = {model: competence(table) for model, table in samples.items()}
+    kinds = pd.concat(measured.values())[["family", "step"]].drop_duplicates()
+
+    def shown(table: pd.DataFrame, family: str, step: str) -> str:
+        shares = table.loc[(table["family"] == family) & (table["step"] == step), "right"]
+        return percent(estimate(shares, config.bootstrap_resamples, config.confidence)) if len(shares) else ""
+
+    return Table(
+        "Right steps",
+        "% of the steps in a completion that are right given those before it, averaged over problems: RL combines what "
+        "the base can do.",
+        ["family", "step", *measured],
+        [
+            [row["family"], row["step"], *(shown(table, row["family"], row["step"]) for table in measured.values())]
+            for row in as_rows(kinds)
         ],
     )
 

@@ -1,10 +1,10 @@
-"""The report's tables: every model on every level, budgets, tries, forbidden words."""
+"""The report's tables: every model on every level, budgets, tries, right steps, forbidden words."""
 
 from typing import Any
 
 import pandas as pd
 
-from r1.reporting.tables import by_budget, by_intervention, by_tries, headline
+from r1.reporting.tables import by_budget, by_competence, by_intervention, by_tries, headline
 from tests.conftest import compose
 
 CONFIG = compose("evaluate.bootstrap_resamples=50").evaluate
@@ -60,3 +60,13 @@ def test_words_are_forbidden_beside_the_same_model_with_them() -> None:
     (row,) = by_intervention({"zero": usual}, {"zero": without}, CONFIG).rows
     assert row[:2] == ["trained", "zero"]
     assert [cell.split()[0] for cell in row[2:]] == ["50.0", "25.0", "25.0", "0.0"]
+
+
+def test_steps_are_rows_and_models_columns() -> None:
+    asked = {"prompt": "Find x: 4 * x + 5 = 13.", "task": "search", "family": "search", "level": "train"}
+    base = pd.DataFrame([asked | {"problem": 0, "completion": "Try 1: 4 + 5 = 8, not 13.\nWait, 3 + 1 = 4."}])
+    table = by_competence({"base": base, "zero": base.assign(completion="2 + 2 = 4")}, CONFIG)
+    assert table.header == ["family", "step", "base", "zero"]
+    assert [row[:2] for row in table.rows][:2] == [["search", "operation"], ["search", "next try"]]
+    assert table.rows[0][2:] == ["50.0 [50.0, 50.0]", "100.0 [100.0, 100.0]"]
+    assert table.rows[1][2:] == ["100.0 [100.0, 100.0]", ""]

@@ -18,7 +18,7 @@ class Scripted(Sampler):
 
     name = "scripted"
 
-    def __init__(self, model: str, say: Say, truncated: bool) -> None:
+    def __init__(self, model: str, say: Say, truncated: bool = False) -> None:
         self.source, self.say, self.truncated, self.closed = model, say, truncated, False
         self.asked: list[tuple[list[Conversation], SamplingConfig, int]] = []
 
