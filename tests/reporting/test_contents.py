@@ -36,7 +36,7 @@ def project(tmp_path: Path) -> Path:
         table(number, pass_at_1=0.1 * number).to_parquet(folder / "problems.parquet")
         samples = [
             {"problem": row // 2, "prompt": f"p{row // 2}", "completion": f"{model} {row}", "level": "train"}
-            | {"reflections": row % 3, "lenient_correct": row % 2 == 0}
+            | {"reflections": row % 3, "lenient_correct": row % 2 == 0, "task": "chain_sum", "family": "chain_sum"}
             for row in range(12)
         ]
         pd.DataFrame(samples).to_parquet(folder / "samples.parquet")
