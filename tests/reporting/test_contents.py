@@ -67,6 +67,7 @@ def test_everything_is_read(project: Path) -> None:
     assert {"thinking_longer_pays", "reflection_is_used"} <= set(claims)
     assert [one.title for one in contents.thinking] == [
         "Accuracy by thinking budget", "Without words of reflection", "Accuracy by number of tries",
+        "Right steps",
     ]  # fmt: skip
     assert len(contents.thinking[0].rows) == 3 * 3 and contents.thinking[0].header[2:] == ["8", "16", "128"]
     assert {row[0] for row in contents.thinking[2].rows} == {"base", "zero", "r1"}
@@ -77,7 +78,7 @@ def test_what_was_not_measured_is_not_shown(project: Path) -> None:
         "evaluate.thinking.models=[]", "evaluate.intervention.models=[]", "evaluate.bootstrap_resamples=50"
     )
     contents = read_contents(project, "smoke", config.report, config.evaluate)
-    assert [one.title for one in contents.thinking] == ["Accuracy by number of tries"]
+    assert [one.title for one in contents.thinking] == ["Accuracy by number of tries", "Right steps"]
     assert list(contents.figures) == [title for title in FIGURES if "budget" not in title]
     assert not {"thinking_longer_pays", "reflection_is_used"} & {claim["id"] for claim in contents.claims}
 
