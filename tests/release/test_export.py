@@ -174,7 +174,7 @@ def test_a_push_creates_a_private_repository(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("huggingface_hub.HfApi", Hub)
     files = export("zero", Path("out"), "directory", "bfloat16", "me/zero")
     assert Hub.sent == [("me/zero", True), ("me/zero", sorted(file.name for file in files))]
-    with pytest.raises(CannotExport, match="^--push nobody/zero: 403 Forbidden; the folder other is written$"):
+    with pytest.raises(CannotExport, match=r"^--push nobody/zero: 403 Forbidden; the folder other is written$"):
         export("zero", Path("other"), "directory", "bfloat16", "nobody/zero")
     assert Path("other/README.md").is_file()
 
