@@ -72,7 +72,7 @@ def compare_llama_cpp(file: Path, questions: list[str], answers: list[Answer], d
     from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
     context = max(len(answer.prompt) + LONGEST for answer in answers) + 1
-    llm = Llama(str(file), n_ctx=context, n_threads=1, logits_all=True, verbose=False)
+    llm = Llama(str(file), n_ctx=context, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False)
     template = llm.metadata["tokenizer.chat_template"]
     eos = llm._model.token_get_text(llm.token_eos())
     formatter = Jinja2ChatFormatter(template, eos_token=eos, bos_token="", stop_token_ids=[llm.token_eos()])
@@ -107,7 +107,11 @@ def _speed(file: Path, context: int, questions: list[str]) -> float:
     """Tokens per second on two cores, one question at a time, prompts included."""
     from llama_cpp import Llama
 
-    llm, tokens, started = Llama(str(file), n_ctx=context, n_threads=2, verbose=False), 0, time.perf_counter()
+    llm, tokens, started = (
+        Llama(str(file), n_ctx=context, n_threads=2, n_threads_batch=2, verbose=False),
+        0,
+        time.perf_counter(),
+    )
     for question in questions:
         reply = llm.create_chat_completion(as_messages(question), temperature=0, max_tokens=LONGEST)  # type: ignore[arg-type]
         assert isinstance(reply, dict)

@@ -126,7 +126,10 @@ def test_llama_cpp_says_what_transformers_says(kind: str, tmp_path: Path) -> Non
     llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: no lock has it")
     architecture, config = KINDS[kind]
     model, path = written(architecture, tmp_path, **config)
-    policy, llm = Policy(model.directory), llama_cpp.Llama(str(path), n_ctx=128, logits_all=True, verbose=False)
+    policy, llm = (
+        Policy(model.directory),
+        llama_cpp.Llama(str(path), n_ctx=128, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False),
+    )
     reference = load_model(model.directory, torch.float16).float()
     for question in ("What is 3 + 4 - 2?", "先算 5 - 1，然后算 8。", "don't (x'y) <think>"):
         asked = as_messages(question)
