@@ -149,4 +149,5 @@ def test_llama_cpp_says_what_transformers_says(kind: str, tmp_path: Path) -> Non
         llm.eval(whole[0].tolist())
         scores = torch.from_numpy(llm.scores[: whole.shape[1]].copy()).log_softmax(-1)
         torch.testing.assert_close(scores, expected, atol=0.1, rtol=0)
-        assert (scores.argmax(-1) == expected.argmax(-1))[len(ids) - 1 : -1].all()
+        chosen = expected.gather(-1, scores.argmax(-1, keepdim=True)).squeeze(-1)
+        assert (expected.max(-1).values - chosen).max() < 0.02  # another token only at a tie, which random weights have
