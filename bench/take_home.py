@@ -79,9 +79,9 @@ def compare_llama_cpp(file: Path, questions: list[str], answers: list[Answer], d
     same_prompt = same_answer = ties = 0
     worst, offs = 0.0, []
     for question, answer in zip(questions, answers, strict=True):
-        rendered = formatter(messages=as_messages(question)).prompt  # type: ignore[arg-type]
+        rendered = formatter(messages=as_messages(question)).prompt
         same_prompt += llm.tokenize(rendered.encode(), add_bos=False, special=True) == answer.prompt
-        reply = llm.create_chat_completion(as_messages(question), temperature=0, max_tokens=LONGEST)  # type: ignore[arg-type]
+        reply = llm.create_chat_completion(as_messages(question), temperature=0, max_tokens=LONGEST)
         assert isinstance(reply, dict)
         llm.reset()
         llm.eval(answer.prompt + answer.ids)
@@ -113,7 +113,7 @@ def _speed(file: Path, context: int, questions: list[str]) -> float:
         time.perf_counter(),
     )
     for question in questions:
-        reply = llm.create_chat_completion(as_messages(question), temperature=0, max_tokens=LONGEST)  # type: ignore[arg-type]
+        reply = llm.create_chat_completion(as_messages(question), temperature=0, max_tokens=LONGEST)
         assert isinstance(reply, dict)
         tokens += reply["usage"]["completion_tokens"]
     return tokens / (time.perf_counter() - started)

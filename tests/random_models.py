@@ -32,7 +32,7 @@ def qwen2_tokenizer() -> PreTrainedTokenizerFast:
     """A tokenizer that splits as Qwen2's does, the only way in which transformers loads one beside a qwen2 model."""
     tokenizer = Tokenizer(models.BPE())
     splits = [pre_tokenizers.Split(Regex(QWEN2), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(splits)  # type: ignore[arg-type]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(splits)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(

@@ -43,7 +43,7 @@ def test_the_stand_in_gives_the_miniatures_tokens(miniature: tuple[PreTrainedTok
     assert llama_cpp_name(tokenizer) == "poro-chat"
     other = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     split = pre_tokenizers.Split(Regex(PORO), "isolated")
-    other.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(False, use_regex=False)])  # type: ignore[arg-type]
+    other.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(False, use_regex=False)])
     for text in (*texts[:2000], *ODD):
         assert other.encode(text).ids == tokenizer(text)["input_ids"], text
     for text in BYTE:
