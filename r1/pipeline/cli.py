@@ -3,6 +3,9 @@
 python -m r1 launch stages/zero.py   run a stage with the launcher in params.yaml (dvc.yaml calls this)
 python -m r1 compose profile=smoke   write params.yaml from conf/, as `dvc exp run -S` does, without running anything
 python -m r1 inspect zero            show an artifact's origin, metrics and samples
+python -m r1 chat zero               talk to a model on the terminal, or through a pipe
+python -m r1 serve r1                serve a model to OpenAI clients on this machine, with vLLM
+python -m r1 export r1 --to DIR      write a model for use elsewhere, with a model card; --format gguf for llama.cpp
 python -m r1 export-samples zero --to exported   write samples for lighteval and lm-evaluation-harness
 python -m r1 plan profile=smoke      estimate tokens, FLOPs, memory, hours and dollars without running anything
 python -m r1 doctor                  check this machine and print the commands that fix what is missing
@@ -31,6 +34,7 @@ def main() -> None:
     inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts, ppo/1)")
     inspecting.add_argument("--samples", type=int, default=3, help="rows to show per file (default 3)")
     inspecting.add_argument("--params", action="store_true", help="show the stage's parameters too")
+    _add_talk(commands)
     exporting = commands.add_parser(
         "export-samples", help="write an evaluation's samples for lighteval and lm-evaluation-harness"
     )
@@ -61,10 +65,74 @@ def main() -> None:
             _export(arguments.model, arguments.to)
         elif arguments.command == "plan":
             _plan(arguments)
+        elif arguments.command in ("chat", "serve", "export"):
+            _take(arguments)
         else:
             from r1.reporting.inspect import inspect
 
             inspect(arguments.name, arguments.samples, arguments.params)
+
+
+def _add_talk(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """The commands for a finished model."""
+    chatting = commands.add_parser("chat", help="talk to a model on the terminal, or through a pipe")
+    chatting.add_argument("--seed", type=int, default=0, help="the same seed gives the same answers (default 0)")
+    chatting.add_argument(
+        "--temperature", type=_temperature, default=0.6, help="0 is greedy (default 0.6, the paper's)"
+    )
+    chatting.add_argument("--top-p", type=_share, default=0.95, help="nucleus (default 0.95, the paper's)")
+    chatting.add_argument("--max-new-tokens", type=_positive, help="longest answer (default: what the context holds)")
+    serving = commands.add_parser("serve", help="serve a model to OpenAI clients on this machine, with vLLM")
+    serving.add_argument("--port", type=_port, default=8000, help="port on 127.0.0.1 (default 8000)")
+    serving.add_argument(
+        "--origin", action="append", default=[], help="web page that may call it, such as http://localhost:3000"
+    )
+    exporting = commands.add_parser("export", help="write a model for use elsewhere, with a model card")
+    exporting.add_argument("--to", type=Path, required=True, help="folder for it; must not exist, or be empty")
+    exporting.add_argument("--format", choices=["directory", "gguf"], default="directory", help="gguf is for llama.cpp")
+    exporting.add_argument("--dtype", choices=["bfloat16", "float16"], default="bfloat16", help="default bfloat16")
+    exporting.add_argument("--push", metavar="OWNER/NAME", help="upload it to this hub repository too, with your login")
+    for parser in (chatting, serving, exporting):
+        parser.add_argument("name", help="a model, such as base, zero or r1")
+
+
+def _take(arguments: argparse.Namespace) -> None:
+    """Chat, serve or export, without telemetry and, unless the user pushes, without the hub."""
+    import os
+
+    from r1.support.log import configure
+
+    configure()
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK"):
+        os.environ.setdefault(name, "1")
+    if not getattr(arguments, "push", None):
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    if arguments.command == "serve":
+        from r1.talk.serve import serve
+
+        serve(arguments.name, arguments.port, arguments.origin)
+    elif arguments.command == "chat":
+        from r1.talk.chat import chat
+        from r1.talk.speaker import Drawing
+
+        chat(arguments.name, Drawing(arguments.temperature, arguments.top_p, arguments.max_new_tokens), arguments.seed)
+    else:
+        from r1.release.export import export
+
+        files = export(arguments.name, arguments.to, arguments.format, arguments.dtype, arguments.push)
+        print("\n".join(map(str, files)))
+
+
+def _port(text: str) -> int:
+    if not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError("from 1 to 65535")
+    return int(text)
+
+
+def _temperature(text: str) -> float:
+    if not 0 <= float(text) < float("inf"):
+        raise argparse.ArgumentTypeError("at least 0")
+    return float(text)
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
