@@ -91,8 +91,10 @@ def estimate_budgets(tables: ByModel, config: EvaluateConfig) -> dict[str, dict[
 
     def at_level(table: pd.DataFrame) -> dict[int, Estimate]:
         return {
-            int(budget): estimate(rows["lenient_pass_at_1"], config.bootstrap_resamples, config.confidence)
-            for budget, rows in table.set_index("budget").groupby(level=0)
+            budget: estimate(
+                table.loc[table["budget"] == budget, "lenient_pass_at_1"], config.bootstrap_resamples, config.confidence
+            )
+            for budget in sorted(map(int, set(table["budget"])))
         }
 
     return {
