@@ -142,6 +142,19 @@ def test_without_seeds(endpoint: Endpoint) -> None:
     assert len(endpoint.asked) == 3 and not any("seed" in body for body in endpoint.asked)
 
 
+@pytest.mark.parametrize(
+    ("conversation", "changed"),
+    [(as_messages("What is 1 + 1?", "It is"), {}), (QUESTIONS[0], {"bad_words": ("wait",)})],
+    ids=["a-begun-answer", "a-forbidden-word"],
+)
+def test_what_the_protocol_lacks_is_not_asked_for(
+    endpoint: Endpoint, conversation: list[dict[str, str]], changed: dict[str, Any]
+) -> None:
+    with pytest.raises(EndpointError, match=r"neither forbids words .* nor continues a begun answer"):
+        endpoint.sampler().sample([conversation], WARM.model_copy(update=changed), seed=0)
+    assert not endpoint.asked
+
+
 def test_greedy_asks_once(endpoint: Endpoint) -> None:
     drawn = endpoint.sampler().sample(QUESTIONS, WARM.model_copy(update={"temperature": 0.0}), seed=0)
     assert len(endpoint.asked) == len(QUESTIONS)
