@@ -1,4 +1,4 @@
-"""Show an artifact on the terminal: its origin, metrics and samples; parameters on request."""
+"""Show an artifact on the terminal: its origin, metrics, learning curve and samples; parameters on request."""
 
 import ast
 import json
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from r1.reporting.sparkline import curve_table
 from r1.reporting.terminal import SafeConsole, empty_pairs, empty_table, safe
 from r1.support.artifacts import MANIFEST, BrokenArtifact, content_hash, read_json, read_manifest
 from r1.support.code import code_hash
@@ -38,7 +39,7 @@ _MANY = 12
 
 
 def inspect(name: str, samples: int, params: bool) -> None:
-    """Print origin, metrics and some samples of every artifact with that name or from that stage.
+    """Print origin, metrics, learning curve and some samples of every artifact with that name or from that stage.
 
     Args:
         name: name of a stage or an artifact, such as `zero` or `ppo/1`.
@@ -114,7 +115,7 @@ def _with_state(text: str, state: str) -> Text:
 
 
 def _show_metrics(console: Console, manifest: Mapping[str, Any], shown: set[Path]) -> None:
-    """Show counts and metrics; a metrics file shared by several artifacts is shown only with the first."""
+    """Show counts, metrics and the curve; a metrics file shared by several artifacts is shown only with the first."""
     values: dict[str, Any] = dict(manifest["counts"])
     metrics = Path(manifest["metrics"])
     # A manifest may come from someone else: read only metrics files inside this project's data/.
@@ -138,6 +139,9 @@ def _show_metrics(console: Console, manifest: Mapping[str, Any], shown: set[Path
         listed.add_row(safe(name), safe(value))
     if listed.rows:
         console.print(listed)
+    curve = Path("data/plots", *metrics.with_suffix(".csv").parts[2:])
+    if files and curve.is_file() and _is_ours(curve) and (drawn := curve_table(curve)):
+        console.print(drawn)
     if files:
         console.print(safe(f"in full: {', '.join(map(str, files))}", "dim"))
     console.print()

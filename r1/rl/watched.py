@@ -15,6 +15,7 @@ from trl.trainer.utils import add_fused_lm_head
 
 from r1.config.correction import CorrectionConfig, OffCorrectionConfig
 from r1.config.rl import AlgorithmConfig, RlConfig
+from r1.models.generation import generate_shrinking
 from r1.models.sharding import shard
 from r1.models.turns import cut, cut_tokens
 from r1.rewards.common import texts
@@ -57,6 +58,8 @@ class Watched(MicroBatched, Validated):
         self.correction: CorrectionConfig = rl.correction
         if self.stops and not self.use_vllm:  # transformers needs the tokenizer for it, which TRL does not pass
             self.model.generate = partial(self.model.generate, stop_strings=self.stops, tokenizer=self.processing_class)
+        elif not (self.use_vllm or self.is_deepspeed_enabled or self.is_fsdp_enabled):
+            self.model.generate = partial(generate_shrinking, self.model.generate)
         self.start: Any = None
         if start is not None:
             add_fused_lm_head(start, temperature=self.args.temperature)

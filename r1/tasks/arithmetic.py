@@ -4,10 +4,7 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
-
-import reasoning_gym
 
 _NUMBER = re.compile(r"\s*[+-]?\d+(?:\.\d+)?\s*", re.ASCII)
 _OPERATORS: dict[type[ast.operator], tuple[str, Callable[[int, int], int]]] = {
@@ -62,6 +59,8 @@ def entries(name: str, options: dict[str, Any], seed: int, chunk: int = 2000) ->
     Raises:
         ValueError: if the family does not have an option, or its value is invalid.
     """
+    import reasoning_gym  # two seconds: prepare alone generates, while a dozen stages verify
+
     while True:
         try:
             dataset = reasoning_gym.create_dataset(name, size=chunk, seed=seed, **options)
@@ -74,13 +73,3 @@ def entries(name: str, options: dict[str, Any], seed: int, chunk: int = 2000) ->
 def is_number(text: str) -> bool:
     """True for a plain ASCII decimal number; Decimal also accepts "4_" and digits of any script."""
     return _NUMBER.fullmatch(text) is not None
-
-
-@cache
-def _scorer(name: str) -> Any:
-    return reasoning_gym.create_dataset(name, size=1, seed=0)
-
-
-def score(name: str, predicted: str, entry: dict[str, Any]) -> bool:
-    """Verify with reasoning-gym's own verifier; only a full score counts, since stuffing earns partial credit."""
-    return bool(_scorer(name).score_answer(predicted, entry) == 1.0)

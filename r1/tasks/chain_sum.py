@@ -5,9 +5,10 @@ Questions are shorter than reasoning-gym's, to fit the miniature's context windo
 """
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
-from r1.tasks.arithmetic import entries, is_number, score
+from r1.tasks.arithmetic import entries, is_number
 from r1.tasks.arithmetic import work_out as work_out
 from r1.tasks.problem import Problem
 
@@ -27,5 +28,8 @@ def conclude(values: list[int]) -> str:
 
 
 def verify(predicted: str, gold: str) -> bool:
-    """True if the answers are equal numbers, in plain ASCII: "0,4", "４" and "nan" are wrong."""
-    return is_number(predicted) and score(NAME, predicted, {"answer": gold})
+    """True if the answers are equal numbers, in plain ASCII: "0,4", "４" and "nan" are wrong.
+
+    Otherwise reasoning-gym's full credit; it gives partial credit for text around the answer.
+    """
+    return is_number(predicted) and Decimal(predicted) == Decimal(gold)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from r1.tasks.answers.spelling import spelled
-from r1.tasks.arithmetic import entries, score
+from r1.tasks.arithmetic import entries
 from r1.tasks.arithmetic import work_out as work_out
 from r1.tasks.problem import Problem
 
@@ -41,12 +41,11 @@ def conclude(values: list[int]) -> str:
 
 
 def verify(predicted: str, gold: str) -> bool:
-    """Equal real and imaginary parts; brackets and LaTeX around them make no difference."""
+    """Equal real and imaginary parts: reasoning-gym's full credit; brackets and LaTeX make no difference."""
     match, said = _COMPLEX.fullmatch(gold), _plain(predicted)
     if match is None or said is None:
         return False
-    real, imaginary = int(match[1]), int(match[2] + match[3])
-    return score(NAME, said, {"answer": gold, "metadata": {"result": (real, imaginary)}})
+    return complex("".join(said.split()).replace("i", "j")) == complex(int(match[1]), int(match[2] + match[3]))
 
 
 def _plain(predicted: str) -> str | None:

@@ -30,9 +30,6 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
-import reasoning_gym
-from reasoning_gym.factory import DATASETS
-
 from r1.config.data import REASONING_GYM
 from r1.support.errors import UserError
 from r1.tasks.problem import Problem
@@ -108,6 +105,8 @@ class ReasoningGymFamily:
     """One family; see Task. `name` is reasoning_gym/<family>."""
 
     def __init__(self, name: str) -> None:
+        from reasoning_gym.factory import DATASETS  # two seconds for all families: not for stages that use none
+
         self.name, self.family = name, name.removeprefix(REASONING_GYM)
         if self.family in REFUSED:
             raise ValueError(f"{name} cannot be used: {REFUSED[self.family]}")
@@ -171,6 +170,8 @@ class ReasoningGymFamily:
 
 @lru_cache(maxsize=256)
 def _data_set(family: str, options: str, seed: int) -> Any:
+    import reasoning_gym
+
     try:
         return reasoning_gym.create_dataset(family, size=CHUNK, seed=seed, **json.loads(options))
     except (AssertionError, TypeError) as error:

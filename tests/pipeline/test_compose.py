@@ -314,6 +314,8 @@ GROUPS: list[tuple[str, str, Any]] = [
     ("teacher=deepseek_v3", "base.architecture.model_type", "deepseek_v3"),
     ("rl/algorithm=ppo", "rl.algorithm.name", "ppo"),
     ("profile=smoke", "zero.max_steps", 2),
+    ("profile=minute", "zero.max_steps", 40),
+    ("profile=minute", "evaluate.sampling.num_samples", 2),
     ("code=formulas", "zero.rewards.code_reward", 1.0),
     ("launcher=ddp", "launcher.num_processes", 2),
 ]
@@ -333,7 +335,7 @@ WRONG_CHOICES = [
     ("teacher=gpt", "teacher = 'gpt': allowed: deepseek_v3, qwen3"),
     ("code=python", "code = 'python': allowed: formulas, humaneval, none"),
     ("teacher=/tmp/x", "teacher = '/tmp/x': allowed: deepseek_v3, qwen3"),
-    ("profile=../../../tmp/x", "profile = '../../../tmp/x': allowed: cluster, gpu, miniature, node, node_math, smoke"),
+    ("profile=../../../tmp/x", "profile = '../../../tmp/x': allowed: cluster, gpu, miniature, minute, node"),
     (
         "engine@evaluate.engine=../rollout/vllm",
         "engine@evaluate.engine = '../rollout/vllm': allowed: openai, plugin, ray, transformers, vllm",

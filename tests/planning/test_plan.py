@@ -284,7 +284,7 @@ def test_planning_needs_no_torch() -> None:
     )
 
 
-ON_CPU = ("miniature", "smoke", "smollm2")
+ON_CPU = ("miniature", "minute", "smoke", "smollm2")
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -15,7 +15,7 @@ from r1.planning.recipe import Recipe
 from r1.planning.show import show_checks, show_plan
 from tests.conftest import PROFILES, ROOT, chosen, compose
 
-ON_CPU = ("miniature", "smoke", "smollm2")
+ON_CPU = ("miniature", "minute", "smoke", "smollm2")
 
 
 @pytest.fixture(autouse=True)

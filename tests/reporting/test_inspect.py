@@ -71,6 +71,14 @@ def test_the_order_is_that_of_a_readers_questions(capsys: pytest.CaptureFixture[
     assert "rewards     accuracy 1, format 0" in text
 
 
+def test_a_run_shows_its_curve(capsys: pytest.CaptureFixture[str]) -> None:
+    make()
+    assert "curve" not in shown(capsys)
+    Path("data/plots").mkdir()
+    Path("data/plots/zero.csv").write_text("step,reward\n1,0.25\n2,1.5\n")
+    assert "▁█" in shown(capsys)
+
+
 def test_parameters_are_shown_on_request_only(capsys: pytest.CaptureFixture[str]) -> None:
     make()
     text = shown(capsys)

@@ -1,15 +1,19 @@
 """Families: what they ask is worked out and verified, and nothing else is."""
 
 import re
+import subprocess
+import sys
 from itertools import islice
+from typing import Any
 
 import pytest
+import reasoning_gym
 
 from r1.config.data import FamilyConfig
 from r1.rewards.accuracy import is_correct
-from r1.tasks import TASKS, VERIFIERS, WORKED, Problem, bucket, normalise
+from r1.tasks import TASKS, VERIFIERS, WORKED, Problem, bucket, normalise, verifier_of
 from r1.tasks.arithmetic import work_out
-from tests.conftest import compose
+from tests.conftest import ROOT, compose
 
 GSM = FamilyConfig(
     task="gsm_symbolic", level="train", options={}, documents=0, cold_start=0, rl=0, rejection=0, evaluate=0
@@ -31,6 +35,17 @@ def tagged(answer: str) -> str:
 def test_the_project_uses_every_family() -> None:
     used = {family.task for family in compose("code=formulas").prepare.families.values()}
     assert used | set(FAMILIES) >= set(TASKS) == set(VERIFIERS) - {"math"}
+
+
+def test_verifying_imports_no_task_generator() -> None:
+    """A dozen stages verify, each in a process of its own."""
+    code = (
+        "import sys; from r1.rewards.accuracy import is_correct\n"
+        "assert is_correct('<think>a</think><answer>4</answer>', 'chain_sum', '4')\n"
+        "print([name for name in ('torch', 'transformers', 'reasoning_gym', 'sympy') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
 
 
 @each_family
@@ -127,6 +142,34 @@ def test_the_sign_of_an_answer_counts() -> None:
 )
 def test_dress_and_units_make_no_difference(task: str, gold: str, predicted: str, is_so: bool) -> None:
     assert is_correct(tagged(predicted), task, gold) is is_so
+
+
+_PARTS = ("", "0", "3", "-3", "+3", "03", "3.0", ".5", "3.5", "nan", "1e1", "3,0", "٣", "(3)", "x")
+_REST = ("", " ", "i", "2i", "+2i", " + 2i", "-2i", " - 2 i", "+i", "-i", " 2i", "+-2i", "j", "2", "\n")
+
+
+@pytest.mark.parametrize(
+    ("task", "gold", "entry"),
+    [
+        ("chain_sum", "3", {"answer": "3"}),
+        ("chain_sum", "-3", {"answer": "-3"}),
+        ("basic_arithmetic", "3", {"answer": "3"}),
+        *[
+            ("complex_arithmetic", f"{real} {sign} {size}i", {"metadata": {"result": (real, int(f"{sign}{size}"))}})
+            for real, sign, size in ((3, "+", 2), (0, "-", 1), (-3, "+", 0), (0, "+", 2))
+        ],
+    ],
+)
+def test_our_verifier_gives_what_reasoning_gym_gives_full_credit(task: str, gold: str, entry: dict[str, Any]) -> None:
+    """Except where theirs reads what is no number in ASCII, or two of them."""
+    theirs = reasoning_gym.create_dataset(task, size=1, seed=0)
+    right = 0
+    for said in (start + end for start in _PARTS for end in _REST):
+        full = theirs.score_answer(said, entry) == 1.0
+        if verifier_of(task)(said, gold) != full:
+            assert full and ("nan" in said or "٣" in said or said in (" + 2i", "0 2i")), said
+        right += full
+    assert right
 
 
 def test_two_guesses_joined_by_a_comma_are_not_one_number() -> None:

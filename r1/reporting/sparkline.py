@@ -1,0 +1,63 @@
+"""A learning curve on the terminal: a line of blocks per logged column, from the first step to the last."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+from rich.table import Table
+
+from r1.reporting.terminal import empty_table, safe
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_WIDTH = 40
+"""Blocks per line at most, and so steps without averaging."""
+_COLUMNS = {
+    "reward": "reward",
+    "rewards/accuracy_reward/mean": "accuracy",
+    "rewards/format_reward/mean": "format",
+    "completions/mean_length": "tokens",
+    "loss": "loss",
+}
+"""Columns to show, and their names. The loss of RL says nothing: it is about 0 by construction."""
+
+
+def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
+    """Blocks from the lowest mean to the highest; the means are of consecutive values, of equal shares of them.
+
+    Args:
+        values: [steps], finite.
+        width: blocks at most.
+
+    >>> sparkline([0, 1, 2, 3])
+    '▁▃▆█'
+    """
+    means = _means(values, width)
+    low, spread = min(means), max(means) - min(means)
+    return "".join(_BLOCKS[round((mean - low) / spread * (len(_BLOCKS) - 1)) if spread else 0] for mean in means)
+
+
+def curve_table(path: Path) -> Table | None:
+    """The curve of a run: column, sparkline, and means of its first and last tenth; None if nothing is logged.
+
+    Args:
+        path: CSV with a row per step.
+    """
+    frame = pd.read_csv(path)
+    table = empty_table((f"{len(frame)} steps", "curve"), ("first", "last"))
+    for column, name in _COLUMNS.items():
+        if column not in frame or (column == "loss" and "reward" in frame):
+            continue
+        values = [value for value in frame[column].tolist() if math.isfinite(value)]
+        if values:
+            tenth = math.ceil(len(values) / 10)
+            ends = (sum(part) / tenth for part in (values[:tenth], values[-tenth:]))
+            table.add_row(name, safe(sparkline(values)), *(f"{end:.3g}" for end in ends))
+    return table if table.rows else None
+
+
+def _means(values: Sequence[float], width: int) -> list[float]:
+    count = min(width, len(values))
+    bounds = [len(values) * number // count for number in range(count + 1)]
+    return [sum(values[start:end]) / (end - start) for start, end in pairwise(bounds)]
