@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import GenerationConfig, PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
+from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
 
 from r1.models.generation import SEGMENT, generate_shrinking
 
@@ -13,9 +13,14 @@ LIMIT = 4 * SEGMENT + 3
 
 
 @pytest.fixture(scope="module")
-def model() -> PreTrainedModel:
+def model() -> Any:
     torch.manual_seed(0)
-    shape = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    shape: dict[str, Any] = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
     config = Qwen3Config(vocab_size=48, num_key_value_heads=1, head_dim=8, initializer_range=0.5, **shape)
     return Qwen3ForCausalLM(config).eval()
 
@@ -36,7 +41,7 @@ def kept(output: torch.Tensor) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("limit", [1, SEGMENT, SEGMENT + 1, LIMIT])
-def test_greedy_completions_are_those_of_transformers(limit: int, model: PreTrainedModel) -> None:
+def test_greedy_completions_are_those_of_transformers(limit: int, model: Any) -> None:
     stock, ours = (
         model.generate(**arguments(False, limit)),
         generate_shrinking(model.generate, **arguments(False, limit)),
@@ -45,7 +50,7 @@ def test_greedy_completions_are_those_of_transformers(limit: int, model: PreTrai
     assert stock.shape == ours.shape
 
 
-def test_the_first_segment_is_drawn_with_the_same_random_numbers(model: PreTrainedModel) -> None:
+def test_the_first_segment_is_drawn_with_the_same_random_numbers(model: Any) -> None:
     drawn = []
     for generate in (model.generate, lambda **given: generate_shrinking(model.generate, **given)):
         given = arguments(True)
@@ -54,7 +59,7 @@ def test_the_first_segment_is_drawn_with_the_same_random_numbers(model: PreTrain
     assert torch.equal(*drawn)
 
 
-def test_rows_that_have_ended_are_not_computed(model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_have_ended_are_not_computed(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[int] = []
     forward = model.forward
 
