@@ -7,6 +7,7 @@ import torch
 from transformers import GenerationConfig
 
 from r1.config.sampling import SamplingConfig, TransformersEngineConfig
+from r1.models.generation import generate_shrinking
 from r1.models.loading import sampling_dtype
 from r1.models.policy import Policy
 from r1.models.turns import cut_tokens
@@ -51,16 +52,21 @@ class TransformersSampler(Sampler):
             if sampling.temperature > 0
             else {"do_sample": False}
         )
-        output = self.model.generate(
-            **padded,
+        config = GenerationConfig(
             **decoding,
-            num_return_sequences=sampling.num_samples if sampling.temperature > 0 else 1,
             max_new_tokens=sampling.max_new_tokens,
             eos_token_id=self.policy.stop_ids,
             pad_token_id=self.tokenizer.pad_token_id,
             bad_words_ids=self.policy.spellings(sampling.bad_words) if sampling.bad_words else None,
-            **({"stop_strings": stops, "tokenizer": self.tokenizer} if (stops := self.policy.stop_strings) else {}),
-        )[:, padded["input_ids"].shape[1] :]
+        )
+        copies = sampling.num_samples if sampling.temperature > 0 else 1
+        ids, mask = (padded[key].repeat_interleave(copies, dim=0) for key in ("input_ids", "attention_mask"))
+        asked: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "generation_config": config}
+        if stops := self.policy.stop_strings:
+            output = self.model.generate(**asked, stop_strings=stops, tokenizer=self.tokenizer)
+        else:
+            output = generate_shrinking(self.model.generate, **asked)
+        output = output[:, ids.shape[1] :]
         drawn = [self._read(row) for row in output.tolist()]
         if sampling.temperature == 0:  # greedy: every sample is the same
             return [[completion] * sampling.num_samples for completion in drawn]
