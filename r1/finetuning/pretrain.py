@@ -93,7 +93,7 @@ def pretrain(untrained: Untrained, texts: list[str], config: PretrainConfig, con
             record=record,
         )
     )
-    tokens, parameters = int((blocks != tokenizer.pad_token_id).sum()), trained.num_parameters()
+    tokens, parameters = blocks.numel(), trained.num_parameters()
     return Trained(
         trained,
         tokenizer,

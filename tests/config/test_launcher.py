@@ -25,7 +25,7 @@ def test_processes_and_how_they_split_a_training(
 REFUSED = {
     "uneven-batches": (
         ["launcher=ddp", "launcher.num_processes=3"],
-        "base: batch_size 32 must be a multiple of 3 processes",
+        "base: batch_size 8 must be a multiple of 3 processes",
     ),
     "unknown-name": (["launcher=ddp", "launcher.name=torchrun"], r"does not match any of the expected tags: 'local'"),
     "a-command": (["launcher=local", "launcher.command=torchrun"], r"launcher: unknown key 'command'; allowed: name$"),
@@ -76,7 +76,8 @@ def test_what_cannot_work_is_refused_by_name(overrides: list[str], message: str)
     ],
 )
 def test_a_reward_that_compares_is_allowed_where_groups_are_whole(overrides: list[str]) -> None:
-    assert compose("launcher=ddp", *overrides).launcher.total_processes >= 16
+    pretraining = [f"{base}.pretraining.batch_size=32" for base in ("base", "base_qwen", "base_llama")]
+    assert compose("launcher=ddp", *pretraining, *overrides).launcher.total_processes >= 16
 
 
 # Rows of a step, rows at once at most, processes.

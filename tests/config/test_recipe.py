@@ -83,7 +83,7 @@ WRONG = [
     ("rl.algorithm.num_mini_batches=0", "rl.algorithm.num_mini_batches = 0: Input should be greater than 0"),
     ("sandbox=docker", "sandbox = 'docker': Input should be 'bubblewrap' or 'none'"),
     ("sft.micro_batch_size=5", "must be a multiple of micro_batch_size 5"),
-    ("zero.micro_batch_tokens=95", "zero: micro_batch_tokens 95 must be at least max_completion_length 96, or null"),
+    ("zero.micro_batch_tokens=127", "zero: micro_batch_tokens 127 must be at least max_completion_length 128, or null"),
     # Nothing leaves the project that was not asked to by an absolute path.
     (
         "base.checkpoint=../../x",
