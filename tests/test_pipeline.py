@@ -287,7 +287,7 @@ def test_no_evaluation_problem_is_trained_on(smoke: Path) -> None:
 def test_rejection_sampling_used_vllm_and_counted_every_sample(smoke: Path) -> None:
     metrics = json.loads((smoke / "data/metrics/rejection_sampling.json").read_text())
     assert metrics["engine"] == "vllm"
-    assert sum(metrics["reasons"].values()) == metrics["candidates"] == 20 * 16
+    assert sum(metrics["reasons"].values()) == metrics["candidates"] == (20 + 4) * 16
     assert metrics["reasoning"] == metrics["reasons"]["kept"]
 
 
