@@ -19,6 +19,7 @@ from trl import GRPOConfig, RLOOConfig
 
 from r1.config.rl import FinalRlConfig, LeaveOneOutConfig, PpoConfig, RlConfig, check_rl_launch
 from r1.config.training import TrainingConfig
+from r1.models.chat import as_messages
 from r1.models.patches import shard_reference_by_layer
 from r1.models.policy import Policy
 from r1.rewards import build_rewards
@@ -69,6 +70,7 @@ def train_rl(
         Stopped: if the loss is not finite, or if a limit of `rl` is exceeded for `rl.patience` steps.
     """
     held_back = held_back or []
+    asked = [{"prompt": as_messages(row["prompt"])} for row in held_back]
     stage, shared, algorithm, training = settings.stage, settings.shared, settings.algorithm, context.training
     check_compute(training)
     try:
@@ -81,7 +83,7 @@ def train_rl(
     )
     arguments = {
         **device_arguments(context),
-        **rollout_arguments(shared.rollout, policy, prompts + held_back, stage.max_completion_length),
+        **rollout_arguments(shared.rollout, policy, prompts + asked, stage.max_completion_length),
         **algorithm_arguments(settings),
         # With LoRA the reference policy is the policy without its adapters, which cannot be updated.
         **({"sync_ref_model": False} if training.lora else {}),

@@ -50,8 +50,8 @@ def test_examples_that_are_cut_off_are_counted(
     policy, here = Policy(tiny_model), context(tmp_path)
     short, long = ({"prompt": "What is 1 + 0?", "completion": "1 " * n} for n in (1, 300))
     assert finetune(policy, [short] * 7 + [long], SMOKE.sft, here).metrics["truncated_examples"] == 1
-    assert "warning: 1 of 8 examples are truncated at max_length = 192" in capsys.readouterr().out
-    with pytest.raises(UserError, match=r"all 2 examples are longer than max_length = 192 tokens \(the shortest has"):
+    assert "warning: 1 of 8 examples are truncated at max_length = 224" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"all 2 examples are longer than max_length = 224 tokens \(the shortest has"):
         finetune(policy, [long] * 2, SMOKE.sft, here)
 
 

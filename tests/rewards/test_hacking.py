@@ -24,6 +24,7 @@ TASKS = {
     "basic_arithmetic": ("1 + 3", "4", "5"),
     "complex_arithmetic": ("(8 - 2i) + (7 + 5i)", "15 + 3i", "5 + 3i"),
     "gsm_symbolic": ("1 + 3", "4", "5"),
+    "search": ("Find x: 4 * x + 5 = 21.", "4", "5"),
     "math": ("1 + 3", "4", "5"),
     "code": ("a + b", SUM, "def f(a, b): return 5"),
 }

@@ -149,7 +149,9 @@ def test_an_openai_client_gets_the_models_own_greedy_answer(url: str, model: Fin
     assert [served.id for served in client.models.list()] == ["zero"]
     asked = [{"role": "user", "content": "What is 1 + 3 - 2?"}]
     reply = client.chat.completions.create(model="zero", messages=asked, temperature=0, max_tokens=16)  # type: ignore[arg-type]
-    assert reply.choices[0].message.content == "".join(speaker.answer(asked, Drawing(0.0, 1.0, 16), 0))
+    ours = "".join(speaker.answer(asked, Drawing(0.0, 1.0, 16), 0))
+    # At its limit a random model may stop within a character, whose bytes only one of the two shows.
+    assert (reply.choices[0].message.content or "").rstrip("\ufffd") == ours.rstrip("\ufffd")
     headers = {"Origin": "http://example.org"}
     with urllib.request.urlopen(urllib.request.Request(f"{url}/models", headers=headers)) as page:
         assert "access-control-allow-origin" not in {name.lower() for name in page.headers}

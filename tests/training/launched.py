@@ -69,7 +69,11 @@ def share_randomness(seed: int) -> None:
     """Have TRL's trainers sample with RowNoise."""
     from transformers import GenerationMixin
 
+    from r1.rl import watched
     from r1.support.processes import world_size
+
+    # In one piece: a row keeps its place in the batch until the longest has ended.
+    setattr(watched, "generate_shrinking", lambda generate, **given: generate(**given))  # noqa: B010  # mypy
 
     generate, calls = GenerationMixin.generate, 0
 
