@@ -21,6 +21,7 @@ from unittest.mock import patch
 import pandas as pd
 import torch
 
+from r1.models.chat import as_messages
 from r1.models.patches import hide_vllm_from_trl
 from r1.models.policy import Policy
 from r1.rl.settings import RlSettings
@@ -87,6 +88,7 @@ def stock(
             spent.update(dict.fromkeys(spent, 0.0))
 
     stage = settings.stage
+    asked = prompts[: settings.rollout_budget // stage.num_generations]
     functions, weights = build_rewards(
         settings.reward_weights, settings.shared.reward_options, stage.max_completion_length
     )
@@ -100,7 +102,7 @@ def stock(
             output_dir=str(context.checkpoints),
             save_strategy="no",
         ),
-        train_dataset=Dataset.from_list(prompts[: settings.rollout_budget // stage.num_generations]),
+        train_dataset=Dataset.from_list([row | {"prompt": as_messages(row["prompt"])} for row in asked]),
         processing_class=policy.tokenizer,
         callbacks=[Clock()],
     ).train()
