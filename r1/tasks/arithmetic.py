@@ -4,6 +4,7 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 _NUMBER = re.compile(r"\s*[+-]?\d+(?:\.\d+)?\s*", re.ASCII)
@@ -70,6 +71,9 @@ def entries(name: str, options: dict[str, Any], seed: int, chunk: int = 2000) ->
         seed += chunk  # entry i uses seed + i, so consecutive seeds would repeat entries
 
 
-def is_number(text: str) -> bool:
-    """True for a plain ASCII decimal number; Decimal also accepts "4_" and digits of any script."""
-    return _NUMBER.fullmatch(text) is not None
+def same_number(predicted: str, gold: str) -> bool:
+    """True if an answer is a plain ASCII decimal number, and equal to the gold one.
+
+    Decimal alone also accepts "4_" and digits of any script.
+    """
+    return _NUMBER.fullmatch(predicted) is not None and Decimal(predicted) == Decimal(gold)

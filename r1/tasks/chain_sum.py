@@ -5,10 +5,9 @@ Questions are shorter than reasoning-gym's, to fit the miniature's context windo
 """
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
-from r1.tasks.arithmetic import entries, is_number
+from r1.tasks.arithmetic import entries, same_number
 from r1.tasks.arithmetic import work_out as work_out
 from r1.tasks.problem import Problem
 
@@ -32,4 +31,4 @@ def verify(predicted: str, gold: str) -> bool:
 
     Otherwise reasoning-gym's full credit; it gives partial credit for text around the answer.
     """
-    return is_number(predicted) and Decimal(predicted) == Decimal(gold)
+    return same_number(predicted, gold)

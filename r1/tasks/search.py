@@ -8,10 +8,9 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any
 
-from r1.tasks.arithmetic import is_number
+from r1.tasks.arithmetic import same_number
 from r1.tasks.problem import Problem
 
 NAME = "search"
@@ -30,9 +29,7 @@ class Equation:
     @property
     def question(self) -> str:
         """As the user asks it; `parse` reads it back."""
-        product = f"{self.factor} * x"
-        left = f"{product} {self.sign} {self.rest}" if self.sign else f"{self.rest} + {product}"
-        return f"Find x: {left} = {self.target}."
+        return f"Find x: {self._left(f'{self.factor} * x')} = {self.target}."
 
     def attempt(self, x: int) -> tuple[str, int]:
         """The last operation of the left side at this x, and its value.
@@ -41,9 +38,10 @@ class Equation:
         ('8 + 5', 13)
         """
         product = self.factor * x
-        if not self.sign:
-            return f"{self.rest} + {product}", self.rest + product
-        return f"{product} {self.sign} {self.rest}", product + self.rest if self.sign == "+" else product - self.rest
+        return self._left(product), product - self.rest if self.sign == "-" else product + self.rest
+
+    def _left(self, product: int | str) -> str:
+        return f"{product} {self.sign} {self.rest}" if self.sign else f"{self.rest} + {product}"
 
 
 def parse(question: str) -> Equation:
@@ -88,4 +86,4 @@ def generate(options: dict[str, Any], seed: int) -> Iterator[Problem]:
 
 def verify(predicted: str, gold: str) -> bool:
     """True if the answers are equal numbers, in plain ASCII."""
-    return is_number(predicted) and Decimal(predicted.strip()) == Decimal(gold)
+    return same_number(predicted, gold)
