@@ -95,7 +95,11 @@ def _copy(source: Path, target: Path, without: str) -> None:
 def _cache() -> Path:
     """The project's DVC cache, wherever it is configured."""
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "cache", "dir"], env=_environment(Path()), capture_output=True, text=True, check=False
+        [sys.executable, "-m", "dvc", "cache", "dir"],
+        env=_environment(Path()),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise UserError(f"no DVC cache to share: {done.stderr.strip() or done.stdout.strip()}")

@@ -39,12 +39,17 @@ params = yaml.safe_load(Path("params.yaml").read_text())
 Path("data/metrics/throughput").mkdir(parents=True, exist_ok=True)
 Path("data/metrics/throughput/x.json").write_text(str(time.time()))
 """
-DRAW = COMMON + """
+DRAW = (
+    COMMON
+    + """
 Path("data/models").mkdir(parents=True, exist_ok=True)
 Path("data/models/drawn.txt").write_text(str(params["seed"]))
 Path("data/metrics/draw.json").write_text("{}")
 """
-JUDGE = COMMON + """
+)
+JUDGE = (
+    COMMON
+    + """
 if params["seed"] == 666:
     sys.exit("judge does not like 666")
 if params["seed"] == 777:
@@ -55,6 +60,7 @@ Path("data/evaluations/drawn/seed.txt").write_text(Path("data/models/drawn.txt")
 Path("data/plots").mkdir(parents=True, exist_ok=True)
 Path("data/plots/judge.csv").write_text("step,reward\\n1,0\\n")
 """
+)
 
 
 @pytest.fixture(scope="module")
