@@ -7,7 +7,7 @@ from r1.evaluation.claims import measure_claims
 from r1.evaluation.seeds import CannotCombine, Runs, estimate_over_seeds, judge_over_seeds
 from r1.evaluation.statistics import estimate
 from tests.conftest import compose
-from tests.evaluation.test_claims import AS_IN_THE_PAPER, BASE
+from tests.evaluation.test_claims import AS_IN_THE_PAPER
 
 CONFIG = compose("evaluate.bootstrap_resamples=300")
 RESAMPLES, CONFIDENCE = 2000, 0.95
@@ -44,11 +44,13 @@ def test_nothing_is_estimated_from_nothing(per_problem: list[np.ndarray]) -> Non
 
 
 def runs(*, worse: int = 0, unfair: int | None = None) -> Runs:
-    """Three seeds; in the first `worse` ones RL changes nothing."""
+    """Three seeds; in the first `worse` ones RL does harm."""
+    zero = AS_IN_THE_PAPER["zero"]
+    worse_than_base = zero.assign(pass_at_1=zero["pass_at_1"] - 0.4)
     flops = {f"{kind}_{student}": 1.0 for kind in ("student_rl", "distill") for student in ("qwen", "llama")}
     found = {}
     for number, seed in enumerate((17, 18, 19)):
-        tables = AS_IN_THE_PAPER | ({"zero": BASE.assign(pass_at_1=BASE["pass_at_1"] - 0.01)} if number < worse else {})
+        tables = AS_IN_THE_PAPER | ({"zero": worse_than_base} if number < worse else {})
         spent = flops | ({"student_rl_qwen": 0.5} if number == unfair else {})
         found[seed] = measure_claims(tables, spent, CONFIG.report)
     return found
@@ -56,7 +58,7 @@ def runs(*, worse: int = 0, unfair: int | None = None) -> Runs:
 
 @pytest.mark.parametrize(
     ("worse", "verdict", "differing"),
-    [(0, "reproduced", 0.0), (1, "inconclusive", 1.0), (3, "inconclusive", 0.0)],
+    [(0, "reproduced", 0.0), (1, "inconclusive", 1.0), (3, "not reproduced", 0.0)],
 )
 def test_a_verdict_over_seeds_and_how_many_seeds_agree(worse: int, verdict: str, differing: float) -> None:
     claims = {claim["id"]: claim for claim in judge_over_seeds(runs(worse=worse), CONFIG.evaluate)}
