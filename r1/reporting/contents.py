@@ -37,8 +37,8 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
     data = root / "data"
     measured = read_measurements(data, evaluate)
     tables = {model: measured[model] for model in MODELS}
-    budgets = {model: measured[at_budgets(model)] for model in evaluate.thinking.models}
-    without = {model: measured[without_words(model)] for model in evaluate.intervention.models}
+    budgets: dict[str, pd.DataFrame] = {model: measured[at_budgets(model)] for model in evaluate.thinking.models}
+    without: dict[str, pd.DataFrame] = {model: measured[without_words(model)] for model in evaluate.intervention.models}
     samples = _read(data, MODELS, "samples")
     shown = {model: table.drop_duplicates("problem").head(SAMPLES) for model, table in samples.items()}
     stages = {name: read_json(data / f"metrics/{name}.json") for name in runs()}

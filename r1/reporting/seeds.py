@@ -120,14 +120,14 @@ def claims_table(values: Mapping[str, Any], confidence: float) -> Table:
     return Table(
         "Claims",
         NOTE.format(confidence=confidence),
-        ["claim", "over seeds", *(f"seed {seed}" for seed in seeds), "spread", "verdict", "differing"],
+        ["claim", "over seeds", "verdict", *(f"seed {seed}" for seed in seeds), "spread", "differing"],
         [
             [
                 claim["claim"],
                 show_effect(claim),
+                claim["verdict"],
                 *(f"{show_effect(claim | claim['seeds'][seed])}, {claim['seeds'][seed]['verdict']}" for seed in seeds),
                 f"{claim['spread'] * (1 if claim['id'] == 'responses_grow' else 100):.1f}",
-                claim["verdict"],
                 f"{round(claim['differing'] * len(seeds))} of {len(seeds)}",
             ]
             for claim in values["claims"]
@@ -143,6 +143,7 @@ def render_seeds(seeds: Seeds, evaluate: EvaluateConfig, directory: Path) -> Non
         "tables": [models_table(values), claims_table(values, evaluate.confidence)],
         "reproduced": sum(claim["verdict"] == "reproduced" for claim in values["claims"]),
         "total": len(values["claims"]),
+        "differing": round(sum(claim["differing"] for claim in values["claims"]) * len(values["seeds"])),
         "figure": bands({"R1-Zero": seeds.curves}, PANELS, x="step", smooth=5),
     }
     for template, target in (("seeds.html.j2", "index.html"), ("seeds.md.j2", "report.md")):

@@ -80,22 +80,22 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }.items():
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(text)
-    run(project, [sys.executable, "-m", "dvc", "repro"], PYTHONPATH=str(project))
+    run(project, [sys.executable, "-m", "dvc", "repro"], {"PYTHONPATH": str(project)})
     assert ran(project) == ["draw", "judge"]
     return project
 
 
-def run(project: Path, command: list[str], code: int = 0, **environment: str) -> str:
+def run(project: Path, command: list[str], environment: dict[str, str] | None = None, code: int = 0) -> str:
     done = subprocess.run(
-        command, cwd=project, env=environ(project, **environment), capture_output=True, text=True, check=False
+        command, cwd=project, env=environ(project) | (environment or {}), capture_output=True, text=True, check=False
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
-def environ(project: Path, **environment: str) -> dict[str, str]:
+def environ(project: Path) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    return {**os.environ, "COUNTER": str(project / "counter"), "PATH": path, **environment}
+    return {**os.environ, "COUNTER": str(project / "counter"), "PATH": path}
 
 
 def command(to: str, *overrides: str) -> list[str]:
@@ -115,11 +115,11 @@ def ran(project: Path) -> list[str]:
 @pytest.mark.slow
 def test_a_variant_runs_what_differs_and_restores_the_rest(project: Path) -> None:
     outer = {"DVC_STAGE": "outer", "DVC_ROOT": "outer"}
-    run(project, command("data/same"), **outer)
+    run(project, command("data/same"), outer)
     assert ran(project) == [], "the project's own run is in the run cache"
     assert (project / "data/same/evaluations/drawn/seed.txt").read_text() == "17"
 
-    run(project, command("data/other", "report.mixing_bound=0.5", "seed=17"), **outer)
+    run(project, command("data/other", "report.mixing_bound=0.5", "seed=17"), outer)
     assert ran(project) == ["judge"]
     assert (project / "data/other/metrics/draw.json").is_file() and (project / "data/other/plots/judge.csv").is_file()
     params = yaml.safe_load((project / "data/other/params.yaml").read_text())
@@ -131,7 +131,7 @@ def test_a_variant_runs_what_differs_and_restores_the_rest(project: Path) -> Non
     ]  # fmt: skip
     assert not (project / "data/other/metrics/throughput").exists(), "its times would make equal results differ"
 
-    run(project, command("data/third", "report.mixing_bound=0.5"), **outer)
+    run(project, command("data/third", "report.mixing_bound=0.5"), outer)
     assert ran(project) == [], "another variant has run it"
 
 

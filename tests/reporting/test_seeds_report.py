@@ -56,6 +56,7 @@ def test_the_page_shows_seeds_models_claims_and_curves(project: Path) -> None:
     assert page.count("<svg") == 1 and 'src="http' not in page and 'href="http' not in page
     for shown in (page, text):
         assert "17, 1017, 2017" in shown and "seed 1017" in shown and "crude outer bootstrap" in shown
+        assert f"of {3 * len(seeds.values['claims'])} verdicts of single seeds differ" in shown
     (row,) = (line for line in text.splitlines() if line.startswith("| Pure RL from the base"))
     assert row.count("points [") == 4 and "| 0 of 3 |" in row
     (row,) = (line for line in text.splitlines() if line.startswith("| r1 |"))
