@@ -23,7 +23,18 @@ from r1.reporting.tables import LEVELS, Table, percent
 
 RUNS = Path("data/seeds/runs")
 CLAIMS = Path("data/seeds/claims.json")
-UNDECIDING = ("seed", "launcher", "offline", "sandbox", "model", "profile", "report", "reference", "ablation")
+UNDECIDING = (
+    "seed",
+    "launcher",
+    "offline",
+    "sandbox",
+    "tracking",
+    "model",
+    "profile",
+    "report",
+    "reference",
+    "ablation",
+)
 """Keys of params.yaml that change no result of a recipe with a given seed: no stage before the report reads them."""
 PANELS = (
     Panel("reward", "reward"),
