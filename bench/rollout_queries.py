@@ -11,8 +11,8 @@ PAGE, MARKER = Path("docs/rollouts.md"), "<!-- queries -->"
 TABLE = "'data/rollouts/zero/rollouts.parquet'"
 QUERIES = (
     (
-        "What does R1-Zero learn first? The form, within 60 steps in both families; the answers improve for longer. Where "
-        "trying again pays, completions grow.",
+        "What does R1-Zero learn first? The form, within 60 steps in both families; the answers improve for longer. "
+        "Where trying again pays, completions grow.",
         f"""SELECT family, (step - 1) // 20 * 20 + 1 AS from_step, round(avg(reward_accuracy), 2) AS accuracy,
        round(avg(reward_format), 2) AS format, round(avg(tokens)) AS tokens
 FROM {TABLE} GROUP BY ALL ORDER BY ALL""",
@@ -28,8 +28,8 @@ SELECT family, from_step, round(avg(flat::INT), 2) AS flat, round(avg((flat AND 
 FROM groups GROUP BY ALL ORDER BY ALL""",
     ),
     (
-        "What does a second look earn? In the first 20 steps, rollouts of search with 'Wait' have a positive advantage, so "
-        "RL makes them more frequent; in chain_sum 'Wait' follows a slip, has a negative one, and disappears.",
+        "What does a second look earn? In the first 20 steps, rollouts of search with 'Wait' have a positive advantage, "
+        "so RL makes them more frequent; in chain_sum 'Wait' follows a slip, has a negative one, and disappears.",
         f"""SELECT family, contains(completion, 'Wait') OR contains(completion, '等等') AS waits, count(*) AS rollouts,
        round(avg(reward_accuracy), 2) AS accuracy, round(avg(advantage), 2) AS advantage
 FROM {TABLE} WHERE step <= 20 GROUP BY ALL ORDER BY ALL""",
