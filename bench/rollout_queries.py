@@ -28,8 +28,8 @@ SELECT family, from_step, round(avg(flat::INT), 2) AS flat, round(avg((flat AND 
 FROM groups GROUP BY ALL ORDER BY ALL""",
     ),
     (
-        "What does a second look earn? In the first 20 steps, rollouts of search with 'Wait' have a positive advantage, "
-        "so RL makes them more frequent; in chain_sum 'Wait' follows a slip, has a negative one, and disappears.",
+        "What does a second look earn? In the first 20 steps, rollouts of search with 'Wait' have a positive "
+        "advantage, so RL makes them more frequent; in chain_sum 'Wait' follows a slip, has a negative one, and disappears.",
         f"""SELECT family, contains(completion, 'Wait') OR contains(completion, '等等') AS waits, count(*) AS rollouts,
        round(avg(reward_accuracy), 2) AS accuracy, round(avg(advantage), 2) AS advantage
 FROM {TABLE} WHERE step <= 20 GROUP BY ALL ORDER BY ALL""",
