@@ -29,7 +29,7 @@ FROM groups GROUP BY ALL ORDER BY ALL""",
     ),
     (
         "What does a second look earn? In the first 20 steps, rollouts of search with 'Wait' have a positive "
-        "advantage, so RL makes them more frequent; in chain_sum 'Wait' follows a slip, has a negative one, and disappears.",
+        "advantage, and RL makes them more frequent; in chain_sum 'Wait' follows a slip, costs, and disappears.",
         f"""SELECT family, contains(completion, 'Wait') OR contains(completion, '等等') AS waits, count(*) AS rollouts,
        round(avg(reward_accuracy), 2) AS accuracy, round(avg(advantage), 2) AS advantage
 FROM {TABLE} WHERE step <= 20 GROUP BY ALL ORDER BY ALL""",
