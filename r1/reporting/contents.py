@@ -9,9 +9,22 @@ import pandas as pd
 from r1.config.evaluation import EvaluateConfig, ReportConfig
 from r1.evaluation.claims import at_budgets, judge_claims, without_words
 from r1.recipe import MODELS, runs
-from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves, intervals
+from r1.reporting.aha import draw_aha, read_rollouts
+from r1.reporting.charts import LOSS_PANELS, RL_PANELS, bars, curves, intervals
+from r1.reporting.overview import overview
+from r1.reporting.recipe_picture import draw_recipe
 from r1.reporting.report import Contents
-from r1.reporting.tables import LEVELS, by_budget, by_competence, by_intervention, by_tries, estimate_budgets, headline
+from r1.reporting.tables import (
+    LEVELS,
+    by_budget,
+    by_competence,
+    by_intervention,
+    by_level,
+    by_tries,
+    estimate_budgets,
+    headline,
+)
+from r1.reporting.traces import collect_traces
 from r1.support.artifacts import BrokenArtifact, read_json
 from r1.support.tables import as_rows
 
@@ -50,11 +63,17 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
     tried = {model: samples[model] for model in TRYING}
     summaries = {model: read_json(data / f"metrics/evaluate/{model}.json") for model in MODELS}
     logs = {name: pd.read_csv(data / f"plots/{name}.csv") for name in runs()}
+    claims = judge_claims(measured, flops, report, evaluate)
+    accuracy = by_level(tables, "pass_at_1", evaluate)
     return Contents(
         profile=profile,
         confidence=evaluate.confidence,
+        overview=overview(accuracy, by_level(tables, "response_tokens", evaluate), claims),
+        picture=draw_recipe(accuracy, evaluate.confidence),
+        aha=draw_aha(logs["zero"], read_rollouts(data)),
+        traces=collect_traces(samples),
         headline=headline(summaries),
-        claims=judge_claims(measured, flops, report, evaluate),
+        claims=claims,
         thinking=[
             *([by_budget(budgets, evaluate)] if budgets else []),
             *([by_intervention(tables, without, evaluate)] if without else []),
@@ -87,7 +106,7 @@ def _read(data: Path, models: Iterable[str], name: str) -> dict[str, pd.DataFram
 
 
 def draw_budgets(budgets: dict[str, pd.DataFrame], evaluate: EvaluateConfig) -> dict[str, str]:
-    """Draw accuracy against the thinking budget, a panel per level, title -> SVG."""
+    """Draw accuracy against the thinking budget, a panel per level, title -> HTML."""
     measured = estimate_budgets(budgets, evaluate)
     panels = {
         name: {
@@ -101,7 +120,7 @@ def draw_budgets(budgets: dict[str, pd.DataFrame], evaluate: EvaluateConfig) -> 
 
 
 def draw_figures(summaries: dict[str, Any], logs: dict[str, pd.DataFrame], thinking: dict[str, str]) -> dict[str, str]:
-    """Draw the report's figures, title -> SVG: accuracy of every model, thinking budgets, the learning curves.
+    """Draw the report's figures, title -> HTML: accuracy of every model, thinking budgets, the learning curves.
 
     Args:
         summaries: model -> family -> level -> metric -> estimate; the base's first family and level are drawn.

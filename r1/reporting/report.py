@@ -1,16 +1,23 @@
 """The report: claims, models and curves, as a Markdown file and a self-contained HTML page."""
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from r1.evaluation.claims import Verdict
 from r1.evaluation.statistics import Estimate
+from r1.reporting.aha import Aha
+from r1.reporting.charts import whisker
+from r1.reporting.inline import asset, policy
+from r1.reporting.overview import Overview
 from r1.reporting.published_scores import BENCHMARKS, counterparts_on
 from r1.reporting.tables import Table, percent
+from r1.reporting.traces import as_json
 
 HEADLINE = {
     "pass_at_1": "pass@1 %",
@@ -40,17 +47,25 @@ class Contents:
     Attributes:
         profile: the profile that ran.
         confidence: level of the intervals.
+        overview: what the run showed, in a sentence and four numbers.
+        picture: the recipe, as SVG that is generated here and therefore not escaped; so are all figures.
+        aha: R1-Zero's length and reflection, with excerpts.
+        traces: the trace browser's data, as `collect_traces` returns them.
         headline: every model on every level, the report's first table.
         claims: as in claims.json.
         thinking: tables of thinking budgets, forbidden words, tries and right steps.
         summaries: model -> family -> level -> metric -> estimate.
         samples: a few completions, model -> rows.
         stages: stage -> metrics.
-        figures: title -> SVG, generated here and therefore not escaped.
+        figures: title -> charts as HTML.
     """
 
     profile: str
     confidence: float
+    overview: Overview
+    picture: str
+    aha: Aha
+    traces: dict[str, Any]
     headline: Table
     claims: list[dict[str, Any]]
     thinking: list[Table]
@@ -61,9 +76,11 @@ class Contents:
 
 
 def render(contents: Contents, directory: Path) -> None:
-    """Write index.html and report.md; model-written text is escaped."""
-    for template, target in (("report.html.j2", "index.html"), ("report.md.j2", "report.md")):
-        (directory / target).write_text(fill(template, contents=contents))
+    """Write index.html, which loads nothing, and report.md; model-written text is escaped."""
+    style, script = asset("report.css"), asset("report.js")
+    page = fill("report.html.j2", contents=contents, style=style, script=script, policy=policy(style, script))
+    (directory / "index.html").write_text(page)
+    (directory / "report.md").write_text(fill("report.md.j2", contents=contents))
 
 
 def fill(template: str, **values: Any) -> str:
@@ -95,9 +112,26 @@ def show_estimate(estimate: Estimate, metric: str) -> str:
 
 def show_effect(claim: dict[str, Any]) -> str:
     """Format a claim's effect with its interval: percentage points, or tokens for lengths."""
-    scale, unit = (1, " tokens") if claim["id"] == "responses_grow" else (100, " points")
+    scale, unit = (1, " tokens") if _in_tokens(claim) else (100, " points")
     effect, low, high = (claim[key] * scale for key in ("effect", "low", "high"))
     return f"{effect:+.1f}{unit} [{low:+.1f}, {high:+.1f}]"
+
+
+def draw_effect(claim: dict[str, Any], claims: Iterable[dict[str, Any]]) -> str:
+    """Draw a claim's interval beside its bound, on an axis that all claims of its unit share."""
+    alike = [one for one in claims if _in_tokens(one) == _in_tokens(claim)]
+    reach = max(abs(one[end]) for one in alike for end in ("low", "high", "bound"))
+    return whisker(*(claim[key] for key in ("effect", "low", "high", "bound")), reach=reach or 1.0)
+
+
+def _in_tokens(claim: dict[str, Any]) -> bool:
+    return bool(claim["id"] == "responses_grow")
+
+
+def tally(claims: Iterable[dict[str, Any]]) -> list[tuple[str, int]]:
+    """Number of claims by verdict; verdicts without claims are left out."""
+    counted = Counter(claim["verdict"] for claim in claims)
+    return [(verdict, counted[verdict]) for verdict in get_args(Verdict) if counted[verdict]]
 
 
 def show_problems(claim: dict[str, Any]) -> str:
@@ -121,6 +155,9 @@ def reasoning_levels(summary: dict[str, Any]) -> list[tuple[str, str]]:
 FILTERS: dict[str, Callable[..., Any]] = {
     "estimate": show_estimate,
     "effect": show_effect,
+    "whisker": draw_effect,
+    "tally": tally,
+    "json": as_json,
     "problems": show_problems,
     "levels": reasoning_levels,
     "counterparts": counterparts_on,
