@@ -40,7 +40,7 @@ ONLY: dict[str, set[str]] = {
     "models": {"support", "config"},
     "training": {"support", "config", "models"},
     "finetuning": {"support", "config", "models", "training"},
-    "reporting": {"support", "recipe", "config", "evaluation"},
+    "reporting": {"support", "recipe", "config", "rewards", "evaluation"},
     "planning": {"support", "recipe", "config", "data", "reporting"},
     "finished": {"support", "recipe"},
     "release": {"support", "recipe", "config", "models", "finished"},

@@ -1,4 +1,4 @@
-"""R1-Zero's 'aha' figure (paper figure 3 and table 3): length and reflection over the run, and what it wrote."""
+"""R1-Zero's 'aha' figure (paper figure 3 and table 3): length, reflection and accuracy over the run, with excerpts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from r1.support.tables import as_rows
 PANELS = (
     Panel("completions/mean_length", "completion length (tokens)"),
     Panel("reflection_rate", "completions with reflection (share)"),
+    Panel("rewards/accuracy_reward/mean", "accuracy reward"),
 )
 MOMENTS = 4
 """Excerpts: at the run's first step, its last, and evenly between."""
@@ -50,7 +51,7 @@ class Aha:
     """The figure: curves as HTML, and excerpts, none if no rollouts were kept.
 
     Attributes:
-        figure: two panels.
+        figure: a panel per curve.
         excerpts: in the order of steps.
         chosen: how they were chosen.
     """
@@ -71,7 +72,7 @@ def read_rollouts(data: Path) -> pd.DataFrame | None:
     parts = sorted((data / "rollouts/zero").glob("part-*.parquet"))
     if parts:
         table = pd.concat(map(pd.read_parquet, parts), ignore_index=True)
-        return table.rename(columns={name: name.removeprefix("reward_") for name in table if "reward_" in str(name)})
+        return table.rename(columns=lambda name: str(name).removeprefix("reward_"))
     samples = data / "models/zero/samples.parquet"
     return pd.read_parquet(samples).assign(tokens=None) if samples.is_file() else None
 

@@ -16,6 +16,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 348, 30, 178
 _POINTS = 160
 """Points of a line at most; longer logs are averaged over equal shares of their rows."""
 
+Place = Callable[[float], str]
+"""A value's coordinate."""
 Interval = tuple[float, float, float]
 """Mean, low, high."""
 
@@ -138,7 +140,7 @@ def whisker(effect: float, low: float, high: float, bound: float, reach: float) 
         '<line class="grid" x1="4" x2="116" y1="9" y2="9"/>',
         f'<line class="bound" x1="{x(bound)}" x2="{x(bound)}" y1="1" y2="17"/>',
         f'<line class="whisker" x1="{x(low)}" x2="{x(high)}" y1="9" y2="9"/>',
-        f'<circle class="dot" cx="{x(effect)}" cy="9" r="4"/>',
+        f'<circle class="dot" cx="{x(effect)}" cy="9" r="3.2"/>',
     ]
     return f'<svg class="interval" viewBox="0 0 120 18" aria-hidden="true">{"".join(parts)}</svg>'
 
@@ -233,7 +235,7 @@ def _logged(name: str, log: pd.DataFrame, column: str, smooth: int) -> Line:
     return Line(name, frame["x"].tolist(), y, faint=raw if smooth > 1 else ())
 
 
-def _marks(line: Line, marks: Mapping[int, str], place_x: Callable[[float], str], place_y: Callable[[float], str]) -> list[str]:
+def _marks(line: Line, marks: Mapping[int, str], place_x: Place, place_y: Place) -> list[str]:
     points = [(a, b) for a, b in zip(line.x, line.y, strict=True) if b is not None]
     found = []
     for step, label in marks.items():

@@ -42,15 +42,14 @@ def overview(accuracy: ByLevel, tokens: ByLevel, claims: Iterable[Mapping[str, A
     reproduced = f"{verdicts.count('reproduced')} of {len(verdicts)}"
     moved = "raised" if zero > base else "lowered" if zero < base else "left"
     return Overview(
-        f"DeepSeek-R1's recipe, run from pretraining to distillation. RL alone, without SFT, {moved} the base's pass@1 "
-        f"on the {LEVELS[level]} level from {base:.1f} % to {zero:.1f} %; R1, the whole recipe, reaches {r1:.1f} %. "
-        f"{reproduced} of the paper's claims are reproduced.",
+        f"DeepSeek-R1's whole recipe, from pretraining to distillation, in one run. RL alone {moved} the base's pass@1 "
+        f"from {base:.1f} % to {zero:.1f} %; R1 reaches {r1:.1f} %. {reproduced} of the paper's claims are reproduced.",
         [
-            Tile(f"{base:.1f} → {zero:.1f} %", "pass@1, base → R1-Zero (RL alone)"),
-            Tile(f"{r1:.1f} %", "pass@1, R1 (the whole recipe)"),
+            Tile(f"{base:.1f} → {zero:.1f} %", f"pass@1 ({LEVELS[level]}), base → R1-Zero"),
+            Tile(f"{r1:.1f} %", f"pass@1 ({LEVELS[level]}), R1"),
             Tile(
                 f"{tokens['base'][level]['mean']:.0f} → {tokens['zero'][level]['mean']:.0f}",
-                "tokens per response, base → R1-Zero",
+                "response tokens, base → R1-Zero",
             ),
             Tile(reproduced, "claims reproduced"),
         ],

@@ -1,4 +1,4 @@
-"""The recipe as a picture: every model with its accuracy, and what it was made from. One for wide pages, one for narrow."""
+"""The recipe as a picture, for wide and for narrow pages: every model, its accuracy, and what it was made from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ _SAMPLING = "sampling"
 """The one box that is no model: rejection sampling."""
 
 Route = Literal["across", "down", "up", "below", "left", "right"]
-"""How an arrow runs: from right to left side, bottom to top, top to bottom, under both boxes, or round a side of both."""
+"""How an arrow runs: right side to left, bottom to top, top to bottom, under both boxes, or round a side of both."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _narrow() -> Layout:
             Arrow("base", "cold_start", "down", leaves=0.3, enters=0.3),
             Arrow("zero", "cold_start", "down", data=True, enters=0.8),
             Arrow("cold_start", "reasoning_rl", "across"),
-            Arrow("reasoning_rl", _SAMPLING, "down", data=True, enters=0.696),
+            Arrow("reasoning_rl", _SAMPLING, "down", data=True, enters=0.71),
             Arrow(_SAMPLING, "sft", "down", data=True, leaves=0.15, enters=0.62),
             Arrow("base", "sft", "left"),
             Arrow("sft", "r1", "across"),
@@ -216,7 +216,7 @@ def _sampling(box: Box) -> str:
         f'<text class="made strong" x="{middle:g}" y="{box.y + box.height / 2 - 3:g}" text-anchor="middle">'
         "Rejection sampling</text>"
         f'<text class="made" x="{middle:g}" y="{box.y + box.height / 2 + 12:g}" text-anchor="middle">'
-        "right, readable answers = R1's data</text>"
+        "right and readable answers</text>"
     )
 
 
@@ -260,13 +260,14 @@ def _arrow(arrow: Arrow, boxes: Mapping[str, Box]) -> str:
         points = [(leaves, a.y + a.height), (leaves, turn), (enters, turn), (enters, b.y + b.height)]
     else:
         side = 0 if arrow.route == "left" else 1
-        turn = a.x + side * a.width + (9 if side else -9)
-        points = [(a.x + side * a.width, middle_a), (turn, middle_a), (turn, middle_b), (b.x + side * b.width, middle_b)]
+        start, stop = a.x + side * a.width, b.x + side * b.width
+        turn = start + (9 if side else -9)
+        points = [(start, middle_a), (turn, middle_a), (turn, middle_b), (stop, middle_b)]
     (x0, y0), (x1, y1) = points[-2:]
     length = abs(x1 - x0) + abs(y1 - y0)
     ahead = ((x1 - x0) / length, (y1 - y0) / length)
     back = (x1 - 7 * ahead[0], y1 - 7 * ahead[1])
-    head = [(x1, y1), (back[0] - 4 * ahead[1], back[1] + 4 * ahead[0]), (back[0] + 4 * ahead[1], back[1] - 4 * ahead[0])]
+    head = [(x1, y1), *((back[0] - end * ahead[1], back[1] + end * ahead[0]) for end in (4, -4))]
     kind = "arrow data" if arrow.data else "arrow"
     return (
         f'<polyline class="{kind}" points="{_joined([*points[:-1], back])}"/>'

@@ -1,6 +1,5 @@
 """The trace browser's data: what every model answered to the same problems, within a budget of bytes."""
 
-import json
 from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from r1.reporting.excerpts import shorten
+from r1.reporting.inline import as_json
 from r1.reporting.recipe_picture import TITLES
 from r1.support.artifacts import BrokenArtifact
 from r1.support.tables import as_rows
@@ -20,7 +20,6 @@ _LONGEST = 4000
 """Characters of a prompt or a completion at most."""
 RIGHT, LENIENT, FORMED, TRUNCATED, MIXED = (1 << bit for bit in range(5))
 """Flags of an answer: right as RL rewards it, right when read leniently, in the form that RL rewards, cut, mixed."""
-_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 def collect_traces(samples: Mapping[str, pd.DataFrame], budget: int = BUDGET) -> dict[str, Any]:
@@ -36,19 +35,21 @@ def collect_traces(samples: Mapping[str, pd.DataFrame], budget: int = BUDGET) ->
         budget: bytes of the chosen problems with their answers.
 
     Returns:
-        models: names; titles: what the page calls them; drawn: answers per problem; shown: of them on the page; total: number of problems;
-        problems: a list of id, prompt, family, level, answer, right (number by model) and answers
-        ([model][answer] -> completion, predicted or None, tokens, reflections, flags).
+        models: names. titles: what the page calls them. drawn: answers per problem. shown: of them on the page.
+        total: number of problems. problems: a list of id, prompt, family, level, answer, right (number by model) and
+        answers ([model][answer] -> completion, predicted or None, tokens, reflections, flags).
 
     Raises:
         BrokenArtifact: if the models were evaluated on different problems.
     """
-    first = next(iter(samples.values())).drop_duplicates("problem")
-    by_problem = {model: _grouped(table) for model, table in samples.items()}
+    models = [model for model in TITLES if model in samples]
+    first = samples[models[0]].drop_duplicates("problem")
+    by_problem = {model: _grouped(samples[model]) for model in models}
     for model, groups in by_problem.items():
         if set(groups) != set(first["problem"]):
             raise BrokenArtifact(f"data/evaluations/{model} is of other problems than the rest: run `dvc repro`")
-    turns = zip_longest(*(_spread(list(map(int, group["problem"]))) for _, group in first.groupby("family", sort=False)))
+    families = first.groupby("family", sort=False)["problem"]
+    turns = zip_longest(*(_spread(list(map(int, numbers))) for _, numbers in families))
     chosen: list[dict[str, Any]] = []
     spent = 0
     for number in (number for turn in turns for number in turn if number is not None):
@@ -58,23 +59,13 @@ def collect_traces(samples: Mapping[str, pd.DataFrame], budget: int = BUDGET) ->
             break
         chosen.append(problem)
     return {
-        "models": list(samples),
-        "titles": [TITLES[model] for model in samples],
+        "models": models,
+        "titles": [TITLES[model] for model in models],
         "drawn": max(len(rows) for rows in next(iter(by_problem.values())).values()),
         "shown": SHOWN,
         "total": len(first),
         "problems": sorted(chosen, key=lambda problem: int(problem["id"])),
     }
-
-
-def as_json(value: Any) -> str:
-    """Compact JSON that is safe inside a script element: it holds no `<`, so no `</script>` and no comment.
-
-    >>> as_json({"a": "</script>"})
-    '{"a":"\\\\u003c/script\\\\u003e"}'
-    """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.translate(_ESCAPES)
 
 
 def _spread(numbers: list[int]) -> list[int]:
