@@ -1,4 +1,4 @@
-"""R1-Zero's 'aha' figure (paper figure 3 and table 3): length, reflection and accuracy over the run, with excerpts."""
+"""R1-Zero's 'aha' figure (paper section 2.2.4): length, reflection and accuracy over the run, with excerpts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
