@@ -17,8 +17,9 @@ from tests.reporting.test_traces import DRAWN, samples
 
 pytestmark = pytest.mark.slow
 PROBLEMS = 12
-COLOURS = ("back", "soft", "text", "muted", "accent", "good", "bad", "open", "mark") + tuple(
-    f"{name}-soft" for name in ("accent", "good", "bad", "open")
+COLOURS = (
+    *("back", "soft", "text", "muted", "accent", "good", "bad", "open", "mark"),
+    *("accent-soft", "good-soft", "bad-soft", "open-soft"),
 )
 LOG = pd.DataFrame({"step": range(1, 41), **{panel.column: [0.5 + 0.01 * n for n in range(40)] for panel in PANELS}})
 ROLLOUTS = pd.DataFrame(
