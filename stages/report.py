@@ -1,4 +1,4 @@
-"""The report and the claims table, from the metrics, curves and evaluations of all stages.
+"""The report and the claims table, from the metrics, curves and evaluations of all stages, and R1-Zero's rollouts.
 
     python stages/report.py report.non_inferiority_margin=0.02
 
