@@ -11,7 +11,7 @@ from html import escape
 import pandas as pd
 
 WIDTH, HEIGHT = 360, 214
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 348, 30, 178
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 350, 30, 178
 """Edges of the plotting area in the viewBox."""
 _POINTS = 160
 """Points of a line at most; longer logs are averaged over equal shares of their rows."""
@@ -190,7 +190,7 @@ def chart(
     for tick in y_ticks:
         at = place_y(tick)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{at}" y2="{at}"/>')
-        parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{float(at) + 4:.1f}" text-anchor="end">{tick:g}</text>')
+        parts.append(f'<text class="tick" x="{_LEFT - 11}" y="{float(at) + 4:.1f}" text-anchor="end">{tick:g}</text>')
     x_ticks = places if doubling else [tick for tick in _ticks(places[0], places[-1]) if start <= tick <= end]
     for tick in x_ticks:
         at = place_x(tick)
