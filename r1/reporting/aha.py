@@ -62,19 +62,20 @@ class Aha:
 
 
 def read_rollouts(data: Path) -> pd.DataFrame | None:
-    """R1-Zero's rollouts: step, prompt, answer, completion, tokens, and a column per reward.
+    """R1-Zero's rollouts: step, prompt, answer, completion, tokens, and a `reward_<name>` per component.
 
     Runs that kept none have the first and the last group of some steps beside the model.
 
     Args:
         data: the project's data directory.
     """
-    parts = sorted((data / "rollouts/zero").glob("part-*.parquet"))
-    if parts:
-        table = pd.concat(map(pd.read_parquet, parts), ignore_index=True)
-        return table.rename(columns=lambda name: str(name).removeprefix("reward_"))
+    if parts := sorted((data / "rollouts/zero").glob("*.parquet")):
+        return pd.concat(map(pd.read_parquet, parts), ignore_index=True)
     samples = data / "models/zero/samples.parquet"
-    return pd.read_parquet(samples).assign(tokens=None) if samples.is_file() else None
+    if not samples.is_file():
+        return None
+    named = {f"{name}_reward": f"reward_{name}" for name in ("accuracy", "format")}
+    return pd.read_parquet(samples).rename(columns=named).assign(tokens=None)
 
 
 def draw_aha(log: pd.DataFrame, rollouts: pd.DataFrame | None) -> Aha:
@@ -98,19 +99,17 @@ def _choose(rollouts: pd.DataFrame) -> tuple[list[Excerpt], str]:
     steps = sorted(map(int, rollouts["step"].unique()))
     wanted = [steps[0] + (steps[-1] - steps[0]) * moment / (MOMENTS - 1) for moment in range(MOMENTS)]
     most = max(1.0, (steps[-1] - steps[0]) / 10)
-    counted = rollouts.assign(reflections=rollouts["completion"].map(reflections))
     recurring: list[tuple[float, str, list[int]]] = []
-    for prompt, group in counted.groupby("prompt", sort=False):
+    for prompt, group in rollouts.groupby("prompt", sort=False):
         nearest = [_nearest(group["step"], step) for step in wanted]
         if len(set(nearest)) == MOMENTS and max(abs(a - b) for a, b in zip(nearest, wanted, strict=True)) <= most:
-            last = group.loc[group["step"] == nearest[-1], "reflections"]
-            recurring.append((float(last.mean()), str(prompt), nearest))
+            recurring.append((_reflection(group[group["step"] == nearest[-1]]), str(prompt), nearest))
     if recurring:
         _, prompt, at = max(recurring, key=lambda one: one[0])
-        groups = [counted[(counted["prompt"] == prompt) & (counted["step"] == step)] for step in at]
+        groups = [rollouts[(rollouts["prompt"] == prompt) & (rollouts["step"] == step)] for step in at]
         how = "One problem at four steps: of those that came up near all four, the one whose last group reflects most."
     else:
-        groups = [_most_reflective(counted[counted["step"] == _nearest(counted["step"], step)]) for step in wanted]
+        groups = [_most_reflective(rollouts[rollouts["step"] == _nearest(rollouts["step"], step)]) for step in wanted]
         how = "At each of four steps, the problem whose group reflects most."
     found = {int(group["step"].iloc[0]): _excerpt(_median(group)) for group in groups}
     excerpts = [Excerpt(label=str(number), **one) for number, one in enumerate(found.values(), 1)]
@@ -121,9 +120,12 @@ def _nearest(steps: pd.Series, wanted: float) -> int:
     return min(map(int, steps.unique()), key=lambda step: (abs(step - wanted), step))
 
 
+def _reflection(group: pd.DataFrame) -> float:
+    return float(group["completion"].map(reflections).mean())
+
+
 def _most_reflective(step: pd.DataFrame) -> pd.DataFrame:
-    means = step.groupby("prompt", sort=False)["reflections"].mean()
-    return step[step["prompt"] == means.idxmax()]
+    return max((group for _, group in step.groupby("prompt", sort=False)), key=_reflection)
 
 
 def _median(group: pd.DataFrame) -> Mapping[str, Any]:
@@ -139,8 +141,8 @@ def _excerpt(row: Mapping[str, Any]) -> dict[str, Any]:
         "completion": marked(shorten(row["completion"], _LONGEST)),
         "tokens": None if pd.isna(row["tokens"]) else int(row["tokens"]),
         "rewards": {
-            name.removesuffix("_reward"): float(value)
+            name.removeprefix("reward_"): float(value)
             for name, value in row.items()
-            if name.endswith("_reward") and not pd.isna(value)
+            if name.startswith("reward_") and not pd.isna(value)
         },
     }

@@ -1,6 +1,5 @@
 """Contents of the report, read from the artifacts, curves and metrics of all stages."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from r1.evaluation.claims import at_budgets, judge_claims, without_words
 from r1.recipe import MODELS, runs
 from r1.reporting.aha import draw_aha, read_rollouts
 from r1.reporting.charts import LOSS_PANELS, RL_PANELS, bars, curves, intervals
+from r1.reporting.measurements import read_flops, read_measurements, read_tables
 from r1.reporting.overview import overview
 from r1.reporting.recipe_picture import draw_recipe
 from r1.reporting.report import Contents
@@ -25,7 +25,7 @@ from r1.reporting.tables import (
     headline,
 )
 from r1.reporting.traces import collect_traces
-from r1.support.artifacts import BrokenArtifact, read_json
+from r1.support.artifacts import read_json
 from r1.support.tables import as_rows
 
 SAMPLES = 3
@@ -48,22 +48,17 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
             readings.
     """
     data = root / "data"
-    tables = {model: pd.read_parquet(data / f"evaluations/{model}/problems.parquet") for model in MODELS}
-    for model, table in tables.items():
-        if not {"family", "lenient_pass_at_1"} <= set(table):
-            raise BrokenArtifact(f"data/evaluations/{model} is of an older version: run `dvc repro` to make it again")
-    budgets = _read(data, evaluate.thinking.models, "budgets")
-    without = _read(data, evaluate.intervention.models, "without_words_problems")
-    measured = tables | {at_budgets(model): table for model, table in budgets.items()}
-    measured |= {without_words(model): table for model, table in without.items()}
-    samples = _read(data, MODELS, "samples")
+    measured = read_measurements(data, evaluate)
+    tables = {model: measured[model] for model in MODELS}
+    budgets: dict[str, pd.DataFrame] = {model: measured[at_budgets(model)] for model in evaluate.thinking.models}
+    without: dict[str, pd.DataFrame] = {model: measured[without_words(model)] for model in evaluate.intervention.models}
+    samples = read_tables(data, MODELS, "samples")
     shown = {model: table.drop_duplicates("problem").head(SAMPLES) for model, table in samples.items()}
     stages = {name: read_json(data / f"metrics/{name}.json") for name in runs()}
-    flops = {name: metrics["flops"] for name, metrics in stages.items() if "flops" in metrics}
     tried = {model: samples[model] for model in TRYING}
     summaries = {model: read_json(data / f"metrics/evaluate/{model}.json") for model in MODELS}
     logs = {name: pd.read_csv(data / f"plots/{name}.csv") for name in runs()}
-    claims = judge_claims(measured, flops, report, evaluate)
+    claims = judge_claims(measured, read_flops(data), report, evaluate)
     accuracy = by_level(tables, "pass_at_1", evaluate)
     return Contents(
         profile=profile,
@@ -85,24 +80,6 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
         stages=stages,
         figures=draw_figures(summaries, logs, draw_budgets(budgets, evaluate) if budgets else {}),
     )
-
-
-def _read(data: Path, models: Iterable[str], name: str) -> dict[str, pd.DataFrame]:
-    """A table of the models' evaluations, by model.
-
-    Raises:
-        BrokenArtifact: if an evaluation lacks it.
-    """
-    found = {}
-    for model in models:
-        path = data / f"evaluations/{model}/{name}.parquet"
-        if not path.is_file():
-            raise BrokenArtifact(
-                f"data/evaluations/{model} has no {path.name}: it is of an older version or of another configuration; "
-                "run `dvc repro` to make it again"
-            )
-        found[model] = pd.read_parquet(path)
-    return found
 
 
 def draw_budgets(budgets: dict[str, pd.DataFrame], evaluate: EvaluateConfig) -> dict[str, str]:

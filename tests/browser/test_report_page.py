@@ -23,7 +23,7 @@ COLOURS = (
 )
 LOG = pd.DataFrame({"step": range(1, 41), **{panel.column: [0.5 + 0.01 * n for n in range(40)] for panel in PANELS}})
 ROLLOUTS = pd.DataFrame(
-    {"step": step, "prompt": "p", "answer": "4", "completion": f"Wait, {step}.", "tokens": 4, "accuracy_reward": 1.0}
+    {"step": step, "prompt": "p", "answer": "4", "completion": f"Wait, {step}.", "tokens": 4, "reward_accuracy": 1.0}
     for step in (1, 14, 27, 40)
 )
 

@@ -13,7 +13,7 @@ LOG = pd.DataFrame({"step": range(1, 101), **{panel.column: [0.01 * n for n in r
 def group(step: int, prompt: str, *completions: str) -> list[dict[str, object]]:
     return [
         {"step": step, "prompt": prompt, "answer": "4", "completion": text, "tokens": len(text)}
-        | {"accuracy_reward": 1.0, "format_reward": None}
+        | {"reward": 1.5, "reward_accuracy": 1.0, "reward_format": None}
         for text in completions
     ]
 
@@ -77,19 +77,20 @@ def test_the_same_rollouts_give_the_same_figure() -> None:
     assert draw_aha(LOG, EACH) == draw_aha(LOG.copy(), EACH.copy())
 
 
-def test_rollouts_are_read_in_parts_and_the_stage_s_samples_otherwise(tmp_path: Path) -> None:
+def test_rollouts_are_read_whatever_their_files_and_the_stage_s_samples_otherwise(tmp_path: Path) -> None:
     assert read_rollouts(tmp_path) is None
     model = tmp_path / "models/zero"
     model.mkdir(parents=True)
-    EACH.drop(columns="tokens").to_parquet(model / "samples.parquet")
+    named = {"reward_accuracy": "accuracy_reward", "reward_format": "format_reward"}
+    EACH.drop(columns=["tokens", "reward"]).rename(columns=named).to_parquet(model / "samples.parquet")
     old = read_rollouts(tmp_path)
     assert old is not None and len(old) == len(EACH)
-    assert draw_aha(LOG, old).excerpts[0].tokens is None
+    excerpt = draw_aha(LOG, old).excerpts[0]
+    assert excerpt.tokens is None and excerpt.rewards == {"accuracy": 1.0}
     parts = tmp_path / "rollouts/zero"
     parts.mkdir(parents=True)
-    renamed = EACH.rename(columns=lambda name: f"reward_{name}" if "reward" in name else name).assign(reward=1.5)
-    renamed.head(4).to_parquet(parts / "part-000.parquet")
-    renamed.tail(-4).to_parquet(parts / "part-001.parquet")
+    EACH.head(4).to_parquet(parts / "part-000001.parquet")
+    EACH.tail(-4).to_parquet(parts / "part-000067.parquet")
     new = read_rollouts(tmp_path)
     assert new is not None and list(new["completion"]) == list(EACH["completion"])
     assert draw_aha(LOG, new).excerpts[0].rewards == {"accuracy": 1.0}

@@ -40,7 +40,7 @@ def contents(text: str = SCRIPT) -> Contents:
     claim = {"id": "responses_grow", "claim": text, "source": text, "effect": 3.0, "low": 1.0, "high": 5.0, "n": 60}
     claim |= {"level": "hard", "families": {"aime_2024": 30, "aime_2025": 30}}
     levels: Any = {model: {"train": ESTIMATE} for model in MODELS}
-    rollout = {"step": 1, "prompt": text, "answer": text, "completion": text, "tokens": 3, "accuracy_reward": 1.0}
+    rollout = {"step": 1, "prompt": text, "answer": text, "completion": text, "tokens": 3, "reward_accuracy": 1.0}
     answers = samples("zero", text=text).assign(prompt=text, answer=text, predicted=text)
     return Contents(
         profile="smoke",
