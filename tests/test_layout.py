@@ -25,7 +25,7 @@ ORDER = (
         "sampling",
         "training",
     ),
-    *("finetuning", "rl", "curation", "evaluation", "reporting", "planning", "machine", "doctor"),
+    *("finetuning", "rl", "curation", "rollouts", "evaluation", "reporting", "planning", "machine", "doctor"),
     *("finished", "release", "talk"),
     *("pipeline", "__main__"),
 )
@@ -40,7 +40,8 @@ ONLY: dict[str, set[str]] = {
     "models": {"support", "config"},
     "training": {"support", "config", "models"},
     "finetuning": {"support", "config", "models", "training"},
-    "reporting": {"support", "recipe", "config", "rewards", "evaluation"},
+    "rollouts": {"support"},
+    "reporting": {"support", "recipe", "config", "rewards", "rollouts", "evaluation"},
     "planning": {"support", "recipe", "config", "data", "reporting"},
     "finished": {"support", "recipe"},
     "release": {"support", "recipe", "config", "models", "finished"},

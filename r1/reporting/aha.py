@@ -69,6 +69,7 @@ def read_rollouts(data: Path) -> pd.DataFrame | None:
     Args:
         data: the project's data directory.
     """
+    # Not r1.rollouts: while the stage trains again, that reads the unfinished run, which DVC does not track.
     if parts := sorted((data / "rollouts/zero").glob("*.parquet")):
         return pd.concat(map(pd.read_parquet, parts), ignore_index=True)
     samples = data / "models/zero/samples.parquet"
