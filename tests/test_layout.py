@@ -41,7 +41,7 @@ ONLY: dict[str, set[str]] = {
     "training": {"support", "config", "models"},
     "finetuning": {"support", "config", "models", "training"},
     "rollouts": {"support"},
-    "reporting": {"support", "recipe", "config", "evaluation", "rollouts"},
+    "reporting": {"support", "recipe", "config", "rewards", "rollouts", "evaluation"},
     "planning": {"support", "recipe", "config", "data", "reporting"},
     "finished": {"support", "recipe"},
     "release": {"support", "recipe", "config", "models", "finished"},
