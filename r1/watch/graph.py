@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+_METRICS = "data/metrics/"
 _FIELD = re.compile(r"\$\{([^}]+)\}")
 
 
@@ -14,7 +15,7 @@ class Stage:
     """One run of a stage: `zero`, or `base@base_qwen` for an entry of a matrix.
 
     Attributes:
-        run: name of its curve, its metrics and its checkpoint folder.
+        run: name of its metrics, of its checkpoint folder, and of its curve if it has one, such as `evaluate/zero`.
         command: its script and the script's arguments, as in the command line of its process.
         outs: paths that DVC caches, from the project root.
         written: `outs`, metrics and plots.
@@ -42,23 +43,21 @@ def stages(recipe: dict[str, Any], params: dict[str, Any]) -> list[Stage]:
     for name, body in recipe.get("stages", {}).items():
         matrix = body.get("matrix", {})
         if not matrix:
-            found.append(_stage(name, name, body, params))
+            found.append(_stage(name, body, params))
         for key, values in matrix.items():  # the recipe's matrices have one key each
             for value in values:
                 known = {**params, "item": {key: value}}
-                found.append(_stage(f"{name}@{value}", str(value), body, known))
+                found.append(_stage(f"{name}@{value}", body, known))
     return found
 
 
 def parents(all_stages: list[Stage]) -> dict[str, list[str]]:
     """Names of the stages whose output each stage reads, without those that another parent already implies."""
-    makers = [(PurePosixPath(out), stage.name) for stage in all_stages for out in stage.written]
+    makers = [(f"{out}/", stage.name) for stage in all_stages for out in stage.written]
     direct: dict[str, set[str]] = {stage.name: set() for stage in all_stages}
     for stage in all_stages:
-        for dep in map(PurePosixPath, stage.deps):
-            direct[stage.name] |= {
-                maker for out, maker in makers if dep == out or dep in out.parents or out in dep.parents
-            }
+        for dep in (f"{path}/" for path in stage.deps):  # the slash keeps data/models/base from base_qwen
+            direct[stage.name] |= {maker for out, maker in makers if dep.startswith(out) or out.startswith(dep)}
         direct[stage.name].discard(stage.name)
     before: dict[str, set[str]] = {}
 
@@ -78,13 +77,13 @@ def parents(all_stages: list[Stage]) -> dict[str, list[str]]:
     }
 
 
-def _stage(name: str, run: str, body: dict[str, Any], known: dict[str, Any]) -> Stage:
+def _stage(name: str, body: dict[str, Any], known: dict[str, Any]) -> Stage:
     outs, metrics, plots = (
         tuple(_fill(path, known) for path in _paths(body.get(key, []))) for key in ("outs", "metrics", "plots")
     )
     curve = next((path for path in plots if PurePosixPath(path).parent.name == "plots"), None)
-    if curve:
-        run = PurePosixPath(curve).stem
+    metric = next((path for path in metrics if path.startswith(_METRICS)), f"{_METRICS}{name}.json")
+    run = metric.removeprefix(_METRICS).removesuffix(".json")
     words = _fill(str(body.get("cmd", "")), known).split()
     command = tuple(words[next((at for at, word in enumerate(words) if word.endswith(".py")), len(words)) :])
     deps = tuple(_fill(path, known) for path in _paths(body.get("deps", [])))

@@ -12,6 +12,7 @@ from r1.watch.files import Cache, version
 from r1.watch.graph import Stage, parents, stages
 
 State = Literal["done", "outdated", "runs", "interrupted", "failed", "waits"]
+_EMPTY: dict[str, Any] = {}
 CHECKPOINTS = Path("data") / ".checkpoints"
 
 
@@ -27,15 +28,20 @@ class Project:
         self.root, self.curves = root, Curves()
         self._activity = Activity(root)
         self._yaml: Cache[dict[str, Any]] = Cache(8)
+        self._graph: tuple[tuple[dict[str, Any], ...], tuple[list[Stage], dict[str, list[str]]]] | None = None
 
-    def stages(self) -> list[Stage]:
-        """The recipe's stages in dvc.yaml's order."""
-        return stages(self._read("dvc.yaml"), self._read("params.yaml"))
+    def graph(self) -> tuple[list[Stage], dict[str, list[str]]]:
+        """The recipe's stages in dvc.yaml's order, and the parents of each."""
+        read = self._read("dvc.yaml"), self._read("params.yaml")
+        if self._graph is None or any(new is not old for new, old in zip(read, self._graph[0], strict=True)):
+            found = stages(*read)
+            self._graph = read, (found, parents(found))
+        return self._graph[1]
 
     def state(self) -> dict[str, Any]:
         """Return `name` of the project and `stages`: one per stage, with what the page shows of it."""
-        found = self.stages()
-        edges, running = parents(found), self._activity.running(found)
+        found, edges = self.graph()
+        running = self._activity.running(found)
         return {
             "name": self.root.resolve().name,
             "stages": [
@@ -45,7 +51,7 @@ class Project:
 
     def curve(self, run: str) -> dict[str, Any] | None:
         """The curve of a run, the one in progress if there is one; None if no stage has that name."""
-        stage = next((one for one in self.stages() if one.run == run and one.curve), None)
+        stage = next((one for one in self.graph()[0] if one.run == run and one.curve), None)
         return None if stage is None else self.curves.read(self._curve_file(stage))
 
     def checkpoints(self, run: str) -> Path | None:
@@ -120,12 +126,12 @@ class Project:
         return settings + inputs
 
     def _read(self, name: str) -> dict[str, Any]:
-        """A YAML file of the project; empty if it is missing, the last state if it is being written."""
+        """A YAML file of the project; empty if it is missing or half written, as DVC leaves it for a moment."""
         file = self.root / name
         try:
-            return self._yaml.get(file, lambda: dict(yaml.load(file.read_text(), yaml.CSafeLoader) or {})) or {}
+            return self._yaml.get(file, lambda: dict(yaml.load(file.read_text(), yaml.CSafeLoader) or {})) or _EMPTY
         except (yaml.YAMLError, ValueError, TypeError):
-            return {}
+            return _EMPTY
 
 
 def _newest(folder: Path) -> float:
