@@ -3,7 +3,7 @@
 import { Chart } from "./chart.js";
 import { Dag } from "./dag.js";
 import { duration, find, make, number, put } from "./dom.js";
-import { STATES, explain } from "./explain.js";
+import { STATES, explain, label } from "./explain.js";
 import { Rollouts } from "./rollouts.js";
 
 const EVERY = 2000;
@@ -91,14 +91,14 @@ function headline() {
   put(find("subline"), `${done} of ${state.stages.length} stages done${failed.length && active.length ? `; a guard stopped ${names(failed)}` : ""}`);
 }
 
-const names = (stages) => stages.map((stage) => stage.name).join(", ");
+const names = (stages) => stages.map(label).join(", ");
 
 function panel(stage) {
-  const [label] = STATES[stage.state];
-  put(find("stage-title"), stage.name);
+  const [name] = STATES[stage.state];
+  put(find("stage-title"), label(stage));
   put(find("stage-about"), stage.about);
   find("stage-state").className = `stage-state ${stage.state}`;
-  put(find("stage-state"), stage.state === "done" ? `done ${duration(Date.now() / 1000 - stage.time)} ago` : label);
+  put(find("stage-state"), stage.state === "done" ? `done ${duration(Date.now() / 1000 - stage.time)} ago` : name);
   progress(stage);
   const notice = find("stage-notice"), text = message(stage);
   notice.className = text ? `notice ${stage.state}` : "";
@@ -128,7 +128,7 @@ function progress(stage) {
   const left = speed > 0 && stage.steps ? `, about ${duration((stage.steps - stage.step) / speed)} left` : "";
   if (!place.firstChild) place.append(make("progress"), make("p", { class: "count" }));
   const [bar, text] = place.children;
-  bar.setAttribute("aria-label", `Progress of ${stage.name}`);
+  bar.setAttribute("aria-label", `Progress of ${label(stage)}`);
   if (stage.steps) {
     bar.max = stage.steps;
     bar.value = stage.step;
@@ -143,7 +143,7 @@ async function curves(stage) {
   const wanted = Object.keys(columns).filter((name) => name !== "step").map((name) => [name, explain(name, columns)]).sort(([, one], [, other]) => one.rank - other.rank);
   const shape = JSON.stringify([stage.name, wanted.map(([name]) => name)]);
   if (charts.shape !== shape) {
-    charts = new Map(wanted.map(([name, { title, about }]) => [name, new Chart(title, about)]));
+    charts = new Map(wanted.map(([name, { title, about, question }]) => [name, new Chart(title, about, question)]));
     charts.shape = shape;
     const pick = (main) => wanted.filter(([, one]) => one.main === main).map(([name]) => charts.get(name).element);
     const nothing = make("p", { class: "note empty" }, stage.curve ? "No curve yet: it appears after the first steps." : "This stage has no learning curve.");

@@ -2,10 +2,10 @@
 
 import { draw, make, number, put } from "./dom.js";
 
-const WIDTH = 320, HEIGHT = 120, LEFT = 4, RIGHT = 6, TOP = 10, BOTTOM = 6;
+const WIDTH = 320, HEIGHT = 120, LEFT = 46, RIGHT = 6, TOP = 10, BOTTOM = 6;
 
 export class Chart {
-  constructor(title, about) {
+  constructor(title, about, question) {
     this.title = title;
     this.value = make("span", { class: "value" });
     this.at = make("span", { class: "at" });
@@ -20,7 +20,7 @@ export class Chart {
       make("figcaption", {}, make("h3", {}, title), make("p", {}, this.value, this.at)),
       make("div", { class: "plot" }, make("div", { class: "y", "aria-hidden": "true" }, this.high, this.low), this.svg),
       make("div", { class: "x", "aria-hidden": "true" }, this.first, this.last),
-      about ? make("details", {}, make("summary", {}, "What this says"), make("p", {}, about)) : null);
+      about ? make("details", {}, make("summary", {}, question), make("p", {}, about)) : null);
     this.svg.addEventListener("pointermove", (event) => this.point(event));
     this.svg.addEventListener("pointerleave", () => this.read(null));
     this.svg.addEventListener("blur", () => this.read(null));

@@ -1,7 +1,7 @@
 // The recipe from left to right: a column per depth, buttons for stages, curves between them. On a phone it is a list.
 
 import { draw, find, make, put } from "./dom.js";
-import { STATES } from "./explain.js";
+import { STATES, label } from "./explain.js";
 
 const MANY = 4; // a matrix with more entries is one box
 
@@ -38,13 +38,13 @@ export class Dag {
     const shape = JSON.stringify([...this.boxes.values()].map((box) => [box.name, [...box.parents]]));
     if (shape !== this.shape) this.build(shape);
     for (const box of this.boxes.values()) {
-      const { button, detail, bar, mark } = this.nodes.get(box.name), state = together(box.stages);
+      const { button, text, bar, mark } = this.nodes.get(box.name), state = together(box.stages);
       button.className = `node ${state}`;
       mark.className = `mark ${state}`;
       const finished = box.stages.filter((stage) => stage.state === "done").length, [one] = box.stages;
       const many = box.stages.length > 1;
       const share = many ? finished / box.stages.length : one.state === "runs" || one.state === "interrupted" ? one.step / (one.steps || Infinity) : 0;
-      put(detail, many ? `${finished} of ${box.stages.length} done` : share && one.steps ? `step ${one.step} of ${one.steps}` : STATES[state][0]);
+      put(text, many ? `${finished} of ${box.stages.length}` : share && one.steps ? `${one.step} of ${one.steps}` : STATES[state][0]);
       bar.style.setProperty("--share", share);
       const isChosen = box.stages.some((stage) => stage.name === chosen);
       if (isChosen) button.setAttribute("aria-current", "true");
@@ -67,10 +67,11 @@ export class Dag {
     const columns = [];
     this.nodes.clear();
     for (const box of this.boxes.values()) {
-      const mark = make("span", { class: "mark" }), detail = make("small"), bar = make("span", { class: "bar" });
-      const name = make("strong", {}, ...box.name.split(/(?<=[_@])/).flatMap((part, index) => (index ? [make("wbr"), part] : [part])));
-      const button = make("button", { type: "button", "data-stage": box.name, onclick: () => this.choose(this.boxes.get(box.name)) }, mark, name, detail, bar);
-      this.nodes.set(box.name, { button, detail, bar, mark });
+      const mark = make("span", { class: "mark" }), text = make("span"), bar = make("span", { class: "bar" });
+      const title = box.stages.length > 1 ? box.name : label(box.stages[0]);
+      const name = make("strong", {}, ...title.split(/(?<=_)/).flatMap((part, index) => (index ? [make("wbr"), part] : [part])));
+      const button = make("button", { type: "button", "data-stage": box.name, onclick: () => this.choose(this.boxes.get(box.name)) }, name, make("small", {}, mark, text), bar);
+      this.nodes.set(box.name, { button, text, bar, mark });
       (columns[depth(box.name)] ??= []).push(button);
     }
     find("dag").replaceChildren(this.edges, ...columns.map((column) => make("div", { class: "column" }, ...column)));
@@ -84,10 +85,11 @@ export class Dag {
     for (const box of this.boxes.values()) {
       for (const parent of box.parents) {
         const from = this.nodes.get(parent).button.getBoundingClientRect(), to = this.nodes.get(box.name).button.getBoundingClientRect();
-        const x1 = from.right - frame.left, x2 = to.left - frame.left, y1 = from.top + 22 - frame.top, y2 = to.top + 22 - frame.top;
-        const bend = Math.min(18, (x2 - x1) / 2);
-        // Straight along the parent's row, then over to the child's in the last gap: long edges stay out of the boxes' way.
-        lines.push(draw("path", { d: `M${x1} ${y1}H${x2 - 2 * bend}C${x2 - bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`, "data-from": parent, "data-to": box.name }));
+        const x1 = from.right - frame.left, x2 = to.left - frame.left, y1 = from.top + 29 - frame.top, y2 = to.top + 29 - frame.top;
+        const lane = from.bottom + 6 - frame.top; // a long edge runs in the gap below its parent's row, not behind boxes
+        const straight = `M${x1} ${y1}C${x1 + 11} ${y1} ${x2 - 11} ${y2} ${x2} ${y2}`;
+        const long = `M${x1} ${y1}C${x1 + 11} ${y1} ${x1} ${lane} ${x1 + 16} ${lane}H${x2 - 16}C${x2} ${lane} ${x2 - 11} ${y2} ${x2} ${y2}`;
+        lines.push(draw("path", { d: x2 - x1 < 40 ? straight : long, "data-from": parent, "data-to": box.name }));
       }
     }
     this.edges.replaceChildren(...lines);

@@ -7,7 +7,7 @@ const RL_LOSS =
 
 const CURVES = [
   [/^reward$/, "Reward", "Weighted sum of the rewards below, mean over a step's rollouts. This is what RL raises."],
-  [/^rewards\/(.+)\/mean$/, "$1", "Mean of this reward over a step's rollouts, before its weight."],
+  [/^rewards\/(.+)\/mean$/, "$1", "Mean of the reward of this name over a step's rollouts, before its weight."],
   [/^validation\/pass_at_1$/, "Validation pass@1", "Share of right answers to problems that are held back from training."],
   [/^completions\/mean_length$/, "Length, tokens", "Mean length of a completion. In the paper it rises under RL alone, as the model learns to think longer."],
   [/^loss$/, "Loss", null],
@@ -38,7 +38,9 @@ export function explain(column, columns) {
     const rl = "reward" in columns;
     const about = text ?? (rl ? RL_LOSS : "Mean cross-entropy, in nats per token that is trained on; for a reward model, per pair. Lower is better.");
     const main = rl ? number < FIRST : column !== "num_tokens";
-    return { title: title.replace("$1", match[1] ?? "").replace(/_/g, " "), about, rank: number, main };
+    const name = title.replace("$1", (match[1] ?? "").replace(/_reward$/, "")).replace(/_/g, " ");
+    const question = about === RL_LOSS ? "Why is it near 0?" : "What this says";
+    return { title: name[0].toUpperCase() + name.slice(1), about, question, rank: number, main };
   }
   return { title: column, about: "", rank: CURVES.length, main: false };
 }
@@ -49,5 +51,8 @@ export const STATES = {
   waits: ["waits", "its output is not there yet"],
   outdated: ["outdated", "settings or inputs have changed since it ran"],
   interrupted: ["interrupted", "killed on its way; dvc repro continues it"],
-  failed: ["stopped by a guard", "something went wrong; the diagnosis is shown"],
+  failed: ["stopped", "a guard ended it; choose it for the diagnosis"],
 };
+
+// A stage by the name of what it makes: base_qwen rather than base@base_qwen.
+export const label = (stage) => (stage.name.includes("@") ? stage.run.replace("/", " ") : stage.name);

@@ -46,8 +46,8 @@ export class Rollouts {
     if (!found || asked !== this.asked) return;
     options(step, [["", found.steps.length ? "newest" : "–"], ...found.steps.map((one) => [String(one), String(one)])]);
     options(family, [["", "all"], ...found.families.map((name) => [name, name])]);
-    const where = step.value ? `of step ${step.value}` : found.all ? "kept" : "newest looked at";
-    put(find("count"), `${number(found.found)} of the ${number(found.scanned)} ${where}`);
+    const narrowed = family.value || text.value, among = step.value ? `${number(found.scanned)} of step ${step.value}` : found.all ? `${number(found.scanned)} kept` : `newest ${number(found.scanned)}; choose a step for older ones`;
+    put(find("count"), narrowed ? `${number(found.found)} of the ${among}` : `The ${among}`);
     find("further").hidden = found.found <= found.rows.length || this.count >= 100;
     const drawn = JSON.stringify([values, found.rows]);
     if (drawn === this.drawn || (getSelection().toString() && source.value === this.source)) return;
