@@ -23,7 +23,7 @@ async function ask(what, values = {}) {
 
 function connected(yes) {
   find("link").classList.toggle("lost", !yes);
-  put(find("link").lastElementChild, yes ? "live" : "no answer: is `python -m r1 watch` still running? This page keeps trying.");
+  put(find("link").lastElementChild, yes ? "live" : "no answer: does python -m r1 watch still run? This page keeps trying.");
 }
 
 const rollouts = new Rollouts(ask);
@@ -102,11 +102,14 @@ function panel(stage) {
   progress(stage);
   const notice = find("stage-notice"), text = message(stage);
   notice.className = text ? `notice ${stage.state}` : "";
-  put(notice, text);
+  if (notice.dataset.text === text) return;
+  notice.dataset.text = text;
+  // Backticks mark commands in this page's own sentences; a diagnosis is shown as it is.
+  notice.replaceChildren(...(stage.state === "failed" ? [text] : text.split("`").map((part, index) => (index % 2 ? make("code", {}, part) : part))));
 }
 
 function message(stage) {
-  if (stage.state === "failed") return `A guard ${stage.diagnosis}`;
+  if (stage.state === "failed") return `Guard: ${stage.diagnosis}`;
   if (stage.state === "interrupted") return `Interrupted${stage.step ? ` after step ${stage.step}` : ""}, ${duration(Date.now() / 1000 - stage.time)} ago. \`dvc repro\` continues it from its last checkpoint, to the same result.`;
   if (stage.state === "outdated") return `Changed since it ran: ${stage.reasons.join(", ")}. \`dvc repro\` runs it again.`;
   const missing = stage.parents.map(stageOf).filter((parent) => parent && parent.state !== "done");
