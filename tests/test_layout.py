@@ -26,7 +26,7 @@ ORDER = (
         "training",
     ),
     *("finetuning", "rl", "curation", "rollouts", "evaluation", "reporting", "planning", "machine", "doctor"),
-    *("finished", "release", "talk"),
+    *("finished", "release", "talk", "watch"),
     *("pipeline", "__main__"),
 )
 # Packages that import less than their place allows.
@@ -46,6 +46,7 @@ ONLY: dict[str, set[str]] = {
     "finished": {"support", "recipe"},
     "release": {"support", "recipe", "config", "models", "finished"},
     "talk": {"support", "config", "models", "sampling", "reporting", "finished"},
+    "watch": {"support", "training"},
 }
 LONGEST = 300
 

@@ -3,6 +3,7 @@
 python -m r1 launch stages/zero.py   run a stage with the launcher in params.yaml (dvc.yaml calls this)
 python -m r1 compose profile=smoke   write params.yaml from conf/, as `dvc exp run -S` does, without running anything
 python -m r1 variant --to DIR seed=1 run the recipe with overrides in a workspace of its own and hand over its results
+python -m r1 watch                   show the run on a page of this machine: stages, curves and rollouts as they come
 python -m r1 inspect zero            show an artifact's origin, metrics and samples
 python -m r1 rollouts zero --step 40 --sort advantage --grep Wait    show what a stage drew, with its rewards
 python -m r1 chat zero               talk to a model on the terminal, or through a pipe
@@ -36,6 +37,8 @@ def main() -> None:
     varying.add_argument("--to", type=Path, required=True, help="folder for its metrics, curves and evaluations")
     varying.add_argument("--target", action="append", default=[], help="run this stage and those before it only")
     varying.add_argument("overrides", nargs="*", help="dotted overrides of params.yaml, such as seed=3")
+    watching = commands.add_parser("watch", help="show the run on a page of this machine while it goes")
+    watching.add_argument("--port", type=_port, default=8765, help="port on 127.0.0.1 (default 8765)")
     inspecting = commands.add_parser("inspect", help="show an artifact's origin, metrics and samples")
     inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts, ppo/1)")
     inspecting.add_argument("--samples", type=int, default=3, help="rows to show per file (default 3)")
@@ -64,6 +67,10 @@ def main() -> None:
             from r1.pipeline.workspace import run_variant
 
             run_variant(arguments.to, arguments.overrides, arguments.target)
+        elif arguments.command == "watch":
+            from r1.watch.server import watch
+
+            watch(arguments.port)
         elif arguments.command == "compose":
             _compose(arguments.overrides)
         elif arguments.command == "doctor":
