@@ -26,7 +26,7 @@ ORDER = (
         "training",
     ),
     *("finetuning", "rl", "curation", "evaluation", "reporting", "planning", "machine", "doctor"),
-    *("finished", "release", "talk"),
+    *("finished", "release", "talk", "questions"),
     *("pipeline", "__main__"),
 )
 # Packages that import less than their place allows.
