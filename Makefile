@@ -3,10 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUESTIONS := $(notdir $(patsubst %/arm.py,%,$(wildcard experiments/*/arm.py)))
 
-.PHONY: repro test lint setup params readme questions lock audit smollm2
+.PHONY: repro seeds control questions test lint setup params readme lock audit smollm2
 
 repro: setup           ## run the full recipe with the committed configuration
 	. $(BIN)/activate && dvc repro
+
+seeds: setup           ## run the recipe with three seeds and judge the claims over them
+	. $(BIN)/activate && dvc repro experiments/seeds/dvc.yaml
+
+control: setup         ## compare learning rates of the control, RL on the students
+	. $(BIN)/activate && dvc repro experiments/control/dvc.yaml
 
 test: setup lint       ## check style and types, and run all tests, including the smoke DAG
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

@@ -2,6 +2,7 @@
 
 python -m r1 launch stages/zero.py   run a stage with the launcher in params.yaml (dvc.yaml calls this)
 python -m r1 compose profile=smoke   write params.yaml from conf/, as `dvc exp run -S` does, without running anything
+python -m r1 variant --to DIR seed=1 run the recipe with overrides in a workspace of its own and hand over its results
 python -m r1 inspect zero            show an artifact's origin, metrics and samples
 python -m r1 chat zero               talk to a model on the terminal, or through a pipe
 python -m r1 serve r1                serve a model to OpenAI clients on this machine, with vLLM
@@ -30,6 +31,10 @@ def main() -> None:
     launching.add_argument("--dry-run", action="store_true", help="print the command without running it")
     launching.add_argument("script", help="the stage's script, such as stages/zero.py")
     launching.add_argument("overrides", nargs="*", help="dotted overrides of params.yaml, such as zero.max_steps=5")
+    varying = commands.add_parser("variant", help="run the recipe with overrides in a workspace of its own")
+    varying.add_argument("--to", type=Path, required=True, help="folder for its metrics, curves and evaluations")
+    varying.add_argument("--target", action="append", default=[], help="run this stage and those before it only")
+    varying.add_argument("overrides", nargs="*", help="dotted overrides of params.yaml, such as seed=3")
     inspecting = commands.add_parser("inspect", help="show an artifact's origin, metrics and samples")
     inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts, ppo/1)")
     inspecting.add_argument("--samples", type=int, default=3, help="rows to show per file (default 3)")
@@ -53,6 +58,10 @@ def main() -> None:
             from r1.pipeline.launch import launch
 
             launch(arguments.script, arguments.overrides, arguments.dry_run)
+        elif arguments.command == "variant":
+            from r1.pipeline.workspace import run_variant
+
+            run_variant(arguments.to, arguments.overrides, arguments.target)
         elif arguments.command == "compose":
             _compose(arguments.overrides)
         elif arguments.command == "doctor":

@@ -51,9 +51,20 @@ def load(overrides: Sequence[str] = ()) -> Config:
         UserError: if params.yaml is missing.
         ConfigurationError: as in `compose`, and if an override chooses a group.
     """
+    return validate(_load(overrides))
+
+
+def load_values(overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Load and validate like `load`; return the values as params.yaml has them, so that DVC compares them as equal."""
+    values = _load(overrides)
+    validate(values)
+    return values
+
+
+def _load(overrides: Sequence[str]) -> dict[str, Any]:
     if not PARAMS.is_file():
         raise UserError(f"{PARAMS} is missing: `make params` writes it")
-    return validate(_compose(PARAMS.parent, PARAMS.stem, stage_overrides(overrides)))
+    return _compose(PARAMS.parent, PARAMS.stem, stage_overrides(overrides))
 
 
 def load_settings(path: Path, overrides: Sequence[str], schema: type[M]) -> M:

@@ -19,7 +19,7 @@ def effect(values: Mapping[int, ArrayLike], bounds: Bounds) -> Effect:
     """Mean over seeds and problems, with a hierarchical bootstrap interval: seeds are drawn, then problems.
 
     For a difference, pass differences, paired by problem. A problem is drawn for all seeds at once, since all seeds
-    have the same problems. With few seeds the bootstrap understates the variance between them: the seeds' deviations
+    have the same problems; `r1.evaluation.seeds.estimate_over_seeds` is for seeds with problems of their own. With few seeds the bootstrap understates the variance between them: the seeds' deviations
     are scaled by sqrt(n / (n - 1)), which makes it unbiased.
 
     Args:

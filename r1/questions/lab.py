@@ -20,6 +20,7 @@ from r1.rl.train import train_rl
 from r1.sampling import open_sampler
 from r1.support.artifacts import write_aside
 from r1.training.context import Trained, TrainingContext
+from r1.training.rollout_log import TABLE
 
 Rows = list[dict[str, Any]]
 
@@ -39,12 +40,19 @@ def trained(arm: Arm[Any], name: str, train: Callable[[TrainingContext], Trained
         result = train(context)
         with write_aside(model) as directory:
             result.save(directory)
+            if result.rollouts is not None:
+                result.save_rollouts(directory)
     return Policy(model)
 
 
 def curve(arm: Arm[Any], name: str) -> pd.DataFrame:
     """The learning curve of a trained model, one row per step."""
     return pd.read_csv(_curve(arm, name))
+
+
+def rollouts(arm: Arm[Any], name: str) -> pd.DataFrame:
+    """All rollouts of a model that RL trained, one row each, as in data/rollouts; docs/rollouts.md has the columns."""
+    return pd.read_parquet(arm.scratch / "models" / name / TABLE)
 
 
 def finetuned(arm: Arm[Any], name: str, start: Policy, examples: Rows, config: SftConfig) -> Policy:

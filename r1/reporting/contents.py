@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from r1.config.evaluation import EvaluateConfig, ReportConfig
-from r1.evaluation.claims import at_budgets, judge_claims, without_words
+from r1.evaluation.claims import Tables, at_budgets, judge_claims, without_words
 from r1.recipe import MODELS, runs
 from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves, intervals
 from r1.reporting.report import Contents
@@ -35,18 +35,13 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
             readings.
     """
     data = root / "data"
-    tables = {model: pd.read_parquet(data / f"evaluations/{model}/problems.parquet") for model in MODELS}
-    for model, table in tables.items():
-        if not {"family", "lenient_pass_at_1"} <= set(table):
-            raise BrokenArtifact(f"data/evaluations/{model} is of an older version: run `dvc repro` to make it again")
-    budgets = _read(data, evaluate.thinking.models, "budgets")
-    without = _read(data, evaluate.intervention.models, "without_words_problems")
-    measured = tables | {at_budgets(model): table for model, table in budgets.items()}
-    measured |= {without_words(model): table for model, table in without.items()}
+    measured = read_measurements(data, evaluate)
+    tables = {model: measured[model] for model in MODELS}
+    budgets: dict[str, pd.DataFrame] = {model: measured[at_budgets(model)] for model in evaluate.thinking.models}
+    without: dict[str, pd.DataFrame] = {model: measured[without_words(model)] for model in evaluate.intervention.models}
     samples = _read(data, MODELS, "samples")
     shown = {model: table.drop_duplicates("problem").head(SAMPLES) for model, table in samples.items()}
     stages = {name: read_json(data / f"metrics/{name}.json") for name in runs()}
-    flops = {name: metrics["flops"] for name, metrics in stages.items() if "flops" in metrics}
     tried = {model: samples[model] for model in TRYING}
     summaries = {model: read_json(data / f"metrics/evaluate/{model}.json") for model in MODELS}
     logs = {name: pd.read_csv(data / f"plots/{name}.csv") for name in runs()}
@@ -54,7 +49,7 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
         profile=profile,
         confidence=evaluate.confidence,
         headline=headline(summaries),
-        claims=judge_claims(measured, flops, report, evaluate),
+        claims=judge_claims(measured, read_flops(data), report, evaluate),
         thinking=[
             *([by_budget(budgets, evaluate)] if budgets else []),
             *([by_intervention(tables, without, evaluate)] if without else []),
@@ -66,6 +61,28 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
         stages=stages,
         figures=draw_figures(summaries, logs, draw_budgets(budgets, evaluate) if budgets else {}),
     )
+
+
+def read_measurements(data: Path, evaluate: EvaluateConfig) -> Tables:
+    """Read the per-problem tables that claims rest on, from a folder with evaluations/.
+
+    Raises:
+        BrokenArtifact: if a table is missing, or an evaluation is of a version without families or lenient readings.
+    """
+    tables = {model: pd.read_parquet(data / f"evaluations/{model}/problems.parquet") for model in MODELS}
+    for model, table in tables.items():
+        if not {"family", "lenient_pass_at_1"} <= set(table):
+            raise BrokenArtifact(f"data/evaluations/{model} is of an older version: run `dvc repro` to make it again")
+    budgets = _read(data, evaluate.thinking.models, "budgets")
+    without = _read(data, evaluate.intervention.models, "without_words_problems")
+    tables |= {at_budgets(model): table for model, table in budgets.items()}
+    return tables | {without_words(model): table for model, table in without.items()}
+
+
+def read_flops(data: Path) -> dict[str, float]:
+    """Read the training compute of every run that counts it, from a folder with metrics/."""
+    stages = {name: read_json(data / f"metrics/{name}.json") for name in runs()}
+    return {name: metrics["flops"] for name, metrics in stages.items() if "flops" in metrics}
 
 
 def _read(data: Path, models: Iterable[str], name: str) -> dict[str, pd.DataFrame]:

@@ -102,8 +102,9 @@ def written(arm: Arm[Settings], model: Policy, problems: Rows, count: int, gener
         return []
     settings, source = arm.settings, arm.settings.arms[arm.name]
     seed = _seed(arm, "written", generation)
+    each = settings.candidates if source.verified else -(-count // len(problems))  # of everything, no more is needed
     sampling = arm.recipe.evaluate.sampling.model_copy(
-        update={"temperature": settings.temperature, "num_samples": settings.candidates}
+        update={"temperature": settings.temperature, "num_samples": each}
     )
     table = sampled(arm, model, problems, sampling, seed)
     rng = random.Random(seed)
