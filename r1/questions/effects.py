@@ -1,10 +1,11 @@
 """Effects over problems and seeds, and verdicts against a bound that was fixed before the run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import beta
 
 from r1.questions.arm import Bounds
 
@@ -19,8 +20,9 @@ def effect(values: Mapping[int, ArrayLike], bounds: Bounds) -> Effect:
     """Mean over seeds and problems, with a hierarchical bootstrap interval: seeds are drawn, then problems.
 
     For a difference, pass differences, paired by problem. A problem is drawn for all seeds at once, since all seeds
-    have the same problems; `r1.evaluation.seeds.estimate_over_seeds` is for seeds with problems of their own. With few seeds the bootstrap understates the variance between them: the seeds' deviations
-    are scaled by sqrt(n / (n - 1)), which makes it unbiased.
+    have the same problems; `r1.evaluation.seeds.estimate_over_seeds` is for seeds with problems of their own. With few
+    seeds the bootstrap understates the variance between them: the seeds' deviations are scaled by sqrt(n / (n - 1)),
+    which makes it unbiased.
 
     Args:
         values: seed -> [problems], in the same order.
@@ -45,6 +47,25 @@ def effect(values: Mapping[int, ArrayLike], bounds: Bounds) -> Effect:
     tail = (1 - bounds.confidence) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return Effect(effect=float(mean), low=float(low), high=float(high), n=problems, seeds=seeds)
+
+
+def share(hits: Sequence[bool], seeds: int, bounds: Bounds) -> Effect:
+    """A share of independent runs, with the exact interval of Clopper and Pearson (1934): few runs, or all alike.
+
+    Args:
+        hits: [runs].
+        seeds: that the runs have.
+        bounds: confidence.
+
+    Raises:
+        ValueError: if there are no runs.
+    """
+    n, k, tail = len(hits), sum(hits), (1 - bounds.confidence) / 2
+    if not n:
+        raise ValueError("no runs to estimate from")
+    low = beta.ppf(tail, k, n - k + 1) if k else 0.0
+    high = beta.ppf(1 - tail, k + 1, n - k) if k < n else 1.0
+    return Effect(effect=k / n, low=float(low), high=float(high), n=n, seeds=seeds)
 
 
 def exceeds(found: Effect, bound: float) -> Verdict:

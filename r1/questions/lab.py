@@ -1,5 +1,6 @@
 """What most arms do: train from a model, sample a model. What is trained stays in the arm's scratch folder."""
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def curve(arm: Arm[Any], name: str) -> pd.DataFrame:
 
 
 def rollouts(arm: Arm[Any], name: str) -> pd.DataFrame:
-    """All rollouts of a model that RL trained, one row each, as in data/rollouts; docs/rollouts.md has the columns."""
+    """All rollouts of a model that RL trained, one row each, as in data/rollouts."""
     return pd.read_parquet(arm.scratch / "models" / name / TABLE)
 
 
@@ -67,6 +68,7 @@ def reinforced(
     rows: Rows,
     stage: RlStageConfig,
     rl: RlConfig,
+    held_back: Rows | None = None,
     **custom_rewards: RewardFunction,
 ) -> Policy:
     """RL on rows of prompts, in random order; see `r1.rl.train.train_rl`.
@@ -78,12 +80,13 @@ def reinforced(
         rows: rows of `prompt`, `task`, `answer`, as in data/prompts.
         stage: of this run; `stage.rewards` has the weights, of custom rewards too.
         rl: shared settings, as the recipe's `rl`.
+        held_back: problems to evaluate on every `rl.validation_steps`.
         custom_rewards: reward functions of the question, by name.
     """
     settings = RlSettings(stage, rl)
     count = settings.rollout_budget // stage.num_generations
     ordered = in_order(rows, count=count, curriculum=False, seed=arm.seed)
-    return trained(arm, name, lambda context: train_rl(start, ordered, settings, context, None, **custom_rewards))
+    return trained(arm, name, lambda context: train_rl(start, ordered, settings, context, held_back, **custom_rewards))
 
 
 def sampled(arm: Arm[Any], model: Policy, rows: Rows, sampling: SamplingConfig, seed: int) -> pd.DataFrame:
@@ -114,6 +117,31 @@ def kept(arm: Arm[Any], name: str, make: Callable[[], pd.DataFrame]) -> pd.DataF
         with write_aside(folder) as directory:
             table.to_parquet(directory / "table.parquet", index=False)
     return pd.read_parquet(folder / "table.parquet")
+
+
+def by_level(rows: Rows, count: int) -> Rows:
+    """The first problems of each level, in turn from its families, so that small counts have all of them."""
+    chosen: Rows = []
+    for level in dict.fromkeys(row["level"] for row in rows):
+        families: dict[str, Rows] = {}
+        for row in rows:
+            if row["level"] == level:
+                families.setdefault(row["family"], []).append(row)
+        turns = sorted(
+            (
+                (place, number, row)
+                for number, family in enumerate(families.values())
+                for place, row in enumerate(family)
+            ),
+            key=lambda turn: turn[:2],
+        )
+        chosen += [row for _, _, row in turns[:count]]
+    return chosen
+
+
+def seed_of(arm: Arm[Any], purpose: str, number: int = 0) -> int:
+    """A seed of its own for every purpose and number, the same in all arms, which are thus paired."""
+    return zlib.crc32(f"{purpose} {number} {arm.seed}".encode()) % 2**31
 
 
 def _curve(arm: Arm[Any], name: str) -> Path:

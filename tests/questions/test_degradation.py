@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from r1.questions.arm import Arm
-from r1.questions.degradation.generations import by_level, original, run, written
+from r1.questions.degradation.generations import original, run, written
 from r1.questions.degradation.measures import MEASURES, by_problem, changes
 from r1.questions.degradation.report import judged
 from r1.questions.degradation.settings import Settings
@@ -87,11 +87,6 @@ def test_people_may_be_a_file(tmp_path: Path) -> None:
     pd.DataFrame([{"prompt": f"p{number}", "completion": "c"} for number in range(9)]).to_parquet(file)
     arm = toy(Settings, "degradation", "original", tmp_path, {"original": str(file)})
     assert len(original(arm, 5, 0)) == 5
-
-
-def test_levels_have_the_same_number_of_problems() -> None:
-    chosen = by_level(PROBLEMS, 3)
-    assert [row["level"] for row in chosen] == ["train"] * 3 + ["hard"] * 3
 
 
 def test_only_a_verifier_errs() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from r1.questions.arm import Bounds
-from r1.questions.effects import Effect, below, effect, exceeds, within
+from r1.questions.effects import Effect, below, effect, exceeds, share, within
 
 BOUNDS = Bounds(resamples=2000, confidence=0.95)
 
@@ -45,3 +45,10 @@ def test_verdicts_against_a_bound_of_a_tenth(low: float, high: float, above: str
 def test_seeds_need_the_same_problems() -> None:
     with pytest.raises(ValueError):
         effect({1: [0.0, 1.0], 2: [0.0]}, BOUNDS)
+
+
+@pytest.mark.parametrize(("hits", "low", "high"), [(0, 0.0, 0.2646), (12, 0.7354, 1.0), (6, 0.2109, 0.7891)])
+def test_shares_of_twelve_runs(hits: int, low: float, high: float) -> None:
+    """The intervals of Clopper and Pearson's tables."""
+    found = share([number < hits for number in range(12)], 3, BOUNDS)
+    assert (found["low"], found["high"]) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))

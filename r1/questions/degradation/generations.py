@@ -1,7 +1,6 @@
 """One arm: every generation fine-tunes the same base on what the generation before it wrote."""
 
 import random
-import zlib
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from r1.evaluation.verdicts import read_both_ways
 from r1.models.policy import Policy
 from r1.questions.arm import Arm, Outcome
 from r1.questions.degradation.settings import Settings
-from r1.questions.lab import finetuned, kept, sampled
+from r1.questions.lab import by_level, finetuned, kept, sampled, seed_of
 from r1.support.tables import as_rows, read_rows
 
 Rows = list[dict[str, Any]]
@@ -71,7 +70,7 @@ def original(arm: Arm[Settings], count: int, generation: int) -> Rows:
 
     Every generation gets others. The authors' problems are in the corpus's split, which no prompt is in.
     """
-    rng = random.Random(_seed(arm, "original", generation))
+    rng = random.Random(seed_of(arm, "original", generation))
     if arm.settings.inputs.original is not None:
         chosen = _some(read_rows(arm.settings.inputs.original), count, rng.random())
         return [
@@ -101,7 +100,7 @@ def written(arm: Arm[Settings], model: Policy, problems: Rows, count: int, gener
     if not count:
         return []
     settings, source = arm.settings, arm.settings.arms[arm.name]
-    seed = _seed(arm, "written", generation)
+    seed = seed_of(arm, "written", generation)
     each = settings.candidates if source.verified else -(-count // len(problems))  # of everything, no more is needed
     sampling = arm.recipe.evaluate.sampling.model_copy(
         update={"temperature": settings.temperature, "num_samples": each}
@@ -114,30 +113,10 @@ def written(arm: Arm[Settings], model: Policy, problems: Rows, count: int, gener
     return _some(rows, count, seed)
 
 
-def by_level(rows: Rows, count: int) -> Rows:
-    """The first problems of each level, in turn from its families, so that small counts have all of them."""
-    chosen: Rows = []
-    for level in dict.fromkeys(row["level"] for row in rows):
-        families: dict[str, Rows] = {}
-        for row in rows:
-            if row["level"] == level:
-                families.setdefault(row["family"], []).append(row)
-        turns = sorted(
-            (
-                (place, number, row)
-                for number, family in enumerate(families.values())
-                for place, row in enumerate(family)
-            ),
-            key=lambda turn: turn[:2],
-        )
-        chosen += [row for _, _, row in turns[:count]]
-    return chosen
-
-
 def _evaluated(arm: Arm[Settings], model: Policy, asked: Rows) -> pd.DataFrame:
     sampling = arm.recipe.evaluate.sampling.model_copy(update={"num_samples": arm.settings.samples})
     # The same seed for every generation, so that generations differ by their models alone.
-    table = sampled(arm, model, asked, sampling, _seed(arm, "evaluate", 0))
+    table = sampled(arm, model, asked, sampling, seed_of(arm, "evaluate", 0))
     return table[
         [
             "problem",
@@ -156,8 +135,3 @@ def _evaluated(arm: Arm[Settings], model: Policy, asked: Rows) -> pd.DataFrame:
 
 def _some(rows: Rows, count: int, seed: float) -> Rows:
     return random.Random(seed).sample(rows, min(count, len(rows)))
-
-
-def _seed(arm: Arm[Any], purpose: str, generation: int) -> int:
-    """A seed of its own for every purpose and generation; the same in all arms, which are thus paired."""
-    return zlib.crc32(f"{purpose} {generation} {arm.seed}".encode()) % 2**31
