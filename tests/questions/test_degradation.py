@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from r1.questions.arm import Arm
 from r1.questions.degradation.generations import original, run, written
 from r1.questions.degradation.measures import MEASURES, by_problem, changes
-from r1.questions.degradation.report import judged
+from r1.questions.degradation.report import judged, returns_at
 from r1.questions.degradation.settings import Settings
+from r1.questions.effects import Effect
 from r1.questions.page import Results
 from r1.support.artifacts import write_manifest
 from tests.questions.lab import PROBLEMS, params, toy
@@ -158,3 +159,16 @@ def test_the_page_follows_from_the_verdicts(plain: float, checked: float, answer
     assert [claim["id"] for claim in page.claims if claim["control"]] == ["original_stays"]
     page.save(tmp_path, minutes=1.0)
     assert "<svg" in (tmp_path / "index.html").read_text() and page.answer in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes_by_share", "share"),
+    [
+        ({0.0: 0.0, 0.2: -0.02, 0.4: -0.08, 0.7: -0.3}, 0.3),
+        ({0.0: 0.0, 0.7: -0.01}, None),
+        ({0.0: -0.2, 0.7: -0.3}, 0.0),
+    ],
+)
+def test_the_share_at_which_the_decay_returns(changes_by_share: dict[float, float], share: float | None) -> None:
+    arms = [(wrong, Effect(effect=change)) for wrong, change in changes_by_share.items()]
+    assert returns_at(arms, 0.05) == (share if share is None else pytest.approx(share))

@@ -100,7 +100,7 @@ def curve(hack: str | None, at: int, alarm: int, length: int = 60) -> pd.DataFra
     return pd.DataFrame(
         {
             "step": step,
-            "reward": np.where(step >= at, 0.9, 0.5),
+            "reward": np.where((step >= at) & (hack is not None), 0.9, 0.5),
             "validation": np.where(step % 5 == 0, 0.5, np.nan),
             "entropy": np.where(step >= alarm, 0.01, 1.0),
             **dict.fromkeys(("length", "kl", "language_mixing", "reflection", "no_variance", "right"), 0.05),

@@ -2,6 +2,7 @@
 
 import random
 from functools import partial
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def run(arm: Arm[Settings]) -> Outcome:
             "epochs": settings.epochs,
             "learning_rate": settings.learning_rate,
             "batch_size": settings.batch_size,
-            "micro_batch_size": min(settings.batch_size, arm.recipe.sft.micro_batch_size),
+            "micro_batch_size": gcd(settings.batch_size, arm.recipe.sft.micro_batch_size),
         }
     )
     base = model = Policy(Path(settings.inputs.base))
@@ -62,7 +63,7 @@ def _examples(arm: Arm[Settings], model: Policy, problems: Rows, generation: int
     count, share = arm.settings.examples, arm.settings.arms[arm.name].original
     of_people = count if generation == 0 else round(count * share)
     rows = original(arm, of_people, generation) + written(arm, model, problems, count - of_people, generation)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["prompt", "completion", "correct", "original"])
 
 
 def original(arm: Arm[Settings], count: int, generation: int) -> Rows:

@@ -1,5 +1,8 @@
 """The claims about generated data, and the page."""
 
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -76,7 +79,7 @@ def judged(results: Results[Settings]) -> Page:
     )
     return Page(
         title=TITLE,
-        answer=_answer(settings, {one["id"]: one for one in claims}, data),
+        answer=_answer(settings, {one["id"]: one for one in claims}, data, problems),
         design=_design(settings),
         claims=claims,
         figure=bands(runs, (*levels, *panels), "generation"),
@@ -108,7 +111,7 @@ def _by_bad_share(settings: Settings, data: pd.DataFrame, problems: pd.DataFrame
     """Arms by the share of wrong examples that their generations learned from, with what they lost."""
     rows = []
     for arm in settings.arms:
-        wrong = data.loc[(data["arm"] == arm) & (data["generation"] > 0), "wrong"].mean()
+        wrong = _wrong_share(data, arm)
         found = effect(changes(problems, arm, "pass_at_1", settings.generations), settings.bounds)
         shown = f"{100 * found['effect']:+.1f} [{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]"
         rows.append((wrong, [f"{100 * wrong:.1f}", arm, shown]))
@@ -139,24 +142,47 @@ def _measures(settings: Settings, problems: pd.DataFrame) -> Table:
     )
 
 
-def _answer(settings: Settings, claims: dict[str, dict[str, object]], data: pd.DataFrame) -> str:
+def _answer(settings: Settings, claims: dict[str, dict[str, Any]], data: pd.DataFrame, problems: pd.DataFrame) -> str:
     """One line that follows from the verdicts, whatever they are."""
     decays, stays = claims["everything_decays"]["verdict"], claims["verified_stays"]["verdict"]
-    shares = data[data["generation"] > 0].groupby("arm")["wrong"].mean()
-    back = [
-        arm
-        for arm, source in settings.arms.items()
-        if source.verified and claims[f"{arm}_stays"]["verdict"] == "not supported"
-    ]
     found = {
         ("supported", "supported"): "Generated data degrade the model if everything is kept, and verification stops it",
         ("supported", "not supported"): "Generated data degrade the model, and verification does not stop it",
         ("not supported", "supported"): "Generated data do not degrade the model within this many generations",
-    }.get((str(decays), str(stays)), "Undecided at this size")
-    if not back:
-        return f"{found}; no verifier here errs enough for a decay to return."
-    share = min(float(shares[arm]) for arm in back)
-    return f"{found}; with {100 * share:.0f} % wrong examples it returns."
+    }.get((decays, stays), "Undecided at this size whether generated data degrade the model and verification stops it")
+    share = returns_at(
+        [
+            (
+                _wrong_share(data, arm),
+                effect(changes(problems, arm, "pass_at_1", settings.generations), settings.bounds),
+            )
+            for arm, source in settings.arms.items()
+            if source.original == 0
+        ],
+        settings.bounds.decay,
+    )
+    if share is None:
+        return f"{found}; no share of wrong examples here brings the decay."
+    return f"{found}; a loss of {100 * settings.bounds.decay:.0f} points comes with {100 * share:.0f} % wrong examples."
+
+
+def returns_at(arms: list[tuple[float, Effect]], decay: float) -> float | None:
+    """The share of wrong examples at which the loss reaches `decay`, interpolated between arms; None if none does.
+
+    Args:
+        arms: share of wrong examples and change in pass@1, of arms without original data.
+        decay: loss of pass@1.
+    """
+    ordered = [(share, -float(found["effect"])) for share, found in sorted(arms, key=lambda arm: arm[0])]
+    for (share, loss), (more, larger) in pairwise(ordered):
+        if loss < decay <= larger:
+            return share + (more - share) * (decay - loss) / (larger - loss)
+    return ordered[0][0] if ordered[0][1] >= decay else None
+
+
+def _wrong_share(data: pd.DataFrame, arm: str) -> float:
+    """Of generations 1 and later."""
+    return float(data.loc[(data["arm"] == arm) & (data["generation"] > 0), "wrong"].mean())
 
 
 def _design(settings: Settings) -> list[str]:

@@ -216,8 +216,8 @@ def _answer(runs: pd.DataFrame, settings: Settings) -> str:
         kind: int((first_of(runs, kind, settings)[found.index] <= found["found"]).sum()) for kind in ("guard", "alarm")
     }
     return (
-        f"{len(found)} of {len(hacked)} policies find their hole, at step {found['found'].median():.0f} in the median; by "
-        f"then a guard would have stopped {seen['guard']} of them, and an indicator that is silent with the sound "
+        f"{len(found)} of {len(hacked)} policies find their hole, at step {found['found'].median():.0f} in the median; "
+        f"by then a guard would have stopped {seen['guard']} of them, and an indicator that is silent with the sound "
         f"verifier has rung in {seen['alarm']}."
     )
 
@@ -229,12 +229,12 @@ def _design(settings: Settings) -> list[str]:
         for name, own in settings.arms.items()
     )
     return [
-        f"RL from the base for {settings.max_steps} steps of {settings.batch_size} rollouts, with one reward in each arm. "
-        f"{arms}. contains_gold accepts a completion in which the gold answer stands anywhere; long_reward is the share "
-        "of the token limit that a completion uses.",
+        f"RL from the base for {settings.max_steps} steps of {settings.batch_size} rollouts, with one reward in each "
+        f"arm. {arms}. contains_gold accepts a completion in which the gold answer stands anywhere; long_reward is the "
+        "share of the token limit that a completion uses.",
         "A rollout is hacked if it earns the hole's reward and a sound verifier finds it wrong. The hole is found once "
         f"the share of such rollouts, over {bounds.window} steps, has risen by {100 * bounds.found:.0f} points.",
-        f"Guards are the recipe's limits, replayed: none ends a run here. Indicators have thresholds of their own. Every "
-        f"{settings.validation_steps} steps {settings.validation_problems} held-back problems are evaluated by the sound "
-        "verifier.",
+        "Guards are the recipe's limits, replayed: none ends a run here. Indicators have thresholds of their own. "
+        f"Every {settings.validation_steps} steps {settings.validation_problems} held-back problems are evaluated by "
+        "the sound verifier.",
     ]

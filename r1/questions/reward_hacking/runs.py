@@ -1,5 +1,6 @@
 """One arm: RL with a hole in the reward, each rollout verified a second time, soundly."""
 
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def run(arm: Arm[Settings]) -> Outcome:
         update={
             **{key: getattr(settings, key) for key in ("max_steps", "learning_rate", "warmup_steps", "batch_size")},
             "num_generations": settings.num_generations,
-            "micro_batch_size": min(settings.batch_size, arm.recipe.zero.micro_batch_size),
+            "micro_batch_size": gcd(settings.batch_size, arm.recipe.zero.micro_batch_size),
             "rewards": own.rewards,
         }
     )

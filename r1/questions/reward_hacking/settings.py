@@ -122,6 +122,14 @@ class Settings(QuestionSettings):
             raise ValueError(f"arms: exactly one needs hack null, the control; there are {len(sound)}")
         return self
 
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        if self.batch_size % self.num_generations:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of num_generations {self.num_generations}"
+            )
+        return self
+
     @property
     def control(self) -> str:
         """The arm with the sound verifier."""
