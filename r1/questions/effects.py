@@ -39,11 +39,10 @@ def effect(values: Mapping[int, ArrayLike], bounds: Bounds) -> Effect:
     if seeds > 1:
         table = table + (by_seed - mean) * (np.sqrt(seeds / (seeds - 1)) - 1)
     rng = np.random.default_rng(0)
-    drawn = np.empty(bounds.resamples)
-    for number in range(bounds.resamples):
-        of_seeds = rng.integers(seeds, size=seeds)
-        of_problems = rng.integers(problems, size=problems)
-        drawn[number] = table[np.ix_(of_seeds, of_problems)].mean()
+    # How often each is drawn: the mean of a resample is then a product.
+    of_seeds = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=bounds.resamples) / seeds
+    of_problems = rng.multinomial(problems, np.full(problems, 1 / problems), size=bounds.resamples) / problems
+    drawn = ((of_seeds @ table) * of_problems).sum(axis=1)
     tail = (1 - bounds.confidence) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return Effect(effect=float(mean), low=float(low), high=float(high), n=problems, seeds=seeds)

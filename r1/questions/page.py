@@ -8,6 +8,7 @@ from typing import Any, Generic
 import pandas as pd
 
 from r1.questions.arm import S
+from r1.reporting.questions import ANSWER
 from r1.reporting.report import fill
 from r1.reporting.tables import Table
 from r1.support.artifacts import read_json, read_manifest, write_json
@@ -79,13 +80,14 @@ class Page:
     tables: list[Table] = field(default_factory=list)
 
     def save(self, directory: Path, minutes: float) -> None:
-        """Write index.html, report.md, figure.svg and claims.json."""
+        """Write index.html, report.md, figure.svg, claims.json and answer.json."""
         claims = [{**claim, "shown": show(claim)} for claim in self.claims]
         values: Mapping[str, Any] = {"page": self, "claims": claims, "minutes": minutes}
         (directory / "index.html").write_text(fill("question.html.j2", **values))
         (directory / "report.md").write_text(fill("question.md.j2", **values))
         (directory / "figure.svg").write_text(self.figure)
         write_json(directory / "claims.json", self.claims)
+        write_json(directory / ANSWER, {"title": self.title, "answer": self.answer, "minutes": round(minutes)})
 
 
 def show(claim: Mapping[str, Any]) -> dict[str, str]:
