@@ -69,7 +69,7 @@ def test_the_source_decides_what_is_kept(
     monkeypatch.setattr(
         "r1.questions.degradation.generations.sampled", lambda *_: scripted([number % 2 == 0 for number in range(2000)])
     )
-    arm = toy(Settings, "degradation", "one", tmp_path, arms={"one": source})
+    arm = toy(Settings, "degradation", "one", tmp_path, arms=params("degradation")["arms"] | {"one": source})
     rows = written(arm, None, PROBLEMS, 400, 1)  # type: ignore[arg-type]
     assert len(rows) == 400 and not any(row["original"] for row in rows)
     assert np.mean([not row["correct"] for row in rows]) == pytest.approx(wrong, abs=0.06)
@@ -90,11 +90,16 @@ def test_people_may_be_a_file(tmp_path: Path) -> None:
     assert len(original(arm, 5, 0)) == 5
 
 
-def test_only_a_verifier_errs() -> None:
-    values = params("degradation")
-    values["arms"]["everything"] = {"original": 0.0, "verified": False, "errs": 0.1}
-    with pytest.raises(ValidationError, match="needs verified"):
-        Settings.model_validate(values)
+@pytest.mark.parametrize(
+    ("arms", "message"),
+    [
+        ({"everything": {"original": 0.0, "verified": False, "errs": 0.1}}, "needs verified true"),
+        ({"verified": {"original": 0.0, "verified": True}}, "the claims need everything, original"),
+    ],
+)
+def test_impossible_arms_are_refused(arms: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Settings.model_validate(params("degradation") | {"arms": arms})
 
 
 def samples(accuracy: dict[int, float], seed: int, arm: str) -> pd.DataFrame:
@@ -114,7 +119,7 @@ def samples(accuracy: dict[int, float], seed: int, arm: str) -> pd.DataFrame:
                 "reflections": 0,
             }
             for generation, share in accuracy.items()
-            for problem in range(120)
+            for problem in range(60)
             for _ in range(4)
         ]
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from r1.questions.degradation.measures import MEASURES, by_problem, changes
-from r1.questions.degradation.settings import Settings
+from r1.questions.degradation.settings import CONTROL, PLAIN, VERIFIED, Settings
 from r1.questions.effects import Effect, below, claim, effect, exceeds, within
 from r1.questions.page import Page, Results
 from r1.reporting.figures import Panel, bands
@@ -25,15 +25,15 @@ def judged(results: Results[Settings]) -> Page:
     def change(arm: str, measure: str = "pass_at_1") -> Effect:
         return effect(changes(problems, arm, measure, last), bounds)
 
-    plain, checked, control = change("everything"), change("verified"), change("original")
+    plain, checked, control = change(PLAIN), change(VERIFIED), change(CONTROL)
     gap = effect(
         {
-            seed: np.asarray(values) - np.asarray(changes(problems, "everything", "pass_at_1", last)[seed])
-            for seed, values in changes(problems, "verified", "pass_at_1", last).items()
+            seed: np.asarray(values) - np.asarray(changes(problems, PLAIN, "pass_at_1", last)[seed])
+            for seed, values in changes(problems, VERIFIED, "pass_at_1", last).items()
         },
         bounds,
     )
-    narrowed = change("verified", "distinct_traces")
+    narrowed = change(VERIFIED, "distinct_traces")
     claims = [
         claim(
             "original_stays",
@@ -54,7 +54,7 @@ def judged(results: Results[Settings]) -> Page:
         *(
             claim(f"{arm}_stays", _stays(arm, last), found, -bounds.decay, exceeds(found, -bounds.decay))
             for arm, found in {
-                arm: checked if arm == "verified" else change(arm)
+                arm: checked if arm == VERIFIED else change(arm)
                 for arm, source in settings.arms.items()
                 if source.verified
             }.items()
@@ -144,7 +144,7 @@ def _measures(settings: Settings, problems: pd.DataFrame) -> Table:
 
 def _answer(settings: Settings, claims: dict[str, dict[str, Any]], data: pd.DataFrame, problems: pd.DataFrame) -> str:
     """One line that follows from the verdicts, whatever they are."""
-    decays, stays = claims["everything_decays"]["verdict"], claims["verified_stays"]["verdict"]
+    decays, stays = claims["everything_decays"]["verdict"], claims[f"{VERIFIED}_stays"]["verdict"]
     found = {
         ("supported", "supported"): "Generated data degrade the model if everything is kept, and verification stops it",
         ("supported", "not supported"): "Generated data degrade the model, and verification does not stop it",

@@ -9,6 +9,10 @@ from r1.config.base import Name, Probability, Section
 from r1.questions.arm import Bounds, QuestionSettings
 
 
+PLAIN, VERIFIED, CONTROL = "everything", "verified", "original"
+"""Arms that the claims compare; others are judged by their share of wrong examples."""
+
+
 class Inputs(Section):
     """What the arms start from.
 
@@ -86,3 +90,9 @@ class Settings(QuestionSettings):
     evaluated: PositiveInt
     samples: int = Field(ge=2)
     tail: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _claims_have_their_arms(self) -> Self:
+        if missing := [name for name in (PLAIN, VERIFIED, CONTROL) if name not in self.arms]:
+            raise ValueError(f"arms: the claims need {', '.join(missing)}")
+        return self
