@@ -8,7 +8,6 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from r1.config.base import Name, Probability, Section
 from r1.questions.arm import Bounds, QuestionSettings
 
-
 PLAIN, VERIFIED, CONTROL = "everything", "verified", "original"
 """Arms that the claims compare; others are judged by their share of wrong examples."""
 
