@@ -153,8 +153,8 @@ def _of_runs(runs: pd.DataFrame, settings: Settings) -> Table:
         "silent with the sound verifier.",
         ["arm", "seed", "hole found", "guard", "indicator"],
         [
-            [str(run["arm"]), str(run["seed"]), *map(_step, (run["found"], guard[at], alarm[at]))]
-            for at, run in runs.iterrows()
+            [str(run["arm"]), str(run["seed"]), *map(_step, (run["found"], first_guard, first_alarm))]
+            for run, first_guard, first_alarm in zip(runs.to_dict("records"), guard, alarm, strict=True)
         ],
     )
 
