@@ -144,8 +144,8 @@ class RlConfig(Section):
         checkpoint_steps: steps between checkpoints; a killed run resumes from the last one.
         validation_steps: steps between evaluations on held-back problems; 0: none.
         validation_problems: problems of the RL split that are held back and never trained on, if there are evaluations.
-        rollouts_mib: MiB of disk for a stage's rollouts, all of which are kept within it; beyond it, one round in two,
-            in four, … is.
+        rollouts_mib: MiB of disk for a stage's rollouts, all of which are kept within it; beyond it, every second one
+            of the oldest rounds is dropped.
         keep: weights that become the stage's model: the last, or those of the best evaluation.
     """
 

@@ -19,6 +19,7 @@ from r1.pipeline.arguments import Parser
 from r1.pipeline.compose import check_given_once, load
 from r1.pipeline.plugins import hashes
 from r1.pipeline.run import PartDone, Run, Sections, TrainingSections
+from r1.pipeline.tracking import set_tracker
 from r1.plugins import use_folder
 from r1.sandbox.process import require_sandbox, set_policy
 from r1.support.errors import ConfigurationError, reported
@@ -63,6 +64,7 @@ def stage(
                     return
                 name = _made(config, makes) or script.stem
                 prepare_environment(config)
+                set_tracker(config.tracking, name, config.offline)
                 if issubclass(reads, TrainingSections):
                     use_one_gpu()
                 with suppress(PartDone):
@@ -130,7 +132,7 @@ def prepare_environment(config: Config) -> None:
     """Disable telemetry, disable network access in offline profiles, and set the sandbox policy for model-written code.
 
     Libraries read the variables on import. HF_HUB_DISABLE_TELEMETRY covers the hub, transformers and TRL; vLLM has two
-    of its own and disables Ray's. Trackers (W&B, …) are off through `report_to`, DVC's analytics and update check
+    of its own and disables Ray's. Trackers are off unless `tracking` names one; DVC's analytics and update check
     through .dvc/config.
     """
     for name in ("HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK", "TRL_EXPERIMENTAL_SILENCE"):

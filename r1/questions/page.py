@@ -9,8 +9,8 @@ import pandas as pd
 
 from r1.questions.arm import S
 from r1.reporting.questions import ANSWER
-from r1.reporting.report import fill
 from r1.reporting.tables import Table
+from r1.reporting.templates import fill
 from r1.support.artifacts import read_json, read_manifest, write_json
 
 

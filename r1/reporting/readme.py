@@ -14,9 +14,9 @@ from r1.evaluation.claims import all_claims
 from r1.recipe import MODELS
 from r1.reporting.control import RATES, rates_table
 from r1.reporting.questions import PAGES, answers, names, result
-from r1.reporting.report import HEADLINE, fill
 from r1.reporting.seeds import CLAIMS, claims_table, deciding, models_table
 from r1.reporting.tables import headline
+from r1.reporting.templates import HEADLINE, fill
 from r1.support.artifacts import read_json
 from r1.support.code import ROOT
 
@@ -89,7 +89,8 @@ def draw_curve(root: Path) -> str:
     import matplotlib
     import pandas as pd
 
-    from r1.reporting.figures import Panel, curves
+    from r1.reporting.charts import Panel
+    from r1.reporting.figures import curves
 
     panels = (
         Panel("rewards/accuracy_reward/mean", "accuracy reward"),

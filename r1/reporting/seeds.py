@@ -16,14 +16,26 @@ from r1.evaluation.claims import Tables, measure_claims
 from r1.evaluation.seeds import CannotCombine, estimate_over_seeds, judge_over_seeds
 from r1.evaluation.statistics import Estimate
 from r1.recipe import MODELS
-from r1.reporting.contents import read_flops, read_measurements
-from r1.reporting.figures import Panel, bands
-from r1.reporting.report import fill, show_effect
+from r1.reporting.charts import Panel
+from r1.reporting.figures import bands
+from r1.reporting.measurements import read_flops, read_measurements
 from r1.reporting.tables import LEVELS, Table, percent
+from r1.reporting.templates import fill, show_effect
 
 RUNS = Path("data/seeds/runs")
 CLAIMS = Path("data/seeds/claims.json")
-UNDECIDING = ("seed", "launcher", "offline", "sandbox", "model", "profile", "report", "reference", "ablation")
+UNDECIDING = (
+    "seed",
+    "launcher",
+    "offline",
+    "sandbox",
+    "tracking",
+    "model",
+    "profile",
+    "report",
+    "reference",
+    "ablation",
+)
 """Keys of params.yaml that change no result of a recipe with a given seed: no stage before the report reads them."""
 PANELS = (
     Panel("reward", "reward"),

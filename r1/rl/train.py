@@ -136,7 +136,7 @@ def train_rl(
             "reward": record.tail_mean("reward"),
             "flops": _flops(model, tokens, sum(row["train_tokens"] for row in record.phases), settings, training),
             "phases": record.phase_summary(),
-            "rollout_log": {key: record.kept_rollouts[key] for key in ("rounds", "every")},
+            "rollout_log": {"rounds": record.kept_rollouts["rounds"], "kept": len(record.kept_rollouts["parts"])},
             **({"kept": record.best} if record.best else {}),
         },
         counts={

@@ -4,11 +4,9 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import gather_object
 from torch import Tensor
 from transformers import PreTrainedModel
 from trl.models import prepare_deepspeed
@@ -18,19 +16,18 @@ from r1.config.correction import CorrectionConfig, OffCorrectionConfig
 from r1.config.rl import AlgorithmConfig, RlConfig
 from r1.models.generation import generate_shrinking
 from r1.models.sharding import shard
-from r1.models.turns import cut, cut_tokens
+from r1.models.turns import cut_tokens
 from r1.rewards.common import texts
 from r1.rewards.response import count_reflections, is_mixed
 from r1.rl.advantages import masked_mean, mean_by_row
 from r1.rl.correction import log_ratios, statistics, weights
+from r1.rl.kept import Kept
 from r1.rl.micro_batches import MicroBatched
 from r1.rl.rollout_batch import flat_groups, prompt_and_completion
-from r1.rl.validation import Validated
-from r1.training.rollout_log import FOLDER, RolloutLog
 
 
-class Watched(MicroBatched, Validated):
-    """Keep all rollouts, and log language mixing, reflection, KL, and seconds and tokens by phase.
+class Watched(Kept, MicroBatched):
+    """Log language mixing, reflection, KL, and seconds and tokens by phase.
 
     A mixin, placed before TRL's trainer. It also weights vLLM's rollouts (r1/rl/correction.py).
 
@@ -72,8 +69,6 @@ class Watched(MicroBatched, Validated):
             else:
                 self.start = self.accelerator.prepare_model(start, evaluation_mode=True)
         self.rewards = self.scores = torch.empty(0)
-        self.rollout_log = RolloutLog(Path(self.args.output_dir) / FOLDER, rl.rollouts_mib, self.record)
-        self._drawn: list[dict[str, Any]] = []
         if self.ref_model is not None:
             self.companions["reference"] = self.ref_model
         self._seconds = dict.fromkeys(("generate", "score"), 0.0)
@@ -99,15 +94,6 @@ class Watched(MicroBatched, Validated):
         self._tokens["score"] += sum(map(len, prompts)) + sum(map(len, completions))
         return generated
 
-    def _truncated(self, completions: list[list[int]]) -> list[bool]:
-        """Whether each completion, in token ids, ended at the length limit."""
-        ended = {*self.eos_token_ids, self.processing_class.pad_token_id}
-        unended = [not ids or ids[-1] not in ended for ids in completions]
-        if not self.stops:
-            return unended
-        texts_of = self.processing_class.batch_decode(completions, skip_special_tokens=True)
-        return [open_ and not cut(text, self.stops)[1] for open_, text in zip(unended, texts_of, strict=True)]
-
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
         """Sample; a rollout that a stop string ended loses the padding that transformers adds to it.
 
@@ -128,10 +114,7 @@ class Watched(MicroBatched, Validated):
         """Sample and score rollouts at the start of a round; time not spent on generation counts as scoring."""
         started, generated = time.perf_counter(), self._seconds["generate"]
         inputs = super()._prepare_inputs(generation_batch)  # type: ignore[misc]
-        if self._drawn:
-            if self.accelerator.is_main_process:
-                self.rollout_log.add(self.state.global_step + 1, self._drawn)
-            self._drawn = []
+        self._write_drawn()
         self._seconds["score"] += time.perf_counter() - started - (self._seconds["generate"] - generated)
         return inputs
 
@@ -146,13 +129,9 @@ class Watched(MicroBatched, Validated):
         batch = self._compared_with_sampler(batch)
         if "old_per_token_logps" in batch:
             self._note("trainer_logprob", mean_by_row(batch["old_per_token_logps"], batch["completion_mask"]))
+        elif "old_logps" in batch:  # RLOO has their sum
+            self._note("trainer_logprob", batch["old_logps"] / batch["completion_mask"].sum(dim=1).clamp(min=1))
         return batch
-
-    def _note(self, column: str, values: Tensor) -> None:
-        """Add a value, [local batch], to each of the rollouts that were drawn last, those of all processes."""
-        everywhere = self.accelerator.gather(values).tolist()
-        for row, value in zip(self._drawn[-len(everywhere) :], everywhere, strict=True):
-            row[column] = value
 
     def _compared_with_sampler(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Log how far the trainer is from the sampler, and add `sampler_weights`, [batch, tokens].
@@ -207,41 +186,8 @@ class Watched(MicroBatched, Validated):
         self._log_metric("language_mixing", sum(map(is_mixed, responses)) / len(responses))  # type: ignore[attr-defined]
         reflecting = sum(count_reflections(text) > 0 for text in responses)
         self._log_metric("reflection_rate", reflecting / len(responses))  # type: ignore[attr-defined]
-        step = self.state.global_step + 1
-        rows = gather_object(self._described(inputs, prompts, responses, completion_ids_list))
-        group, first = self.num_generations, len(self._drawn) // self.num_generations
-        scores = self._scores().tolist()
-        named = [dict(zip(self.reward_func_names, values, strict=True)) for values in rewards.tolist()]
-        for index, (row, by_name) in enumerate(zip(rows, named, strict=True)):
-            of_rewards = {f"reward_{name.removesuffix('_reward')}": value for name, value in by_name.items()}
-            unknown = dict.fromkeys(("advantage", "sampler_logprob", "trainer_logprob"), None)
-            drawn = {"group": first + index // group, **row, "reward": scores[index], **of_rewards, **unknown}
-            self._drawn.append(drawn)
-        if self.record.wants_samples():
-            # The first and the last group: in the final RL the last one's prompt is general.
-            for index in dict.fromkeys([*range(group), *range(len(rows) - group, len(rows))]):
-                shown = {key: rows[index][key] for key in ("prompt", "completion", "answer")}
-                self.record.samples.append({"step": step, **shown, **named[index]})
+        self._keep(inputs, prompts, responses, completion_ids_list)
         return rewards
-
-    def _described(
-        self, inputs: list[dict[str, Any]], prompts: list[Any], responses: list[str], completions: list[list[int]]
-    ) -> list[dict[str, Any]]:
-        """This process's rollouts as rows of the rollout log, without rewards and advantages."""
-        truncated = self._truncated(completions)
-        return [
-            {
-                **{key: row.get(key) for key in ("family", "task", "level")},
-                "prompt": prompt[-1]["content"],
-                "answer": row["answer"],
-                "completion": response,
-                "tokens": len(ids),
-                "truncated": cut_short,
-            }
-            for row, prompt, response, ids, cut_short in zip(
-                inputs, prompts, responses, completions, truncated, strict=True
-            )
-        ]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         self._tokens["train"] += int(inputs["prompt_mask"].sum() + inputs["completion_mask"].sum())

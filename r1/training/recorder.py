@@ -33,7 +33,7 @@ class Recorder(TrainerCallback):
         rows: the curve, one row per step, without times.
         phases: seconds, tokens and tokens per second by phase, one row per step, RL only.
         samples: some rollouts with their rewards, RL only.
-        kept_rollouts: rounds so far, one in how many is kept, and number, step and bytes of each kept part, RL only.
+        kept_rollouts: generation rounds so far, and step and bytes of each one that is kept, RL only.
         rollouts: completions sampled so far, RL only.
         best: `step` and `score` of the weights to keep, or None; RL with `keep: best` only.
     """
@@ -44,7 +44,7 @@ class Recorder(TrainerCallback):
         self.rows: list[dict[str, float]] = []
         self.phases: list[dict[str, float]] = []
         self.samples: list[dict[str, Any]] = []
-        self.kept_rollouts: dict[str, Any] = {"rounds": 0, "every": 1, "parts": []}
+        self.kept_rollouts: dict[str, Any] = {"rounds": 0, "parts": []}
         self.rollouts = 0
         self.best: dict[str, Any] | None = None
         self.sampled_quarter = 0

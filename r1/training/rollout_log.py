@@ -21,10 +21,10 @@ _NUMBERS = ("reward", "advantage", "sampler_logprob", "trainer_logprob")
 
 
 class RolloutLog:
-    """Write the rollouts of each round; once they exceed the budget, keep every second round, then every fourth, ….
+    """Write the rollouts of each round; beyond the budget, every second one of the older half of the rounds goes.
 
-    What was kept is part of the recorder's state, so that a resumed run leaves the same files as an undisturbed one.
-    Only the main process may add.
+    Old rounds thus become sparser, evenly, and the newest are always there. What was kept is part of the recorder's
+    state, so that a resumed run leaves the same files as an undisturbed one. Only the main process may add.
     """
 
     def __init__(self, folder: Path, budget_mib: int, record: Recorder) -> None:
@@ -33,7 +33,7 @@ class RolloutLog:
         self._opened = False
 
     def add(self, step: int, rows: list[dict[str, Any]]) -> None:
-        """Write the rollouts of a round, unless the budget leaves it out.
+        """Write the rollouts of a round.
 
         Args:
             step: optimizer step that first trains on them, from 1.
@@ -41,36 +41,33 @@ class RolloutLog:
         """
         if not self._opened:
             self._drop_later_parts()
-        kept = self.record.kept_rollouts
-        number = kept["rounds"]
-        kept["rounds"] += 1
-        if number % kept["every"]:
-            return
-        path = self._path(step)
+        path, kept = self._path(step), self.record.kept_rollouts
         aside = path.with_name(f".{path.name}.tmp")
         _typed(rows, step).to_parquet(aside, index=False, compression=_COMPRESSION)
         aside.replace(path)
-        kept["parts"].append([number, step, path.stat().st_size])
-        while len(kept["parts"]) > 1 and sum(size for *_, size in kept["parts"]) > self.budget:
+        kept["rounds"] += 1
+        kept["parts"].append([step, path.stat().st_size])
+        while len(kept["parts"]) > 1 and sum(size for _, size in kept["parts"]) > self.budget:
             self._thin()
 
     def _thin(self) -> None:
         kept = self.record.kept_rollouts
-        kept["every"] *= 2
-        for number, step, _ in kept["parts"]:
-            if number % kept["every"]:
-                self._path(step).unlink(missing_ok=True)
-        kept["parts"] = [part for part in kept["parts"] if part[0] % kept["every"] == 0]
+        older = kept["parts"][: (len(kept["parts"]) + 1) // 2]
+        dropped = older[1::2] or older
+        for step, _ in dropped:
+            self._path(step).unlink(missing_ok=True)
+        kept["parts"] = [part for part in kept["parts"] if part not in dropped]
         log.info(
-            "rollouts exceed rl.rollouts_mib = %d: from now on one round in %d is kept",
+            "rollouts exceed rl.rollouts_mib = %d: dropped every second of the older rounds; %d of %d are kept",
             self.budget // _MIB,
-            kept["every"],
+            len(kept["parts"]),
+            kept["rounds"],
         )
 
     def _drop_later_parts(self) -> None:
         """Remove what another run left here, and rounds after the checkpoint that this one resumes from."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        known = {self._path(step) for _, step, _ in self.record.kept_rollouts["parts"]}
+        known = {self._path(step) for step, _ in self.record.kept_rollouts["parts"]}
         for file in self.folder.iterdir():
             if file not in known:
                 file.unlink()
