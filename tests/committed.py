@@ -14,6 +14,8 @@ PATHS = (
     "data/ablation",
     "data/seeds",
     "data/control",
+    "data/questions",
+    "docs/questions",
     "params.yaml",
     "dvc.lock",
     "experiments/smollm2",

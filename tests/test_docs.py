@@ -26,7 +26,7 @@ from tests.conftest import ROOT, compose, copy_project
 
 PAGES = [
     *("README.md", "CONTRIBUTING.md", "SECURITY.md", "data/external/README.md"),
-    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")),
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")),
 ]
 DOCUMENTS = [*PAGES, "CHANGELOG.md"]
 """The changelog names what used to be: only its links are checked."""

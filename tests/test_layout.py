@@ -26,7 +26,7 @@ ORDER = (
         "training",
     ),
     *("finetuning", "rl", "curation", "rollouts", "evaluation", "reporting", "planning", "machine", "doctor"),
-    *("finished", "release", "talk", "watch"),
+    *("finished", "release", "talk", "watch", "questions"),
     *("pipeline", "__main__"),
 )
 # Packages that import less than their place allows.

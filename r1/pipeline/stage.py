@@ -48,7 +48,7 @@ def stage(
         def main() -> None:
             script = Path(sys.argv[0]).resolve()
             os.chdir(script.parent.parent)
-            signal.signal(signal.SIGTERM, _terminate)
+            signal.signal(signal.SIGTERM, terminate)
             configure()
             if not is_main():
                 sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
@@ -63,10 +63,10 @@ def stage(
                     print(OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json"))))
                     return
                 name = _made(config, makes) or script.stem
-                _prepare_environment(config)
+                prepare_environment(config)
                 set_tracker(config.tracking, name, config.offline)
                 if issubclass(reads, TrainingSections):
-                    _use_one_gpu()
+                    use_one_gpu()
                 with suppress(PartDone):
                     function(_run(name, config, reads, script))
                     if report is not None:
@@ -102,12 +102,12 @@ def _parser(script: Path, description: str) -> Parser:
     return parser
 
 
-def _terminate(*_: Any) -> NoReturn:
+def terminate(*_: Any) -> NoReturn:
     """Unwind on SIGTERM as on Ctrl-C, so that partial writes are removed."""
     raise KeyboardInterrupt
 
 
-def _use_one_gpu() -> None:
+def use_one_gpu() -> None:
     """Show a training without a launcher the first GPU only: with several, transformers uses nn.DataParallel.
 
     TRL refuses that, after all models are loaded.
@@ -128,7 +128,7 @@ def _plain(value: Any) -> Any:
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
-def _prepare_environment(config: Config) -> None:
+def prepare_environment(config: Config) -> None:
     """Disable telemetry, disable network access in offline profiles, and set the sandbox policy for model-written code.
 
     Libraries read the variables on import. HF_HUB_DISABLE_TELEMETRY covers the hub, transformers and TRL; vLLM has two

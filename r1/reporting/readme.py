@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from r1.config.evaluation import ReportConfig
 from r1.evaluation.claims import all_claims
 from r1.recipe import MODELS
 from r1.reporting.control import RATES, rates_table
+from r1.reporting.questions import PAGES, answers, names, result
 from r1.reporting.seeds import CLAIMS, claims_table, deciding, models_table
 from r1.reporting.tables import headline
 from r1.reporting.templates import HEADLINE, fill
 from r1.support.artifacts import read_json
+from r1.support.code import ROOT
 
 HEADLINES = {
     "pure_rl_improves": "RL alone, without SFT, raises pass@1 (base → R1-Zero)",
@@ -205,5 +208,7 @@ SECTIONS = (
     Section("docs/results.md", "seeds", seeds_results),
     Section("docs/results.md", "control", control_results),
     Section("docs/smollm2.md", "smollm2", smollm2_results),
+    Section("docs/questions.md", "answers", answers),
+    *(Section(f"{PAGES}/{name}.md", "result", partial(result, name=name)) for name in names(ROOT)),
 )
 """All generated sections."""
