@@ -1,4 +1,4 @@
-"""The report and the claims table, from the metrics, curves and evaluations of all stages.
+"""The report and the claims table, from the metrics, curves and evaluations of all stages, and R1-Zero's rollouts.
 
     python stages/report.py report.non_inferiority_margin=0.02
 
@@ -30,7 +30,8 @@ def main(run: Run[Reads]) -> None:
     from r1.reporting.report import render
     from r1.support.artifacts import write_json
 
-    inputs, claims = run.inputs(*(f"data/evaluations/{model}" for model in MODELS)), "data/metrics/claims.json"
+    evaluations = (f"data/evaluations/{model}" for model in MODELS)
+    inputs, claims = run.inputs("data/rollouts/zero", *evaluations), "data/metrics/claims.json"
     contents = read_contents(Path(), run.config.profile, run.config.report, run.config.evaluate)
     write_json(Path(claims), contents.claims)
     with run.artifact("data/report", inputs, {"claims": len(contents.claims)}, metrics=claims) as directory:

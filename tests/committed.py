@@ -8,7 +8,18 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PATHS = ("data/metrics", "data/plots", "data/ablation", "params.yaml", "dvc.lock", "experiments/smollm2")
+PATHS = (
+    "data/metrics",
+    "data/plots",
+    "data/ablation",
+    "data/seeds",
+    "data/control",
+    "data/questions",
+    "docs/questions",
+    "params.yaml",
+    "dvc.lock",
+    "experiments/smollm2",
+)
 
 
 @cache

@@ -25,8 +25,8 @@ ORDER = (
         "sampling",
         "training",
     ),
-    *("finetuning", "rl", "curation", "evaluation", "reporting", "planning", "machine", "doctor"),
-    *("finished", "release", "talk"),
+    *("finetuning", "rl", "curation", "rollouts", "evaluation", "reporting", "planning", "machine", "doctor"),
+    *("finished", "release", "talk", "watch", "questions"),
     *("pipeline", "__main__"),
 )
 # Packages that import less than their place allows.
@@ -40,11 +40,13 @@ ONLY: dict[str, set[str]] = {
     "models": {"support", "config"},
     "training": {"support", "config", "models"},
     "finetuning": {"support", "config", "models", "training"},
-    "reporting": {"support", "recipe", "config", "evaluation"},
+    "rollouts": {"support"},
+    "reporting": {"support", "recipe", "config", "rewards", "rollouts", "evaluation"},
     "planning": {"support", "recipe", "config", "data", "reporting"},
     "finished": {"support", "recipe"},
     "release": {"support", "recipe", "config", "models", "finished"},
     "talk": {"support", "config", "models", "sampling", "reporting", "finished"},
+    "watch": {"support", "training"},
 }
 LONGEST = 300
 

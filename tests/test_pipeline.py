@@ -23,14 +23,20 @@ from r1.config.finetuning import SftConfig
 from r1.config.models import BaseConfig
 from r1.config.recipe import Config
 from r1.config.rl import RlConfig, RlStageConfig
+from r1.pipeline.compose import load_values
+from r1.pipeline.workspace import FILES
 from r1.recipe import BASES, MODELS, PREFERENCES, TRAININGS, Training, base_of, model_path, preference_path, runs
+from r1.reporting.seeds import UNDECIDING
 from r1.support.artifacts import content_hash
 from r1.support.code import source_closure
 from tests.conftest import ROOT, compose, copy_project
 
 RECIPE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 ABLATION: dict[str, Any] = yaml.safe_load((ROOT / "experiments" / "algorithms" / "dvc.yaml").read_text())["stages"]
-STAGES = RECIPE | ABLATION
+SEEDS: dict[str, Any] = yaml.safe_load((ROOT / "experiments" / "seeds" / "dvc.yaml").read_text())["stages"]
+CONTROL: dict[str, Any] = yaml.safe_load((ROOT / "experiments" / "control" / "dvc.yaml").read_text())["stages"]
+REPORTS = {"seeds_report": SEEDS["seeds_report"], "control_report": CONTROL["control_report"]}
+STAGES = RECIPE | ABLATION | REPORTS
 SCRIPTS = {name: "ablation" if name == "difficulty" else name for name in STAGES}
 CLAIMS = {
     "pure_rl_improves", "pure_rl_improves_lenient", "majority_voting_adds", "responses_grow", "format_is_learned",
@@ -131,6 +137,71 @@ def test_a_comparison_declares_every_key_that_it_does_not_set(name: str, section
     assert declared == set(config.model_fields) - elsewhere
 
 
+def needs(*targets: str, key: str) -> set[str]:
+    """Dependencies from outside, or parameters, of stages and those that they depend on."""
+    wanted, found = list(targets), set[str]()
+    while wanted:
+        for instance in [instance for instance in ALL if instance.stage == wanted[0]]:
+            for entry in getattr(instance, key):
+                found.add(entry.split(".")[0] if key == "params" else entry)
+            made_by = {other.stage for other in ALL for out in other.outs for dep in instance.deps if _holds(out, dep)}
+            wanted.extend(made_by - set(wanted) - {instance.stage})
+        wanted.pop(0)
+    if key == "params":
+        return found
+    made = {out for instance in ALL for out in instance.outs}
+    return {dep for dep in found if not any(_holds(out, dep) for out in made)}
+
+
+def _holds(out: str, dep: str) -> bool:
+    return dep == out or dep.startswith(f"{out}/")
+
+
+@pytest.mark.parametrize(
+    ("declared", "target"),
+    [(SEEDS["recipe"], "evaluate"), (CONTROL["students"], "student_rl")],
+    ids=["seeds", "control"],
+)
+def test_a_nested_recipe_declares_what_its_stages_do(declared: dict[str, Any], target: str) -> None:
+    assert f" --target {target} " in declared["cmd"]
+    assert set(declared["deps"]) - {"${plugins}"} == needs(target, key="deps") - {VALUES["plugins"]}
+    params = {param.split(".")[0] for param in declared["params"]}
+    if target == "evaluate":
+        assert params == needs(target, key="params") - {"seed"}
+        assert set(VALUES) - params == set(UNDECIDING), "README compares the others"
+    else:  # of the plugins' users, only the students are run
+        assert params >= {"seed", "prepare", "training", "rl", "base_qwen", "base_llama", "student_rl_qwen"}
+
+
+@pytest.mark.parametrize(
+    ("section", "config", "set_by_cmd"),
+    [
+        ("rl", RlConfig, {"validation_steps", "validation_problems"}),
+        ("student_rl_qwen", RlStageConfig, {"learning_rate"}),
+        ("student_rl_llama", RlStageConfig, {"learning_rate"}),
+    ],
+)
+def test_the_control_declares_every_key_that_it_does_not_set(
+    section: str, config: type[Section], set_by_cmd: set[str]
+) -> None:
+    declared = {param.split(".")[1] for param in CONTROL["students"]["params"] if param.startswith(f"{section}.")}
+    assert declared == set(config.model_fields) - set_by_cmd
+    assert all(f" {section}.{key}=" in CONTROL["students"]["cmd"] for key in set_by_cmd)
+
+
+def test_a_workspace_has_what_the_recipe_depends_on() -> None:
+    outside = needs("evaluate", key="deps") - {VALUES["plugins"]}
+    assert outside and all(any(_holds(file, dep) for file in FILES) for dep in outside)
+
+
+@pytest.mark.parametrize("dag", [SEEDS["recipe"], CONTROL["students"]], ids=["seeds", "control"])
+def test_a_nested_recipe_takes_its_overrides(dag: dict[str, Any]) -> None:
+    ((name, items),) = dag["matrix"].items()
+    for item in items:
+        overrides = dag["cmd"].replace(f"${{item.{name}}}", str(item)).split(" --target ")[1].split()[1:]
+        assert load_values(overrides)
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_commands_name_what_the_stage_makes(name: str) -> None:
     makes = main_of(name).makes
@@ -147,7 +218,8 @@ def test_the_recipe_is_that_of_dvc(model: str) -> None:
     training = TRAININGS[model]
     (made_by,) = (instance for instance in ALL if model_path(model) in instance.outs)
     assert made_by.stage == training.stage
-    assert made_by.outs == {model_path(model)}
+    rollouts = {f"data/rollouts/{training.run}"} if training.method == "rl" else set()
+    assert made_by.outs == {model_path(model)} | rollouts
     starts = {dep for dep in made_by.deps if dep.startswith("data/models/")}
     assert starts == ({model_path(training.parent)} if training.parent else set())
     assert ("r1/rl" in made_by.deps, "r1/finetuning" in made_by.deps) == (
@@ -294,7 +366,7 @@ def test_rejection_sampling_used_vllm_and_counted_every_sample(smoke: Path) -> N
 @pytest.mark.slow
 def test_report_stands_alone(smoke: Path) -> None:
     page = (smoke / "data/report/index.html").read_text()
-    assert page.count("<svg") == 7
+    assert page.count('class="recipe ') == 2 and page.count('class="chart"') == 3 + 18 + 2 + 3
     assert 'src="http' not in page and 'href="http' not in page
 
 

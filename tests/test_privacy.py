@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from r1.pipeline.run import Run, Sections
-from r1.pipeline.stage import _prepare_environment
+from r1.pipeline.stage import prepare_environment
 from r1.training.arguments import device_arguments
 from r1.training.context import TrainingContext
 from tests.conftest import ROOT, compose, run_alone
@@ -23,7 +23,7 @@ def environment(offline: bool) -> dict[str, str]:
     before = dict(os.environ)
     try:
         os.environ.clear()
-        _prepare_environment(compose().model_copy(update={"offline": offline}))
+        prepare_environment(compose().model_copy(update={"offline": offline}))
         return dict(os.environ)
     finally:
         os.environ.clear()
@@ -45,9 +45,9 @@ def test_the_libraries_heed_what_a_stage_sets() -> None:
     """In a process of its own, as they read it when they are imported."""
     run_alone(
         "from types import SimpleNamespace\n"
-        "from r1.pipeline.stage import _prepare_environment\n"
+        "from r1.pipeline.stage import prepare_environment\n"
         "world = SimpleNamespace(has_code=False)\n"
-        "_prepare_environment(SimpleNamespace(offline=True, plugins='plugins', sandbox='bubblewrap', prepare=world))\n"
+        "prepare_environment(SimpleNamespace(offline=True, plugins='plugins', sandbox='bubblewrap', prepare=world))\n"
         "import datasets.config, huggingface_hub.constants as hub\n"
         "assert hub.HF_HUB_DISABLE_TELEMETRY and hub.HF_HUB_OFFLINE\n"
         "assert datasets.config.HF_HUB_OFFLINE and hub.is_offline_mode()\n"
@@ -76,9 +76,9 @@ def test_an_offline_checkpoint_opens_no_connection() -> None:
     run_alone(
         "import socket\n"
         "from types import SimpleNamespace\n"
-        "from r1.pipeline.stage import _prepare_environment\n"
+        "from r1.pipeline.stage import prepare_environment\n"
         "world = SimpleNamespace(has_code=False)\n"
-        "_prepare_environment(SimpleNamespace(offline=True, plugins='plugins', sandbox='bubblewrap', prepare=world))\n"
+        "prepare_environment(SimpleNamespace(offline=True, plugins='plugins', sandbox='bubblewrap', prepare=world))\n"
         "called = []\n"
         "socket.getaddrinfo = lambda *arguments, **_: called.append(arguments)\n"
         "from r1.models.loading import BrokenCheckpoint, load_checkpoint\n"

@@ -1,6 +1,7 @@
 """The full configuration, in R1's order, and constraints across its parts."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Self
 
@@ -23,6 +24,7 @@ RL_RUNS = runs("rl")
 """Runs that train on the RL prompts."""
 STUDENT_RUNS = tuple(run for run in RL_RUNS if run.startswith("student_rl_"))
 SandboxPolicy = Literal["bubblewrap", "none"]
+Tracker = Literal["none", "tensorboard", "trackio", "wandb", "mlflow"]
 
 
 MAX_SEED = 2**31 - 1
@@ -32,6 +34,7 @@ MAX_SEED = 2**31 - 1
 class Config(Section):
     """The full recipe, in R1's order.
 
+    tracking: where training is logged besides our own curves; no stage depends on it.
     plugins: folder of the tasks, rewards, adapters and engines named by import path.
     """
 
@@ -39,6 +42,7 @@ class Config(Section):
     seed: int = Field(ge=0, le=MAX_SEED)
     offline: bool
     sandbox: SandboxPolicy
+    tracking: Tracker
     model: str | None
     plugins: str
     launcher: LauncherConfig
@@ -64,6 +68,12 @@ class Config(Section):
     report: ReportConfig
     reference: ReferenceConfig
     ablation: AblationConfig
+
+    @model_validator(mode="after")
+    def _tracker_is_installed(self) -> Self:
+        if self.tracking != "none" and find_spec(self.tracking) is None:
+            raise ValueError(f"tracking = {self.tracking!r}: is not installed; `pip install {self.tracking}`")
+        return self
 
     @model_validator(mode="after")
     def _plugins_are_found(self) -> Self:

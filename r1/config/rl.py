@@ -144,6 +144,8 @@ class RlConfig(Section):
         checkpoint_steps: steps between checkpoints; a killed run resumes from the last one.
         validation_steps: steps between evaluations on held-back problems; 0: none.
         validation_problems: problems of the RL split that are held back and never trained on, if there are evaluations.
+        rollouts_mib: MiB of disk for a stage's rollouts, all of which are kept within it; beyond it, every second one
+            of the oldest rounds is dropped.
         keep: weights that become the stage's model: the last, or those of the best evaluation.
     """
 
@@ -163,6 +165,7 @@ class RlConfig(Section):
     checkpoint_steps: PositiveInt
     validation_steps: int = Field(ge=0)
     validation_problems: PositiveInt
+    rollouts_mib: PositiveInt
     keep: Literal["last", "best"]
 
     @property

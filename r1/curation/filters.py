@@ -172,6 +172,7 @@ def as_table(candidates: Iterable[Candidate], reasons: Iterable[Reason]) -> list
     """Build one row per candidate, for `inspect`: the completion, its source, and why it was kept or dropped."""
     return [
         {
+            **{key: candidate.problem.get(key) for key in ("family", "task", "level")},
             "prompt": candidate.problem["prompt"],
             "answer": candidate.problem["answer"],
             "completion": candidate.completion.text,

@@ -19,7 +19,7 @@ import pandas as pd
 
 from r1.config.data import Level
 from r1.config.evaluation import EvaluateConfig, ReportConfig
-from r1.evaluation.statistics import estimate
+from r1.evaluation.statistics import Estimate, estimate
 
 Verdict = Literal["reproduced", "not reproduced", "inconclusive"]
 Tables = dict[str, pd.DataFrame]
@@ -197,6 +197,49 @@ def all_claims(settings: ReportConfig, flops: Mapping[str, float]) -> list[Claim
     ]
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A claim's effect in one run.
+
+    Attributes:
+        effect: by problem.
+        families: number of problems by family.
+    """
+
+    claim: Claim
+    effect: pd.Series
+    families: dict[str, int]
+
+    def judge(self, found: Estimate, fair: bool) -> dict[str, Any]:
+        """The claim as in claims.json, with its verdict for an estimate of the mean effect."""
+        claim = self.claim
+        return {
+            "id": claim.id,
+            "claim": claim.claim,
+            "source": claim.source,
+            "effect": found["mean"],
+            "low": found["low"],
+            "high": found["high"],
+            "n": found["n"],
+            "level": claim.level,
+            "families": self.families,
+            "bound": claim.bound,
+            "verdict": verdict(found["low"], found["high"], claim.bound) if fair else "inconclusive",
+        }
+
+
+def measure_claims(tables: Tables, flops: Mapping[str, float], report: ReportConfig) -> list[Measured]:
+    """Measure every claim's effect; a claim whose measurement was not made is left out."""
+    measured = []
+    for claim in all_claims(report, flops):
+        if claim.rests_on is not None and claim.rests_on not in tables:
+            continue
+        at_level = {model: table[table["level"] == claim.level] for model, table in tables.items()}
+        effect = claim.effect(at_level)
+        measured.append(Measured(claim, effect, count_families(next(iter(tables.values())).loc[effect.index])))
+    return measured
+
+
 def judge_claims(
     tables: Tables, flops: Mapping[str, float], report: ReportConfig, evaluate: EvaluateConfig
 ) -> list[dict[str, Any]]:
@@ -204,29 +247,13 @@ def judge_claims(
 
     A claim whose measurement was not made is left out.
     """
-    tested = []
-    for claim in all_claims(report, flops):
-        if claim.rests_on is not None and claim.rests_on not in tables:
-            continue
-        at_level = {model: table[table["level"] == claim.level] for model, table in tables.items()}
-        effect = claim.effect(at_level)
-        result = estimate(effect, evaluate.bootstrap_resamples, evaluate.confidence)
-        tested.append(
-            {
-                "id": claim.id,
-                "claim": claim.claim,
-                "source": claim.source,
-                "effect": result["mean"],
-                "low": result["low"],
-                "high": result["high"],
-                "n": result["n"],
-                "level": claim.level,
-                "families": count_families(next(iter(tables.values())).loc[effect.index]),
-                "bound": claim.bound,
-                "verdict": verdict(result["low"], result["high"], claim.bound) if claim.fair else "inconclusive",
-            }
-        )
-    return tested
+    return [judge_measured(measured, evaluate) for measured in measure_claims(tables, flops, report)]
+
+
+def judge_measured(measured: Measured, evaluate: EvaluateConfig) -> dict[str, Any]:
+    """Judge a claim by one run."""
+    found = estimate(measured.effect, evaluate.bootstrap_resamples, evaluate.confidence)
+    return measured.judge(found, measured.claim.fair)
 
 
 def verdict(low: float, high: float, bound: float) -> Verdict:

@@ -2,7 +2,10 @@
 
 python -m r1 launch stages/zero.py   run a stage with the launcher in params.yaml (dvc.yaml calls this)
 python -m r1 compose profile=smoke   write params.yaml from conf/, as `dvc exp run -S` does, without running anything
+python -m r1 variant --to DIR seed=1 run the recipe with overrides in a workspace of its own and hand over its results
+python -m r1 watch                   show the run on a page of this machine: stages, curves and rollouts as they come
 python -m r1 inspect zero            show an artifact's origin, metrics and samples
+python -m r1 rollouts zero --step 40 --sort advantage --grep Wait    show what a stage drew, with its rewards
 python -m r1 chat zero               talk to a model on the terminal, or through a pipe
 python -m r1 serve r1                serve a model to OpenAI clients on this machine, with vLLM
 python -m r1 export r1 --to DIR      write a model for use elsewhere, with a model card; --format gguf for llama.cpp
@@ -30,10 +33,17 @@ def main() -> None:
     launching.add_argument("--dry-run", action="store_true", help="print the command without running it")
     launching.add_argument("script", help="the stage's script, such as stages/zero.py")
     launching.add_argument("overrides", nargs="*", help="dotted overrides of params.yaml, such as zero.max_steps=5")
+    varying = commands.add_parser("variant", help="run the recipe with overrides in a workspace of its own")
+    varying.add_argument("--to", type=Path, required=True, help="folder for its metrics, curves and evaluations")
+    varying.add_argument("--target", action="append", default=[], help="run this stage and those before it only")
+    varying.add_argument("overrides", nargs="*", help="dotted overrides of params.yaml, such as seed=3")
+    watching = commands.add_parser("watch", help="show the run on a page of this machine while it goes")
+    watching.add_argument("--port", type=_port, default=8765, help="port on 127.0.0.1 (default 8765)")
     inspecting = commands.add_parser("inspect", help="show an artifact's origin, metrics and samples")
     inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts, ppo/1)")
     inspecting.add_argument("--samples", type=int, default=3, help="rows to show per file (default 3)")
     inspecting.add_argument("--params", action="store_true", help="show the stage's parameters too")
+    _add_rollouts(commands)
     _add_talk(commands)
     exporting = commands.add_parser(
         "export-samples", help="write an evaluation's samples for lighteval and lm-evaluation-harness"
@@ -53,6 +63,14 @@ def main() -> None:
             from r1.pipeline.launch import launch
 
             launch(arguments.script, arguments.overrides, arguments.dry_run)
+        elif arguments.command == "variant":
+            from r1.pipeline.workspace import run_variant
+
+            run_variant(arguments.to, arguments.overrides, arguments.target)
+        elif arguments.command == "watch":
+            from r1.watch.server import watch
+
+            watch(arguments.port)
         elif arguments.command == "compose":
             _compose(arguments.overrides)
         elif arguments.command == "doctor":
@@ -65,12 +83,27 @@ def main() -> None:
             _export(arguments.model, arguments.to)
         elif arguments.command == "plan":
             _plan(arguments)
+        elif arguments.command == "rollouts":
+            from r1.reporting.rollouts import show_rollouts
+
+            asked = {key: value for key, value in vars(arguments).items() if key != "command"}
+            show_rollouts(**asked)
         elif arguments.command in ("chat", "serve", "export"):
             _take(arguments)
         else:
             from r1.reporting.inspect import inspect
 
             inspect(arguments.name, arguments.samples, arguments.params)
+
+
+def _add_rollouts(commands: "argparse._SubParsersAction[Parser]") -> None:
+    showing = commands.add_parser("rollouts", help="show what a stage drew, with rewards and advantages")
+    showing.add_argument("stage", help="an RL stage (zero), cold_start_data, rejection_sampling, or evaluate/<model>")
+    showing.add_argument("--step", type=int, help="of RL (default: all)")
+    showing.add_argument("--family", help="of the problems, such as search (default: all)")
+    showing.add_argument("--grep", help="regular expression that the completion contains")
+    showing.add_argument("--sort", help="column, the highest value first, such as advantage (default: as drawn)")
+    showing.add_argument("--limit", type=_positive, default=10, help="rollouts to show (default 10)")
 
 
 def _add_talk(commands: "argparse._SubParsersAction[Parser]") -> None:

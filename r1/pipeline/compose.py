@@ -6,19 +6,21 @@ A stage reads params.yaml plus dotted overrides, so that all ways of running it 
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from yaml import YAMLError
 
 from r1.config.recipe import Config
 from r1.support.artifacts import write_text
 from r1.support.errors import ConfigurationError, UserError
+
+M = TypeVar("M", bound=BaseModel)
 
 PARAMS = Path("params.yaml")
 CONF = Path("conf")
@@ -49,9 +51,29 @@ def load(overrides: Sequence[str] = ()) -> Config:
         UserError: if params.yaml is missing.
         ConfigurationError: as in `compose`, and if an override chooses a group.
     """
+    return validate(_load(overrides))
+
+
+def load_values(overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Load and validate like `load`; return the values as params.yaml has them, so that DVC compares them as equal."""
+    values = _load(overrides)
+    validate(values)
+    return values
+
+
+def _load(overrides: Sequence[str]) -> dict[str, Any]:
     if not PARAMS.is_file():
         raise UserError(f"{PARAMS} is missing: `make params` writes it")
-    return validate(_compose(PARAMS.parent, PARAMS.stem, stage_overrides(overrides)))
+    return _compose(PARAMS.parent, PARAMS.stem, stage_overrides(overrides))
+
+
+def load_settings(path: Path, overrides: Sequence[str], schema: type[M]) -> M:
+    """Load the params.yaml of an experiment of its own, with dotted overrides, and validate it against its schema.
+
+    Raises:
+        ConfigurationError: as in `load`.
+    """
+    return _validated(schema, _compose(path.parent, path.stem, stage_overrides(overrides)))
 
 
 def _compose(directory: Path, name: str, overrides: list[str]) -> dict[str, Any]:
@@ -148,8 +170,12 @@ def validate(values: Any) -> Config:
     Raises:
         ConfigurationError: with one line per mistake: the key, the value and what is allowed.
     """
+    return _validated(Config, values)
+
+
+def _validated(schema: type[M], values: Any) -> M:
     try:
-        return Config.model_validate(values)
+        return schema.model_validate(values)
     except ValidationError as error:
         raise ConfigurationError(*(_explain(detail, values) for detail in error.errors())) from None
 

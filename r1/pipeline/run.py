@@ -22,7 +22,7 @@ _TIMED = ("seconds", "tokens_per_second", "phases")
 """Metrics that depend on the clock."""
 _HARMLESS = (
     *("max_kl", "min_entropy", "max_entropy", "min_length", "max_truncated", "max_reward_drop", "max_sampler_kl"),
-    *("patience", "checkpoint_steps"),
+    *("patience", "checkpoint_steps", "rollouts_mib"),
     *("api_key_env", "max_concurrency", "timeout", "retries", "address", "replicas", "group_port"),
 )
 """Keys that affect no weight and no completion: a run with other values can resume from the same checkpoints."""
@@ -123,9 +123,13 @@ class Run(Generic[S]):
             )
 
     def write_model(self, target: str, trained: Trained, inputs: Mapping[str, str]) -> None:
-        """Write a trained model as artifact `target`, and its metrics."""
+        """Write a trained model as artifact `target`, its rollouts as data/rollouts/<name>, and its metrics."""
         with self.artifact(target, inputs, dict(trained.counts)) as directory:
             trained.save(directory)
+        if trained.rollouts is not None:
+            counts: dict[str, Any] = {}
+            with self.artifact(f"data/rollouts/{self.name}", inputs, counts) as directory:
+                counts["rounds"] = trained.save_rollouts(directory)
         self.metrics(trained.metrics)
 
     @contextmanager

@@ -19,6 +19,7 @@ from r1.pipeline.arguments import Parser
 from r1.pipeline.compose import check_given_once, load
 from r1.pipeline.plugins import hashes
 from r1.pipeline.run import PartDone, Run, Sections, TrainingSections
+from r1.pipeline.tracking import set_tracker
 from r1.plugins import use_folder
 from r1.sandbox.process import require_sandbox, set_policy
 from r1.support.errors import ConfigurationError, reported
@@ -47,7 +48,7 @@ def stage(
         def main() -> None:
             script = Path(sys.argv[0]).resolve()
             os.chdir(script.parent.parent)
-            signal.signal(signal.SIGTERM, _terminate)
+            signal.signal(signal.SIGTERM, terminate)
             configure()
             if not is_main():
                 sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
@@ -62,9 +63,10 @@ def stage(
                     print(OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json"))))
                     return
                 name = _made(config, makes) or script.stem
-                _prepare_environment(config)
+                prepare_environment(config)
+                set_tracker(config.tracking, name, config.offline)
                 if issubclass(reads, TrainingSections):
-                    _use_one_gpu()
+                    use_one_gpu()
                 with suppress(PartDone):
                     function(_run(name, config, reads, script))
                     if report is not None:
@@ -100,12 +102,12 @@ def _parser(script: Path, description: str) -> Parser:
     return parser
 
 
-def _terminate(*_: Any) -> NoReturn:
+def terminate(*_: Any) -> NoReturn:
     """Unwind on SIGTERM as on Ctrl-C, so that partial writes are removed."""
     raise KeyboardInterrupt
 
 
-def _use_one_gpu() -> None:
+def use_one_gpu() -> None:
     """Show a training without a launcher the first GPU only: with several, transformers uses nn.DataParallel.
 
     TRL refuses that, after all models are loaded.
@@ -126,11 +128,11 @@ def _plain(value: Any) -> Any:
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
-def _prepare_environment(config: Config) -> None:
+def prepare_environment(config: Config) -> None:
     """Disable telemetry, disable network access in offline profiles, and set the sandbox policy for model-written code.
 
     Libraries read the variables on import. HF_HUB_DISABLE_TELEMETRY covers the hub, transformers and TRL; vLLM has two
-    of its own and disables Ray's. Trackers (W&B, …) are off through `report_to`, DVC's analytics and update check
+    of its own and disables Ray's. Trackers are off unless `tracking` names one; DVC's analytics and update check
     through .dvc/config.
     """
     for name in ("HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK", "TRL_EXPERIMENTAL_SILENCE"):

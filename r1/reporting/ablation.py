@@ -17,8 +17,9 @@ from r1.evaluation.ablation import (
     judge_comparison,
 )
 from r1.evaluation.equivalence import Difference
-from r1.reporting.figures import Panel, bands
-from r1.reporting.report import fill, show_estimate
+from r1.reporting.charts import Panel
+from r1.reporting.figures import bands
+from r1.reporting.templates import fill, show_estimate
 from r1.support.artifacts import read_json
 
 PANELS = (

@@ -1,6 +1,5 @@
 """Contents of the report, read from the artifacts, curves and metrics of all stages."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,24 @@ import pandas as pd
 from r1.config.evaluation import EvaluateConfig, ReportConfig
 from r1.evaluation.claims import at_budgets, judge_claims, without_words
 from r1.recipe import MODELS, runs
-from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves, intervals
+from r1.reporting.aha import draw_aha, read_rollouts
+from r1.reporting.charts import LOSS_PANELS, RL_PANELS, bars, curves, intervals
+from r1.reporting.measurements import read_flops, read_measurements, read_tables
+from r1.reporting.overview import overview
+from r1.reporting.recipe_picture import draw_recipe
 from r1.reporting.report import Contents
-from r1.reporting.tables import LEVELS, by_budget, by_competence, by_intervention, by_tries, estimate_budgets, headline
-from r1.support.artifacts import BrokenArtifact, read_json
+from r1.reporting.tables import (
+    LEVELS,
+    by_budget,
+    by_competence,
+    by_intervention,
+    by_level,
+    by_tries,
+    estimate_budgets,
+    headline,
+)
+from r1.reporting.traces import collect_traces
+from r1.support.artifacts import read_json
 from r1.support.tables import as_rows
 
 SAMPLES = 3
@@ -35,26 +48,27 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
             readings.
     """
     data = root / "data"
-    tables = {model: pd.read_parquet(data / f"evaluations/{model}/problems.parquet") for model in MODELS}
-    for model, table in tables.items():
-        if not {"family", "lenient_pass_at_1"} <= set(table):
-            raise BrokenArtifact(f"data/evaluations/{model} is of an older version: run `dvc repro` to make it again")
-    budgets = _read(data, evaluate.thinking.models, "budgets")
-    without = _read(data, evaluate.intervention.models, "without_words_problems")
-    measured = tables | {at_budgets(model): table for model, table in budgets.items()}
-    measured |= {without_words(model): table for model, table in without.items()}
-    samples = _read(data, MODELS, "samples")
+    measured = read_measurements(data, evaluate)
+    tables = {model: measured[model] for model in MODELS}
+    budgets: dict[str, pd.DataFrame] = {model: measured[at_budgets(model)] for model in evaluate.thinking.models}
+    without: dict[str, pd.DataFrame] = {model: measured[without_words(model)] for model in evaluate.intervention.models}
+    samples = read_tables(data, MODELS, "samples")
     shown = {model: table.drop_duplicates("problem").head(SAMPLES) for model, table in samples.items()}
     stages = {name: read_json(data / f"metrics/{name}.json") for name in runs()}
-    flops = {name: metrics["flops"] for name, metrics in stages.items() if "flops" in metrics}
     tried = {model: samples[model] for model in TRYING}
     summaries = {model: read_json(data / f"metrics/evaluate/{model}.json") for model in MODELS}
     logs = {name: pd.read_csv(data / f"plots/{name}.csv") for name in runs()}
+    claims = judge_claims(measured, read_flops(data), report, evaluate)
+    accuracy = by_level(tables, "pass_at_1", evaluate)
     return Contents(
         profile=profile,
         confidence=evaluate.confidence,
+        overview=overview(accuracy, by_level(tables, "response_tokens", evaluate), claims),
+        picture=draw_recipe(accuracy, evaluate.confidence),
+        aha=draw_aha(logs["zero"], read_rollouts(data)),
+        traces=collect_traces(samples),
         headline=headline(summaries),
-        claims=judge_claims(measured, flops, report, evaluate),
+        claims=claims,
         thinking=[
             *([by_budget(budgets, evaluate)] if budgets else []),
             *([by_intervention(tables, without, evaluate)] if without else []),
@@ -68,26 +82,8 @@ def read_contents(root: Path, profile: str, report: ReportConfig, evaluate: Eval
     )
 
 
-def _read(data: Path, models: Iterable[str], name: str) -> dict[str, pd.DataFrame]:
-    """A table of the models' evaluations, by model.
-
-    Raises:
-        BrokenArtifact: if an evaluation lacks it.
-    """
-    found = {}
-    for model in models:
-        path = data / f"evaluations/{model}/{name}.parquet"
-        if not path.is_file():
-            raise BrokenArtifact(
-                f"data/evaluations/{model} has no {path.name}: it is of an older version or of another configuration; "
-                "run `dvc repro` to make it again"
-            )
-        found[model] = pd.read_parquet(path)
-    return found
-
-
 def draw_budgets(budgets: dict[str, pd.DataFrame], evaluate: EvaluateConfig) -> dict[str, str]:
-    """Draw accuracy against the thinking budget, a panel per level, title -> SVG."""
+    """Draw accuracy against the thinking budget, a panel per level, title -> HTML."""
     measured = estimate_budgets(budgets, evaluate)
     panels = {
         name: {
@@ -101,7 +97,7 @@ def draw_budgets(budgets: dict[str, pd.DataFrame], evaluate: EvaluateConfig) -> 
 
 
 def draw_figures(summaries: dict[str, Any], logs: dict[str, pd.DataFrame], thinking: dict[str, str]) -> dict[str, str]:
-    """Draw the report's figures, title -> SVG: accuracy of every model, thinking budgets, the learning curves.
+    """Draw the report's figures, title -> HTML: accuracy of every model, thinking budgets, the learning curves.
 
     Args:
         summaries: model -> family -> level -> metric -> estimate; the base's first family and level are drawn.

@@ -1,7 +1,6 @@
-"""Learning curves as SVG text, for embedding in an HTML page."""
+"""Learning curves as SVG text that stands alone: the README's figure and the comparison of algorithms."""
 
 import io
-from dataclasses import dataclass
 
 import matplotlib
 
@@ -12,6 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+
+from r1.reporting.charts import Panel
 
 # The same data give the same bytes; text becomes paths, so no font is needed; a "$" in a name starts no formula.
 plt.rcParams.update(
@@ -24,25 +25,6 @@ plt.rcParams.update(
         "grid.alpha": 0.3,
     }
 )
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One plot: a logged column and its title."""
-
-    column: str
-    title: str
-
-
-RL_PANELS = (
-    Panel("reward", "reward"),
-    Panel("completions/mean_length", "completion length (tokens)"),
-    Panel("entropy", "entropy (nats per token)"),
-    Panel("kl", "KL to the reference policy"),
-    Panel("rewards/accuracy_reward/mean", "accuracy reward"),
-    Panel("language_mixing", "language mixing (share of rollouts)"),
-)
-LOSS_PANELS = (Panel("loss", "loss (nats per token)"),)
 
 
 def curves(runs: dict[str, pd.DataFrame], panels: tuple[Panel, ...], smooth: int = 1) -> str:
@@ -110,43 +92,6 @@ def _finish(figure: Figure, names: list[str]) -> str:
     figure.tight_layout()
     handles = [Line2D([], [], color=f"C{number}", label=name) for number, name in enumerate(names)]
     figure.legend(handles=handles, fontsize=7, ncols=len(names), loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    return _svg(figure)
-
-
-def intervals(panels: dict[str, dict[str, dict[int, tuple[float, float, float]]]], x: str) -> str:
-    """Draw means by a number that doubles, one panel per title, with a band for the interval, as SVG.
-
-    Args:
-        panels: title -> name -> x -> mean, low and high; every panel has the same names.
-        x: what the x-axis is.
-    """
-    figure, axes = _grid(tuple(Panel("", title) for title in panels), x)
-    names: dict[str, None] = {}
-    for axis, by_name in zip(axes, panels.values(), strict=True):
-        axis.set_xscale("log", base=2)
-        ticks = sorted({place for points in by_name.values() for place in points})
-        axis.set_xticks(ticks, list(map(str, ticks)))
-        for number, (name, points) in enumerate(by_name.items()):
-            names[name] = None
-            places = sorted(points)
-            mean, low, high = zip(*(points[place] for place in places), strict=True)
-            axis.plot(places, mean, color=f"C{number}", marker="o", markersize=3, linewidth=1.2)
-            axis.fill_between(places, low, high, color=f"C{number}", alpha=0.15)
-    return _finish(figure, list(names))
-
-
-def bars(values: dict[str, tuple[float, float, float]], title: str) -> str:
-    """Draw one horizontal bar per model with its interval (mean, low, high), as SVG."""
-    figure, axis = plt.subplots(figsize=(7.2, 0.32 * len(values) + 0.8))
-    names = list(values)[::-1]
-    means = [values[name][0] for name in names]
-    errors = [
-        [mean - values[name][1] for name, mean in zip(names, means, strict=True)],
-        [values[name][2] - mean for name, mean in zip(names, means, strict=True)],
-    ]
-    axis.barh(names, means, xerr=errors, color="C0", alpha=0.8, error_kw={"elinewidth": 1, "capsize": 2})
-    axis.set_title(title, fontsize=9)
-    figure.tight_layout()
     return _svg(figure)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ import yaml
 from r1.config.evaluation import ReportConfig
 from r1.evaluation.claims import all_claims
 from r1.recipe import MODELS
-from r1.reporting.report import HEADLINE, fill
+from r1.reporting.control import RATES, rates_table
+from r1.reporting.questions import PAGES, answers, names, result
+from r1.reporting.seeds import CLAIMS, claims_table, deciding, models_table
 from r1.reporting.tables import headline
+from r1.reporting.templates import HEADLINE, fill
 from r1.support.artifacts import read_json
+from r1.support.code import ROOT
 
 HEADLINES = {
     "pure_rl_improves": "RL alone, without SFT, raises pass@1 (base → R1-Zero)",
@@ -84,7 +89,8 @@ def draw_curve(root: Path) -> str:
     import matplotlib
     import pandas as pd
 
-    from r1.reporting.figures import Panel, curves
+    from r1.reporting.charts import Panel
+    from r1.reporting.figures import curves
 
     panels = (
         Panel("rewards/accuracy_reward/mean", "accuracy reward"),
@@ -98,19 +104,43 @@ def draw_curve(root: Path) -> str:
 
 
 def headline_results(root: Path) -> str:
-    """Render the README's results; a claim that the run does not have says so.
+    """Render the README's results, over seeds if there are; a claim that the run does not have says so.
 
     Raises:
         BrokenArtifact: if a metric is missing.
     """
-    claims = {claim["id"]: claim for claim in read_json(root / "data" / "metrics" / "claims.json")}
+    seeds = over_seeds(root)
+    judged = seeds["claims"] if seeds else read_json(root / "data" / "metrics" / "claims.json")
+    claims = {claim["id"]: claim for claim in judged}
     return fill(
         "readme.md.j2",
+        seeds=seeds["seeds"] if seeds else [],
         confidence=_params(root)["evaluate"]["confidence"],
         total=len(claims),
         reproduced=sum(claim["verdict"] == "reproduced" for claim in claims.values()),
         rows=[claims.get(name, {}) | {"claim": text} for name, text in HEADLINES.items()],
     )
+
+
+def over_seeds(root: Path) -> dict[str, Any] | None:
+    """The results over seeds, data/seeds/claims.json, if they are there and of the parameters of params.yaml."""
+    if not (root / CLAIMS).is_file():
+        return None
+    values: dict[str, Any] = read_json(root / CLAIMS)
+    return values if values["params"] == deciding(_params(root)) else None
+
+
+def seeds_results(root: Path) -> str:
+    """Render the models and every claim over seeds, or that there are none of these parameters."""
+    values = over_seeds(root)
+    tables = [models_table(values), claims_table(values, _params(root)["evaluate"]["confidence"])] if values else []
+    return fill("seeds_results.md.j2", tables=tables)
+
+
+def control_results(root: Path) -> str:
+    """Render the control's learning rates, or that they have not been compared."""
+    found = (root / RATES).is_file()
+    return fill("control.md.j2", tables=[rates_table(read_json(root / RATES))] if found else [])
 
 
 def all_results(root: Path) -> str:
@@ -175,6 +205,10 @@ def _params(folder: Path) -> dict[str, Any]:
 SECTIONS = (
     Section("README.md", "results", headline_results),
     Section("docs/results.md", "results", all_results),
+    Section("docs/results.md", "seeds", seeds_results),
+    Section("docs/results.md", "control", control_results),
     Section("docs/smollm2.md", "smollm2", smollm2_results),
+    Section("docs/questions.md", "answers", answers),
+    *(Section(f"{PAGES}/{name}.md", "result", partial(result, name=name)) for name in names(ROOT)),
 )
 """All generated sections."""

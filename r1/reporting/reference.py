@@ -6,7 +6,7 @@ from typing import Any
 
 from r1.config.evaluation import ReferenceConfig
 from r1.reporting.published_scores import BENCHMARKS, scores_of
-from r1.reporting.report import fill, show_estimate
+from r1.reporting.templates import fill, show_estimate
 
 COMPARISON = "comparison.md"
 

@@ -1,36 +1,14 @@
-"""The report: claims, models and curves, as a Markdown file and a self-contained HTML page."""
+"""The report: claims, models, curves and answers, as a Markdown file and a self-contained HTML page."""
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from r1.evaluation.statistics import Estimate
-from r1.reporting.published_scores import BENCHMARKS, counterparts_on
-from r1.reporting.tables import Table, percent
-
-HEADLINE = {
-    "pass_at_1": "pass@1 %",
-    "lenient_pass_at_1": "lenient pass@1 %",
-    "maj_at_k": "maj@k %",
-    "lenient_maj_at_k": "lenient maj@k %",
-    "response_tokens": "response tokens",
-    "format_rate": "format %",
-    "language_mixing": "language mixing %",
-    "reflection_rate": "reflection %",
-}
-"""Columns of a family's table: metric -> title."""
-LENIENT = (
-    "pass@1 and maj@k are strict: they count answers in the form that RL rewards. The lenient ones count answers as "
-    "evaluators of any model read them: a difference between the two is a matter of form."
-)
-
-_BREAK = re.compile(r"\s*[\n\r\v\f\u2028\u2029]\s*")
-_MARKUP = re.compile(r"[\\|`]|[\[!](?=[^\]]*\]\()")
-"""Characters that would end a table cell, or start code, a link or an image."""
+from r1.reporting.aha import Aha
+from r1.reporting.inline import asset, policy
+from r1.reporting.overview import Overview
+from r1.reporting.tables import Table
+from r1.reporting.templates import fill
 
 
 @dataclass(frozen=True)
@@ -40,17 +18,25 @@ class Contents:
     Attributes:
         profile: the profile that ran.
         confidence: level of the intervals.
+        overview: what the run showed, in a sentence and four numbers.
+        picture: the recipe, as SVG that is generated here and therefore not escaped; so are all figures.
+        aha: R1-Zero's length and reflection, with excerpts.
+        traces: the trace browser's data, as `collect_traces` returns them.
         headline: every model on every level, the report's first table.
         claims: as in claims.json.
         thinking: tables of thinking budgets, forbidden words, tries and right steps.
         summaries: model -> family -> level -> metric -> estimate.
         samples: a few completions, model -> rows.
         stages: stage -> metrics.
-        figures: title -> SVG, generated here and therefore not escaped.
+        figures: title -> charts as HTML.
     """
 
     profile: str
     confidence: float
+    overview: Overview
+    picture: str
+    aha: Aha
+    traces: dict[str, Any]
     headline: Table
     claims: list[dict[str, Any]]
     thinking: list[Table]
@@ -61,68 +47,8 @@ class Contents:
 
 
 def render(contents: Contents, directory: Path) -> None:
-    """Write index.html and report.md; model-written text is escaped."""
-    for template, target in (("report.html.j2", "index.html"), ("report.md.j2", "report.md")):
-        (directory / target).write_text(fill(template, contents=contents))
-
-
-def fill(template: str, **values: Any) -> str:
-    """Render a template from this directory; values are escaped for its format, HTML or Markdown tables."""
-    html = template.endswith(".html.j2")
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=html,
-        finalize=None if html else _as_cell,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(FILTERS)
-    return environment.get_template(template).render(headline=HEADLINE, lenient=LENIENT, **values)
-
-
-def _as_cell(value: Any) -> Any:
-    """Escape text for a Markdown table cell, so that it adds no markup, cell or line."""
-    return _MARKUP.sub(r"\\\g<0>", _BREAK.sub(" ", value)).replace("<", "&lt;") if isinstance(value, str) else value
-
-
-def show_estimate(estimate: Estimate, metric: str) -> str:
-    """Format a mean with its interval: shares in per cent, lengths in tokens."""
-    if metric != "response_tokens":
-        return percent(estimate)
-    return f"{estimate['mean']:.1f} [{estimate['low']:.1f}, {estimate['high']:.1f}]"
-
-
-def show_effect(claim: dict[str, Any]) -> str:
-    """Format a claim's effect with its interval: percentage points, or tokens for lengths."""
-    scale, unit = (1, " tokens") if claim["id"] == "responses_grow" else (100, " points")
-    effect, low, high = (claim[key] * scale for key in ("effect", "low", "high"))
-    return f"{effect:+.1f}{unit} [{low:+.1f}, {high:+.1f}]"
-
-
-def show_problems(claim: dict[str, Any]) -> str:
-    """Say what a claim rests on: how many problems (or seeds), of which level and families; older runs give n alone.
-
-    >>> show_problems({"n": 530, "level": "train", "families": {"math_500": 500, "gsm8k": 30}})
-    '530 problems, level train: math_500 500, gsm8k 30'
-    """
-    count = f"{claim['n']} {claim.get('over', 'problems')}"
-    if "families" not in claim:
-        return count
-    families = ", ".join(f"{family} {problems}" for family, problems in claim["families"].items())
-    return f"{count}, level {claim['level']}: {families}"
-
-
-def reasoning_levels(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """List family and level of every table except the general prompts."""
-    return [(family, level) for family, levels in summary.items() if family != "general" for level in levels]
-
-
-FILTERS: dict[str, Callable[..., Any]] = {
-    "estimate": show_estimate,
-    "effect": show_effect,
-    "problems": show_problems,
-    "levels": reasoning_levels,
-    "counterparts": counterparts_on,
-    "benchmark": BENCHMARKS.__getitem__,
-}
+    """Write index.html, which loads nothing, and report.md; model-written text is escaped."""
+    style, script = asset("report.css"), asset("report.js")
+    page = fill("report.html.j2", contents=contents, style=style, script=script, policy=policy(style, script))
+    (directory / "index.html").write_text(page)
+    (directory / "report.md").write_text(fill("report.md.j2", contents=contents))

@@ -65,6 +65,24 @@ def headline(summaries: Mapping[str, Any]) -> Table:
     )
 
 
+def by_level(tables: ByModel, metric: str, config: EvaluateConfig) -> dict[str, dict[Level, Estimate]]:
+    """A metric of every model on every level, over all of the level's problems.
+
+    Args:
+        tables: model -> per-problem table.
+        metric: one of its columns.
+        config: resamples and confidence of the intervals.
+    """
+    return {
+        model: {
+            level: estimate(values, config.bootstrap_resamples, config.confidence)
+            for level in get_args(Level)
+            if len(values := table.loc[table["level"] == level, metric])
+        }
+        for model, table in tables.items()
+    }
+
+
 def by_budget(tables: ByModel, config: EvaluateConfig) -> Table:
     """Lenient pass@1 of models by thinking budget, level by level.
 

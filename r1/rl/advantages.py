@@ -17,6 +17,11 @@ def masked_mean(values: Tensor, mask: Tensor) -> float:
     return float((values * mask).sum() / mask.sum())
 
 
+def mean_by_row(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean over each completion's tokens, [batch]; 0 where there are none. Both tensors are [batch, tokens]."""
+    return (values * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+
+
 def token_rewards(scores: Tensor, log_ratio: Tensor, mask: Tensor, beta: float) -> Tensor:
     """The completion's reward on its last token, minus the KL penalty on each (InstructGPT, arXiv 2203.02155, eq. 2).
 

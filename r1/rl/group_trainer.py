@@ -23,13 +23,16 @@ class GroupTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
         group, rounds = self.num_generations, self.algorithm.max_resampling_rounds
         if not rounds:
             return super()._generate_and_score_completions(inputs)
+        starts = [len(self._drawn)]
         batch = super()._generate_and_score_completions(self._next_prompts(len(inputs) // group))
+        chosen = [(0, row) for row in range(len(inputs))]  # draw and row of each rollout in the batch
         scores, flat = self.scores, flat_groups(self.scores, group)
         logged = {name: len(values) for name, values in self._metrics["train"].items()}
         for _ in range(rounds):
             wanted = self.accelerator.gather(torch.tensor([len(flat)], device=self.accelerator.device)).max()
             if not wanted or self.record.spent:
                 break
+            starts.append(len(self._drawn))
             fresh = super()._generate_and_score_completions(self._next_prompts(int(wanted)))
             varied = sorted(set(range(int(wanted))) - set(flat_groups(self.scores, group)))
             exchanged = list(zip(flat, varied, strict=False))
@@ -37,10 +40,13 @@ class GroupTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
             replacements = [row for _, taken in exchanged for row in range(taken * group, (taken + 1) * group)]
             batch = replace_rows(batch, replaced, fresh, replacements, self._tokenizer.pad_token_id)
             scores[replaced] = self.scores[replacements]
+            for row, replacement in zip(replaced, replacements, strict=True):
+                chosen[row] = (len(starts) - 1, replacement)
             flat = flat_groups(scores, group)
         # Log the first draw, as the other algorithms do: the groups chosen afterwards would flatter the policy.
         for name, values in self._metrics["train"].items():
             del values[logged.get(name, 0) :]
+        self._forget_advantages(starts, chosen)
         batch["num_items_in_batch"] = self.accelerator.gather(batch["completion_mask"].sum()).sum()
         return batch
 

@@ -24,7 +24,7 @@ def all_scenarios(
         seed: for shuffling.
 
     Returns:
-        rollouts / num_generations rows of `prompt`, `task`, `answer`, `kind`.
+        rollouts / num_generations rows of `prompt`, `task`, `answer`, `kind`, `family`, `level`.
     """
     rng = random.Random(seed)
     per_step, steps = settings.batch_size // settings.num_generations, rollouts // settings.batch_size
@@ -68,4 +68,6 @@ def _as_prompt(row: dict[str, Any]) -> dict[str, Any]:
         "task": row["task"] if reasoning else "",
         "answer": row["answer"] if reasoning else "",
         "kind": "" if reasoning else row["kind"],
+        "family": row.get("family", "") if reasoning else "general",
+        "level": row.get("level", "") if reasoning else "",
     }

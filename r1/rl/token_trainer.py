@@ -11,6 +11,7 @@ from r1.rl.advantages import (
     explained_variance,
     generalized_advantages,
     masked_mean,
+    mean_by_row,
     token_rewards,
     value_loss,
     whiten,
@@ -30,6 +31,7 @@ class TokenTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
         mask, scores = batch["completion_mask"], self._local(self._scores())
         if "old_per_token_logps" not in batch:
             batch["old_per_token_logps"] = self._policy_log_probabilities(batch)
+            self._note("trainer_logprob", mean_by_row(batch["old_per_token_logps"], mask))
         log_ratio = batch["old_per_token_logps"] - batch.get("ref_per_token_logps", batch["old_per_token_logps"])
         if self.beta:
             kl = torch.expm1(-log_ratio) + log_ratio  # k3, to be comparable across algorithms; the reward uses k1
@@ -40,6 +42,7 @@ class TokenTrainer(Watched, GRPOTrainer):  # type: ignore[misc]
         advantages, returns = generalized_advantages(rewards, values, mask, self.algorithm.gamma, lam)
         scored = mask * ~scores.isnan().unsqueeze(1)  # completions without a reward give no gradient
         advantages = whiten(advantages, scored, lambda total: self.accelerator.reduce(total, reduction="sum"))
+        self._note("advantage", mean_by_row(advantages, mask))
         return {**batch, "advantages": advantages, "old_values": values, "returns": returns, "scored_mask": scored}
 
     def _values_at_sampling(self, batch: dict[str, Any]) -> Tensor:

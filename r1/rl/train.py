@@ -38,6 +38,7 @@ from r1.training.checkpoints import train
 from r1.training.compute import check_compute, lora_config, merged, weights_dtype
 from r1.training.context import Trained, TrainingContext
 from r1.training.recorder import Recorder
+from r1.training.rollout_log import FOLDER
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +136,7 @@ def train_rl(
             "reward": record.tail_mean("reward"),
             "flops": _flops(model, tokens, sum(row["train_tokens"] for row in record.phases), settings, training),
             "phases": record.phase_summary(),
+            "rollout_log": {"rounds": record.kept_rollouts["rounds"], "kept": len(record.kept_rollouts["parts"])},
             **({"kept": record.best} if record.best else {}),
         },
         counts={
@@ -143,6 +145,7 @@ def train_rl(
             **({"kept_step": record.best["step"]} if record.best else {}),
         },
         samples=pd.DataFrame(record.samples),
+        rollouts=context.checkpoints / FOLDER,
     )
 
 

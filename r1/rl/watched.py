@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from accelerate.utils import gather_object
 from torch import Tensor
 from transformers import PreTrainedModel
 from trl.models import prepare_deepspeed
@@ -17,18 +16,18 @@ from r1.config.correction import CorrectionConfig, OffCorrectionConfig
 from r1.config.rl import AlgorithmConfig, RlConfig
 from r1.models.generation import generate_shrinking
 from r1.models.sharding import shard
-from r1.models.turns import cut, cut_tokens
+from r1.models.turns import cut_tokens
 from r1.rewards.common import texts
 from r1.rewards.response import count_reflections, is_mixed
-from r1.rl.advantages import masked_mean
+from r1.rl.advantages import masked_mean, mean_by_row
 from r1.rl.correction import log_ratios, statistics, weights
+from r1.rl.kept import Kept
 from r1.rl.micro_batches import MicroBatched
 from r1.rl.rollout_batch import flat_groups, prompt_and_completion
-from r1.rl.validation import Validated
 
 
-class Watched(MicroBatched, Validated):
-    """Log samples with their rewards, language mixing, reflection, KL, and seconds and tokens by phase.
+class Watched(Kept, MicroBatched):
+    """Log language mixing, reflection, KL, and seconds and tokens by phase.
 
     A mixin, placed before TRL's trainer. It also weights vLLM's rollouts (r1/rl/correction.py).
 
@@ -87,13 +86,8 @@ class Watched(MicroBatched, Validated):
             generated = super()._generate(*args)  # type: ignore[misc]
         prompts, completions = generated[0], generated[1]
         if self.stops:  # TRL counts a rollout without an end token as truncated
-            ended = {*self.eos_token_ids, self.processing_class.pad_token_id}
-            texts_of = self.processing_class.batch_decode(completions, skip_special_tokens=True)
-            clipped = [
-                ids[-1] not in ended and not cut(text, self.stops)[1]
-                for ids, text in zip(completions, texts_of, strict=True)
-            ]
-            share = self.accelerator.gather(torch.tensor(clipped, device=self.accelerator.device)).float().mean()
+            truncated = torch.tensor(self._truncated(completions), device=self.accelerator.device)
+            share = self.accelerator.gather(truncated).float().mean()
             self._metrics["train"]["completions/clipped_ratio"][-1] = share.item()
         self.record.rollouts += len(completions) * self.accelerator.num_processes
         self._tokens["generate"] += sum(map(len, completions))
@@ -120,6 +114,7 @@ class Watched(MicroBatched, Validated):
         """Sample and score rollouts at the start of a round; time not spent on generation counts as scoring."""
         started, generated = time.perf_counter(), self._seconds["generate"]
         inputs = super()._prepare_inputs(generation_batch)  # type: ignore[misc]
+        self._write_drawn()
         self._seconds["score"] += time.perf_counter() - started - (self._seconds["generate"] - generated)
         return inputs
 
@@ -130,7 +125,13 @@ class Watched(MicroBatched, Validated):
         share = len(flat_groups(scores, self.num_generations)) * self.num_generations / len(scores)
         self._metrics["train"]["frac_reward_zero_std"][-1] = share
         self.scores = self._local(scores)
-        return self._compared_with_sampler(batch)
+        self._note("advantage", batch["advantages"])
+        batch = self._compared_with_sampler(batch)
+        if "old_per_token_logps" in batch:
+            self._note("trainer_logprob", mean_by_row(batch["old_per_token_logps"], batch["completion_mask"]))
+        elif "old_logps" in batch:  # RLOO has their sum
+            self._note("trainer_logprob", batch["old_logps"] / batch["completion_mask"].sum(dim=1).clamp(min=1))
+        return batch
 
     def _compared_with_sampler(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Log how far the trainer is from the sampler, and add `sampler_weights`, [batch, tokens].
@@ -143,6 +144,7 @@ class Watched(MicroBatched, Validated):
         if "old_per_token_logps" not in batch:
             batch["old_per_token_logps"] = self._policy_log_probabilities(batch)
         mask = batch["completion_mask"]
+        self._note("sampler_logprob", mean_by_row(sampler, mask))
         log_ratio = log_ratios(batch["old_per_token_logps"], sampler, mask)
         everywhere, masks = self._gathered(log_ratio, mask)
         for name, value in statistics(everywhere, masks, self.correction).items():
@@ -184,20 +186,7 @@ class Watched(MicroBatched, Validated):
         self._log_metric("language_mixing", sum(map(is_mixed, responses)) / len(responses))  # type: ignore[attr-defined]
         reflecting = sum(count_reflections(text) > 0 for text in responses)
         self._log_metric("reflection_rate", reflecting / len(responses))  # type: ignore[attr-defined]
-        step = self.state.global_step + 1
-        if self.record.wants_samples():
-            asked = zip(prompts, responses, inputs, strict=True)
-            rows = gather_object([(prompt[-1]["content"], text, row["answer"]) for prompt, text, row in asked])
-            # The first and the last group: in the final RL the last one's prompt is general.
-            group = self.num_generations
-            for index in dict.fromkeys([*range(group), *range(len(rows) - group, len(rows))]):
-                self.record.samples.append(
-                    {
-                        "step": step,
-                        **dict(zip(("prompt", "completion", "answer"), rows[index], strict=True)),
-                        **dict(zip(self.reward_func_names, rewards[index].tolist(), strict=True)),
-                    }
-                )
+        self._keep(inputs, prompts, responses, completion_ids_list)
         return rewards
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:

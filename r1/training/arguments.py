@@ -1,5 +1,6 @@
 """Trainer arguments that every training run shares, and its count of floating-point operations."""
 
+import os
 import sys
 from typing import Any
 
@@ -12,6 +13,9 @@ from r1.config.training import OptimizationConfig, TrainingConfig, check_batch
 from r1.support.errors import UserError
 from r1.support.processes import sharded_by, world_size
 from r1.training.context import TrainingContext
+
+TRACKER = "R1_TRACKER"
+"""Environment variable with the tracker to log to besides our curve; the runner sets it from `tracking`."""
 
 
 def device_arguments(context: TrainingContext) -> dict[str, Any]:
@@ -27,7 +31,9 @@ def device_arguments(context: TrainingContext) -> dict[str, Any]:
         "use_liger_kernel": training.liger,
         "seed": context.seed,
         "data_seed": context.seed,
-        "report_to": "none",
+        "report_to": os.environ.get(TRACKER, "none"),
+        "project": "r1",
+        "run_name": context.curve.stem,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
         "disable_tqdm": not sys.stderr.isatty(),

@@ -24,7 +24,7 @@ from r1.support.artifacts import BrokenArtifact, check_whole, read_json, write_m
 from r1.support.errors import UserError, room_on
 from r1.training.context import STOPPED
 from r1.training.guards import Guard, Stopped
-from r1.training.recorder import Recorder
+from r1.training.recorder import LIVE_CURVE, Recorder
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ def _keep_good_checkpoints(stop: Stopped, folder: Path, record: Recorder) -> Sto
         if _step(directory) >= stop.since - 1:  # a step logs values of the weights before its update
             shutil.rmtree(directory, ignore_errors=True)
     good = last_intact_checkpoint(folder)
-    for file in (record.curve, folder / "curve.csv"):  # the next run of the stage overwrites the first
+    for file in (record.curve, folder / LIVE_CURVE):  # the next run of the stage overwrites the first
         record.write_curve(file)
     if good is None:
         kept = f"no checkpoint predates that; delete {folder / STOPPED} to run it again anyway"
@@ -172,7 +172,7 @@ def _keep_good_checkpoints(stop: Stopped, folder: Path, record: Recorder) -> Sto
             f"last good checkpoint: {good}, a model directory that is kept until you delete it\n"
             f"  delete {folder / STOPPED} to resume from it anyway"
         )
-    diagnosis = f"{stop}\n  curve: {folder / 'curve.csv'}\n  {kept}"
+    diagnosis = f"{stop}\n  curve: {folder / LIVE_CURVE}\n  {kept}"
     write_text(folder / STOPPED, diagnosis)
     return Stopped(diagnosis, stop.since)
 

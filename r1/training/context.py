@@ -43,6 +43,7 @@ class Trained:
         metrics: by name; only `seconds`, `tokens_per_second` and `phases` depend on the clock.
         counts: for the artifact's manifest.
         samples: some rollouts with their rewards, RL only.
+        rollouts: folder with all rollouts that the budget left, as parquet files, RL only.
         suspect_gold: prompts whose gold answer may be wrong (r1/rl/gold.py), RL with measured pass rates only.
     """
 
@@ -52,6 +53,7 @@ class Trained:
     counts: dict[str, int] = field(default_factory=dict)
     samples: "pd.DataFrame | None" = None
     suspect_gold: "pd.DataFrame | None" = None
+    rollouts: Path | None = None
 
     def save(self, directory: Path) -> None:
         """Write the model directory, and into it the samples and the suspect gold answers if there are any."""
@@ -62,3 +64,10 @@ class Trained:
             self.samples.to_parquet(directory / "samples.parquet", index=False)
         if self.suspect_gold is not None:
             self.suspect_gold.to_parquet(directory / "suspect_gold.parquet", index=False)
+
+    def save_rollouts(self, directory: Path) -> int:
+        """Write all rollouts that were kept as one table. Returns the number of generation rounds that it holds."""
+        from r1.training.rollout_log import TABLE, write_together
+
+        assert self.rollouts is not None
+        return write_together(self.rollouts, directory / TABLE)

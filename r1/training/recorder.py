@@ -12,8 +12,15 @@ from r1.support.artifacts import write_text
 
 log = logging.getLogger(__name__)
 
+LIVE_CURVE = "curve.csv"
+"""The curve so far, in the checkpoint folder of a run in progress."""
+
 # Log keys left out of the curve: times, so that identical runs write identical files.
 _TIMES = ("runtime", "per_second", "flos", "step_time", "epoch", "num_input_tokens_seen")
+_KEPT = ("rows", "phases", "samples", "kept_rollouts", "rollouts", "best", "sampled_quarter")
+"""Attributes that a checkpoint keeps."""
+_LIVE_SECONDS = 2.0
+"""Least time between two writes of the curve of a run in progress."""
 
 
 class Recorder(TrainerCallback):
@@ -26,6 +33,7 @@ class Recorder(TrainerCallback):
         rows: the curve, one row per step, without times.
         phases: seconds, tokens and tokens per second by phase, one row per step, RL only.
         samples: some rollouts with their rewards, RL only.
+        kept_rollouts: generation rounds so far, and step and bytes of each one that is kept, RL only.
         rollouts: completions sampled so far, RL only.
         best: `step` and `score` of the weights to keep, or None; RL with `keep: best` only.
     """
@@ -36,6 +44,7 @@ class Recorder(TrainerCallback):
         self.rows: list[dict[str, float]] = []
         self.phases: list[dict[str, float]] = []
         self.samples: list[dict[str, Any]] = []
+        self.kept_rollouts: dict[str, Any] = {"rounds": 0, "parts": []}
         self.rollouts = 0
         self.best: dict[str, Any] | None = None
         self.sampled_quarter = 0
@@ -43,6 +52,7 @@ class Recorder(TrainerCallback):
         self._first_step = 0
         self._seconds_before = 0.0
         self._seconds = 0.0
+        self._shown_at = 0.0
 
     @property
     def spent(self) -> bool:
@@ -52,8 +62,7 @@ class Recorder(TrainerCallback):
     def state(self) -> dict[str, Any]:
         """The state to checkpoint, JSON-serializable."""
         seconds = self._seconds_before + time.perf_counter() - self._started
-        kept = {key: getattr(self, key) for key in ("rows", "phases", "samples", "rollouts", "best", "sampled_quarter")}
-        return {**kept, "seconds": seconds}
+        return {**{key: getattr(self, key) for key in _KEPT}, "seconds": seconds}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from the result of `state`."""
@@ -84,6 +93,9 @@ class Recorder(TrainerCallback):
         if self.rollouts:
             row["rollouts"] = self.rollouts
         self.rows.append({"step": state.global_step, **row})
+        if state.is_world_process_zero and time.perf_counter() - self._shown_at >= _LIVE_SECONDS:
+            self.write_curve(Path(str(args.output_dir)) / LIVE_CURVE)
+            self._shown_at = time.perf_counter()
         every = max(1, state.max_steps // 10)
         if args.disable_tqdm and state.global_step % every == 0:
             self._print_progress(state, row)

@@ -174,6 +174,8 @@ def test_the_table_says_why() -> None:
     rows = as_table([JUDGED["kept"], JUDGED["wrong"]], ["kept", "wrong"])
     assert [row["reason"] for row in rows] == ["kept", "wrong"]
     assert rows[0] == {
+        **dict.fromkeys(("family", "level")),
+        "task": JUDGED["kept"].problem["task"],
         "prompt": "What is 1 + 3?",
         "answer": "4",
         "completion": GOOD,

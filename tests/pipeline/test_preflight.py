@@ -96,5 +96,5 @@ def test_a_training_in_one_process_sees_one_gpu(
         monkeypatch.delenv(name, raising=False)
         if value is not None:
             monkeypatch.setenv(name, value)
-    stage._use_one_gpu()
+    stage.use_one_gpu()
     assert os.environ["CUDA_VISIBLE_DEVICES"] == seen

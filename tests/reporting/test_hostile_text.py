@@ -1,15 +1,19 @@
 """What models and files say is shown as text: on the page, in Markdown, in figures, on the terminal."""
 
 import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from r1.reporting import charts, figures
 from r1.reporting import inspect as inspecting
-from r1.reporting.figures import LOSS_PANELS, bands, bars, curves
-from r1.reporting.report import fill, render
+from r1.reporting.charts import LOSS_PANELS
+from r1.reporting.inline import asset
+from r1.reporting.report import render
+from r1.reporting.templates import fill
 from r1.reporting.terminal import SafeConsole
 from r1.support.artifacts import MANIFEST, content_hash, write_json
 from r1.support.errors import UserError, reported
@@ -40,29 +44,37 @@ each_attack = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.ke
 
 
 class Page(HTMLParser):
-    """A page's elements, attributes and text."""
+    """A page's elements, attributes, text, and what stands in its script elements."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.tags: set[str] = set()
         self.attributes: list[tuple[str, str]] = []
         self.text = ""
+        self.scripts: list[str] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes += [(name, value or "") for name, value in attrs]
+        if tag == "script":
+            self.scripts.append("")
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.cdata_elem == "script":
+            self.scripts[-1] += data
+        else:
+            self.text += data
 
 
 def assert_harmless(page: str) -> Page:
-    """No element that runs or loads, no handler, no address that is code."""
+    """No element that runs or loads but the page's own script and its data, no handler, no address but in the page."""
     read = Page(page)
-    assert not read.tags & {"script", "iframe", "object", "embed", "img", "link", "base", "form", "a", "foreignobject"}
+    assert not read.tags & {"iframe", "object", "embed", "img", "link", "base", "form", "foreignobject"}
+    assert not read.scripts or (len(read.scripts) == 2 and read.scripts[1] == asset("report.js"))
+    assert not [value for name, value in read.attributes if name == "href" and not value.startswith("#")]
     assert not [name for name, _ in read.attributes if name.startswith("on")]
-    assert not [value for _, value in read.attributes if "javascript:" in value.lower()]
+    assert not [value for name, value in read.attributes if "javascript:" in value.lower() and name != "aria-label"]
     return read
 
 
@@ -74,8 +86,10 @@ def test_the_page_shows_it_as_text(attack: str, tmp_path: Path) -> None:
     before = Page((tmp_path / "index.html").read_text())
     render(contents(attack), tmp_path)
     page = assert_harmless((tmp_path / "index.html").read_text())
-    assert page.text.count(attack) == before.text.count("harmless") == 8
+    assert page.text.count(attack) == before.text.count("harmless") == 12
     assert page.tags == before.tags and page.attributes == before.attributes
+    problem = json.loads(page.scripts[0])["problems"][0]
+    assert (problem["prompt"], problem["answers"][0][0][0]) == (attack, f"zero 0 0 {attack}")
 
 
 def ablation(attack: str, template: str) -> str:
@@ -88,7 +102,7 @@ def ablation(attack: str, template: str) -> str:
         time_header=("algorithm", "s/step"),
         time_rows=[[attack, "1.0"]],
         note=attack,
-        figure=bands({attack: [LOG]}, LOSS_PANELS, x="step"),
+        figure=figures.bands({attack: [LOG]}, LOSS_PANELS, x="step"),
         rollouts="100",
         seeds=3,
         problems=40,
@@ -106,7 +120,8 @@ def test_the_comparison_shows_it_as_text(attack: str) -> None:
 
 @each_attack
 def test_a_figure_shows_it_as_text(attack: str) -> None:
-    drawn = [curves({attack: LOG}, LOSS_PANELS), bars({attack: (0.5, 0.2, 0.8)}, attack)]
+    drawn = [figures.curves({attack: LOG}, LOSS_PANELS), charts.bars({attack: (0.5, 0.2, 0.8)}, attack)]
+    drawn += [charts.curves({attack: LOG, "zero": LOG}, (charts.Panel("loss", attack),))]
     for figure in drawn:
         assert_harmless(figure)
         assert "<!--" not in figure or all(

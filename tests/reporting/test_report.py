@@ -1,5 +1,8 @@
 """The report: self-contained, the same for the same data, and safe to open whatever a model wrote."""
 
+import base64
+import hashlib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -7,9 +10,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from r1.reporting.figures import LOSS_PANELS, RL_PANELS, bars, curves, intervals
-from r1.reporting.report import HEADLINE, Contents, render, show_problems
+from r1.recipe import MODELS
+from r1.reporting.aha import draw_aha
+from r1.reporting.charts import LOSS_PANELS, bars, curves
+from r1.reporting.overview import overview
+from r1.reporting.recipe_picture import draw_recipe
+from r1.reporting.report import Contents, render
 from r1.reporting.tables import Table
+from r1.reporting.templates import HEADLINE, show_problems, tally
+from r1.reporting.traces import collect_traces
+from tests.reporting.test_traces import samples
 
 SCRIPT = "<script>alert(1)</script>"
 ESTIMATE = {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 4}
@@ -29,9 +39,16 @@ def contents(text: str = SCRIPT) -> Contents:
     """Everything that has text has this text."""
     claim = {"id": "responses_grow", "claim": text, "source": text, "effect": 3.0, "low": 1.0, "high": 5.0, "n": 60}
     claim |= {"level": "hard", "families": {"aime_2024": 30, "aime_2025": 30}}
+    levels: Any = {model: {"train": ESTIMATE} for model in MODELS}
+    rollout = {"step": 1, "prompt": text, "answer": text, "completion": text, "tokens": 3, "reward_accuracy": 1.0}
+    answers = samples("zero", text=text).assign(prompt=text, answer=text, predicted=text)
     return Contents(
         profile="smoke",
         confidence=0.95,
+        overview=overview(levels, levels, [claim | {"verdict": "not reproduced"}]),
+        picture=draw_recipe(levels, 0.95),
+        aha=draw_aha(LOG, pd.DataFrame([rollout])),
+        traces=collect_traces({"zero": answers}),
         headline=Table("At a glance", text, ["model", text], [["zero", "50.0 [25.0, 75.0]"]]),
         thinking=[Table("Tries", "note", ["model", "tries"], [["zero", text]])],
         claims=[claim | {"bound": 0.0, "verdict": "not reproduced"}],
@@ -51,9 +68,47 @@ def page(tmp_path: Path) -> str:
     return (tmp_path / "index.html").read_text()
 
 
+def data_of(page: str) -> Any:
+    (found,) = re.findall(r'<script type="application/json" id="trace-data">(.*?)</script>', page, re.DOTALL)
+    return json.loads(found)
+
+
 def test_what_a_model_wrote_stays_text(page: str) -> None:
-    assert "<script" not in page.lower()
-    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 8
+    assert re.findall(r"<script[^>]*>", page) == ['<script type="application/json" id="trace-data">', "<script>"]
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 12
+    assert data_of(page)["problems"][0]["answers"][0][0][0] == f"zero 0 0 {SCRIPT}"
+
+
+def test_the_policy_admits_the_style_and_the_script_of_this_very_page(page: str) -> None:
+    policy = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)[0].replace("&#39;", "'")
+    assert policy.startswith("default-src 'none'; ")
+    for tag, rule in (("style", "style-src"), ("script", "script-src")):
+        (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{rule} 'sha256-{digest}'" in policy
+    assert not re.findall(r"<[^>]*\s(?:style|on\w+)=", page), "which the policy would refuse"
+
+
+def test_every_link_of_the_page_has_its_target(page: str) -> None:
+    targets = re.findall(r'href="#([^"]+)"', page)
+    assert len(targets) > 15 and set(targets) <= set(re.findall(r'\sid="([^"]+)"', page))
+    identities = re.findall(r'\sid="([^"]+)"', page)
+    assert len(identities) == len(set(identities))
+
+
+def test_the_page_stays_small(tmp_path: Path) -> None:
+    """However much was evaluated, answers have a budget; the rest of a page of this kind is small."""
+    whole = contents("harmless")
+    many = collect_traces({model: samples(model, problems=120, text="x" * 3_000) for model in MODELS})
+    whole.traces.update(many)
+    render(whole, tmp_path)
+    assert 0 < len(many["problems"]) < many["total"] == 120
+    assert (tmp_path / "index.html").stat().st_size < 3_000_000
+
+
+def test_verdicts_are_counted() -> None:
+    verdicts = ("reproduced", "inconclusive", "reproduced")
+    assert tally({"verdict": verdict} for verdict in verdicts) == [("reproduced", 2), ("inconclusive", 1)]
 
 
 @pytest.mark.parametrize(
@@ -62,16 +117,20 @@ def test_what_a_model_wrote_stays_text(page: str) -> None:
 )
 def test_other_attacks_stay_text_too(attack: str, tmp_path: Path) -> None:
     render(contents(attack), tmp_path)
-    shown = re.search(r"<pre>(.*?)</pre>", (tmp_path / "index.html").read_text(), re.DOTALL)
-    assert shown is not None
-    assert not re.search(r"[<>\"']", shown[1])
-    assert "49" not in shown[1]
+    page = (tmp_path / "index.html").read_text()
+    shown = re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)
+    assert len(shown) == 2
+    assert not [text for text in shown if re.search(r"[<>\"']", text) or "49" in text]
+    assert data_of(page)["problems"][0]["prompt"] == attack
 
 
 def test_nothing_is_loaded_from_the_network(page: str) -> None:
     assert not re.findall(r"""(?:src|href|srcset|action|data)\s*=\s*["']?\s*(?:https?:)?//""", page, re.IGNORECASE)
     assert not re.findall(r"""url\(\s*["']?\s*(?:https?:)?//|@import""", page, re.IGNORECASE)
-    assert not re.findall(r"<(?:script|link|iframe|object|embed|img)\b", page, re.IGNORECASE)
+    assert not re.findall(r"<(?:link|iframe|object|embed|img)\b", page, re.IGNORECASE)
+    assert not re.findall(
+        r"""(?:src|href)\s*=\s*["']?(?!["']?#)""", re.sub(r"<script>.*</script>", "", page, flags=re.DOTALL)
+    )
 
 
 def test_the_page_shows_claims_models_figures_compute_and_samples(page: str) -> None:
@@ -80,7 +139,8 @@ def test_the_page_shows_claims_models_figures_compute_and_samples(page: str) -> 
     assert "50.0 [25.0, 75.0]" in page
     assert "60 problems, level hard: aime_2024 30, aime_2025 30" in page
     assert "<th>lenient pass@1 %</th>" in page
-    assert page.count("<svg") == 2
+    assert page.count('class="recipe ') == 2 and page.count('class="interval"') == 1
+    assert page.count('class="chart"') == 3 + 1 and page.count('class="bars"') == 1
     assert "1.50e+12" in page
     assert "prepare" not in page
 
@@ -102,7 +162,7 @@ def test_the_markdown_has_the_same_tables(tmp_path: Path) -> None:
 def test_the_paper_s_figure_stands_only_beside_its_benchmark(page: str) -> None:
     """Not beside the miniature's sums, nor beside AIME 2025, which the paper does not have."""
     assert page.count("71.0 (DeepSeek-R1-Zero)") == 1
-    tables = dict(re.findall(r"<h3>(\w+), level \w+</h3>\s*<table>(.*?)</table>", page, re.DOTALL))
+    tables = dict(re.findall(r"<h3>(\w+), level \w+</h3>\s*<div[^>]*><table>(.*?)</table>", page, re.DOTALL))
     assert list(tables) == ["chain_sum", "aime_2024", "aime_2025"]
     assert ["paper: AIME 2024 pass@1 %" in table for table in tables.values()] == [False, True, False]
     assert [table.count("(DeepSeek-") for table in tables.values()] == [0, 2, 0]
@@ -136,42 +196,3 @@ def test_the_same_report_for_the_same_data(tmp_path: Path) -> None:
         render(contents(), tmp_path / name)
         pages.append([(tmp_path / name / file).read_bytes() for file in ("index.html", "report.md")])
     assert pages[0] == pages[1]
-
-
-@pytest.mark.parametrize(
-    ("runs", "smooth"),
-    [
-        pytest.param({"zero": LOG}, 1, id="one"),
-        pytest.param({"zero": LOG, "r1": LOG * 2}, 3, id="two-smoothed"),
-        pytest.param({"zero": LOG, "loss only": LOG[["step", "loss"]]}, 1, id="missing-column"),
-        pytest.param({"zero": LOG.assign(kl=float("nan"))}, 1, id="column-of-nan"),
-        pytest.param({"zero": LOG.assign(kl=[float("nan"), 1.0, float("nan"), 2.0])}, 5, id="gaps"),
-    ],
-)
-def test_curves_are_deterministic_and_forgive_a_missing_column(runs: dict[str, pd.DataFrame], smooth: int) -> None:
-    drawn = [curves(runs, RL_PANELS, smooth) for _ in range(2)]
-    assert drawn[0] == drawn[1]
-    assert drawn[0].startswith("<svg") and drawn[0].rstrip().endswith("</svg>")
-
-
-@pytest.mark.filterwarnings("ignore:No artists with labels")
-@pytest.mark.parametrize("runs", [{}, {"zero": LOG[["step", "loss"]]}], ids=["no-run", "no-column-at-all"])
-def test_curves_without_anything_to_draw_are_no_error(runs: dict[str, pd.DataFrame]) -> None:
-    assert curves(runs, RL_PANELS).startswith("<svg")
-
-
-def test_a_curve_shows_its_data() -> None:
-    assert curves({"zero": LOG}, LOSS_PANELS) != curves({"zero": LOG.assign(loss=1.0)}, LOSS_PANELS)
-
-
-def test_bars_are_deterministic() -> None:
-    values = {"base": (0.1, 0.0, 0.2), "zero": (0.5, 0.25, 0.75)}
-    assert bars(values, "pass@1") == bars(values, "pass@1") != bars(values, "maj@k")
-
-
-def test_intervals_show_their_data_and_are_deterministic() -> None:
-    points = {8: (0.1, 0.0, 0.2), 16: (0.3, 0.2, 0.4)}
-    panels = {"trained": {"base": points, "zero": points}, "harder": {"base": points, "zero": points}}
-    drawn = intervals(panels, "tokens")
-    assert drawn == intervals(panels, "tokens")
-    assert drawn != intervals(panels | {"harder": {"base": points, "zero": points | {16: (0.5, 0.4, 0.6)}}}, "tokens")

@@ -24,6 +24,33 @@ DIAGNOSIS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_rollout_is_kept_with_its_rewards_and_what_trains(name: str, tiny_model: Path, tmp_path: Path) -> None:
+    dense(tiny_model)
+    rl = configured(name)
+    trained = reinforced(tiny_model, context(tmp_path), rl=rl)
+    trained.save_rollouts(tmp_path)
+    kept = pd.read_parquet(tmp_path / "rollouts.parquet")
+    assert len(kept) == trained.metrics["rollouts"]
+    assert set(kept["step"]) <= set(pd.read_csv(tmp_path / "curve.csv")["step"])
+    assert (kept.groupby(["step", "group"]).size() == SMOKE.zero.num_generations).all()
+    assert (kept.groupby(["step", "group"])["prompt"].nunique() == 1).all()
+    extra = {reward: weight for reward, weight in rl.algorithm.extra_rewards.items() if weight}
+    weighted = kept["reward_brevity"] + sum(
+        weight * kept[f"reward_{reward.removesuffix('_reward')}"].fillna(0) for reward, weight in extra.items()
+    )
+    assert kept["reward"].to_numpy() == pytest.approx(weighted.to_numpy(), abs=1e-5)
+    used = kept["advantage"].notna()
+    assert used.all() if name != "dapo" else (kept[used].groupby("step").size() == 16).all()
+    assert kept["sampler_logprob"].isna().all()
+    assert kept["trainer_logprob"].notna().all() == rl.rescores
+    assert (kept["trainer_logprob"].dropna() < 0).all()
+    if name in ("grpo", "dr_grpo", "dapo", "gspo", "rloo"):  # a baseline per group
+        assert kept.groupby(["step", "group"])["advantage"].sum().abs().max() < 1e-3
+        best = kept[used].loc[kept[used].groupby(["step", "group"])["reward"].idxmax()]
+        assert (best["advantage"] >= 0).all() and (best["advantage"] > 0).any()
+
+
 def silence(*, completions: list[Any], **_: Any) -> list[float | None]:
     return [0.0] * len(completions)
 
@@ -131,7 +158,10 @@ def test_a_killed_run_ends_as_an_undisturbed_one(
         assert result.samples is not None
         weights = {key: value.numpy().tobytes() for key, value in result.model.state_dict().items()}
         digest = hashlib.sha256(b"".join(weights[key] for key in sorted(weights))).hexdigest()
-        return digest, (tmp_path / "curve.csv").read_text(), result.samples.to_csv(), result.metrics["rollouts"]
+        assert result.rollouts is not None
+        parts = {part.name: part.read_bytes() for part in result.rollouts.iterdir()}
+        assert len(parts) == result.metrics["rollout_log"]["rounds"]
+        return digest, (tmp_path / "curve.csv").read_text(), result.samples.to_csv(), result.metrics["rollouts"], parts
 
     undisturbed = outcome(reinforced(dense(tiny_model), context(tmp_path, "whole"), rl=rl, steps=8))
     with pytest.raises(Killed):

@@ -1,0 +1,34 @@
+"""What the watch page costs: CPU time of its server while a page polls this project's state, as the page does.
+
+python -m bench.watch              CPU milliseconds per poll, and the share of one core that a page takes
+"""
+
+import time
+from pathlib import Path
+
+from r1.watch.rollouts import Query, Rollouts
+from r1.watch.state import Project
+
+POLLS = 200
+EVERY = 2.0
+"""Seconds between two polls of a page."""
+
+
+def main() -> None:
+    """Print CPU time of the state alone, and with the curve and the rollouts that a new step adds to a poll."""
+    project, rollouts = Project(Path()), Rollouts(Path())
+    runs = [stage.run for stage in project.graph()[0] if stage.curve]
+    for name, whole in (("nothing new", False), ("curves and rollouts too", True)):
+        started = time.process_time()
+        for number in range(POLLS):
+            project.state()
+            sources = rollouts.sources()
+            if whole:
+                project.curve(runs[number % len(runs)])
+                rollouts.find(sources[number % len(sources)], Query()) if sources else None
+        spent = (time.process_time() - started) / POLLS
+        print(f"{name}: {1000 * spent:.1f} ms of CPU per poll, {100 * spent / EVERY:.2f} % of one core")
+
+
+if __name__ == "__main__":
+    main()

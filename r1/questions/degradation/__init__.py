@@ -1,0 +1,1 @@
+"""Does training on generated data degrade models, generation by generation, and does verification stop it?"""

@@ -1,0 +1,23 @@
+"""A headless Chromium for pages: Playwright with the system's browser or its own; without one, tests are skipped."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A browser that cannot reach the network: pages open from files or from this machine."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    with playwright.sync_playwright() as running:
+        try:
+            launched = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        except playwright.Error as error:
+            pytest.skip(f"no Chromium: {error}")
+        yield launched
+        launched.close()
