@@ -5,6 +5,7 @@ their overrides composed. What a test cannot run at all is marked in the info st
 A `console` block is run, and must print what it shows.
 """
 
+import ast
 import os
 import re
 import shlex
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -135,7 +137,12 @@ def check_r1(words: list[str], project: Path, may_run: bool) -> None:
     elif may_run and command in ("inspect", "doctor"):
         run(words, project, 0, 1)  # nothing was made here, something is lacking; 2 would be a wrong argument
     else:
-        run([*words[:4], "--help"], project)  # unknown commands end with 2
+        check_exists(command, project)
+
+
+@cache
+def check_exists(command: str, project: Path) -> None:
+    run(["python", "-m", "r1", command, "--help"], project)  # unknown commands end with 2
 
 
 def check_stage(words: list[str], project: Path, may_run: bool) -> None:
@@ -292,7 +299,19 @@ def anchors(file: Path) -> set[str]:
 def test_files_named_in_the_text_exist(page: str) -> None:
     for span in _SPAN.findall(prose(page)):
         if span.startswith(OURS) and not _PLACEHOLDER.search(span) and " " not in span:
-            assert (ROOT / span).exists(), f"{span} does not exist"
+            path, _, name = span.partition(":")
+            assert (ROOT / path).exists(), f"{path} does not exist"
+            assert not name or name in defined(ROOT / path), f"{path} does not define {name}"
+
+
+def defined(file: Path) -> set[str]:
+    """Functions and classes of a module, methods as `Class.method`."""
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    top = [node for node in ast.parse(file.read_text()).body if isinstance(node, kinds)]
+    inner = [
+        (one, node) for one in top if isinstance(one, ast.ClassDef) for node in one.body if isinstance(node, kinds)
+    ]
+    return {node.name for node in top} | {f"{one.name}.{node.name}" for one, node in inner}
 
 
 def test_the_readme_is_short_and_links_every_page() -> None:
