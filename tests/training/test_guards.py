@@ -34,7 +34,8 @@ class Replay:
     def __init__(self, rl: RlConfig | None = RL) -> None:
         self.record = Recorder(Path("unwritten.csv"))
         self.guard = Guard(self.record, rl)
-        self.state, self.args = SimpleNamespace(global_step=0, max_steps=100), SimpleNamespace(disable_tqdm=False)
+        self.state = SimpleNamespace(global_step=0, max_steps=100, is_world_process_zero=False)
+        self.args = SimpleNamespace(disable_tqdm=False)
 
     def step(self, row: dict[str, Any], row_step: int | None = None) -> bool:
         """Log one step; False if no checkpoint may be saved in it."""

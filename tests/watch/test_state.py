@@ -79,7 +79,7 @@ def test_a_run_elsewhere_whose_files_are_new_runs(tmp_path: Path) -> None:
     assert states(tmp_path)["zero"]["state"] == "runs"
 
 
-def test_dvcs_lock_tells_what_runs_unless_its_owner_is_dead(
+def test_a_lock_tells_what_runs_unless_its_owner_is_dead(  # xdist puts a test's name into its command line: no "dvc"
     tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
     train(project(tmp_path), age=60)
