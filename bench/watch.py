@@ -17,17 +17,18 @@ EVERY = 2.0
 def main() -> None:
     """Print CPU time of the state alone, and with the curve and the rollouts that a new step adds to a poll."""
     project, rollouts = Project(Path()), Rollouts(Path())
-    runs = [stage.run for stage in project.graph()[0] if stage.curve]
+    run = next(stage.run for stage in project.graph()[0] if stage.curve)
+    source = next(iter(rollouts.sources()), "")
     for name, whole in (("nothing new", False), ("curves and rollouts too", True)):
         started = time.process_time()
-        for number in range(POLLS):
+        for _ in range(POLLS):
             project.state()
-            sources = rollouts.sources()
+            rollouts.sources()
             if whole:
-                project.curve(runs[number % len(runs)])
-                rollouts.find(sources[number % len(sources)], Query()) if sources else None
+                project.curve(run)
+                rollouts.find(source, Query())
         spent = (time.process_time() - started) / POLLS
-        print(f"{name}: {1000 * spent:.1f} ms of CPU per poll, {100 * spent / EVERY:.2f} % of one core")
+        print(f"{name}: {1000 * spent:.1f} ms of CPU per poll, {100 * spent / EVERY:.2f} % of one core", flush=True)
 
 
 if __name__ == "__main__":

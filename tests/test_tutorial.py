@@ -257,7 +257,7 @@ def test_a_usual_mistake_is_found(name: str, function: Words) -> None:
         check.CHECKS[name][1](function)
 
 
-@pytest.mark.parametrize(("name", "function", "error"), RAISING, ids=str)
+@pytest.mark.parametrize(("name", "function", "error"), RAISING, ids=lambda value: getattr(value, "__name__", value))
 def test_hostile_inputs_reach_what_breaks(name: str, function: Words, error: type[Exception]) -> None:
     with pytest.raises(error):
         check.CHECKS[name][1](function)

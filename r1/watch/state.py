@@ -66,7 +66,8 @@ class Project:
         diagnosis = self._diagnosis(folder, finished)
         reasons = self._changes(stage) if finished else []
         state: State
-        if running or (folder and not diagnosis and is_fresh(_newest(folder))):
+        written = _newest(folder) if folder else 0.0
+        if running or (not diagnosis and written > finished and is_fresh(written)):
             state, diagnosis = "runs", None
         elif diagnosis:
             state = "failed"

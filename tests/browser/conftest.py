@@ -9,9 +9,12 @@ import pytest
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A browser that cannot reach the network: pages open from files or from this machine."""
+    """A browser that cannot reach the network: pages open from files or from this machine.
+
+    Not for the session: while it is open, Playwright runs an event loop in this thread, and others cannot.
+    """
     playwright = pytest.importorskip("playwright.sync_api")
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     with playwright.sync_playwright() as running:

@@ -25,7 +25,7 @@ TRAINING = (
     "ablation",
 )
 SAMPLING = ("cold_start_data", "rejection_sampling", "evaluate", "reference")
-PLAIN = ("plugins", "prepare", "report", "ablation_report")
+PLAIN = ("plugins", "prepare", "report", "ablation_report", "seeds_report", "control_report")
 PYTHON = [sys.executable]
 JOB = "sbatch --wait --job-name=r1 --dependency=singleton --output=slurm-%j.log --exclusive --mem=0 "
 ON_NODES = "conf/launcher/slurm.sh accelerate launch --config_file conf/accelerate/"

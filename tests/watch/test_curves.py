@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,8 +39,13 @@ def test_a_long_curve_is_thinned_to_means_and_ends_at_its_last_step() -> None:
 
 
 def test_a_file_is_parsed_once_per_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed = []
-    monkeypatch.setattr(curves, "table", lambda text: parsed.append(text) or table(text))
+    parsed: list[Any] = []
+
+    def counted(text: Any) -> Any:
+        parsed.append(text)
+        return table(text)
+
+    monkeypatch.setattr(curves, "table", counted)
     reader, file = Curves(), tmp_path / "curve.csv"
     assert reader.read(file)["columns"] == {} and not parsed, "no file, no error"
     write_curve(file, 2)

@@ -10,7 +10,8 @@ from r1.questions.degradation.measures import MEASURES, by_problem, changes
 from r1.questions.degradation.settings import CONTROL, PLAIN, VERIFIED, Settings
 from r1.questions.effects import Effect, below, claim, effect, exceeds, within
 from r1.questions.page import Page, Results
-from r1.reporting.figures import Panel, bands
+from r1.reporting.charts import Panel
+from r1.reporting.figures import bands
 from r1.reporting.tables import LEVELS, Table
 
 TITLE = "Does generated training data degrade a model, as web text is feared to?"

@@ -11,7 +11,8 @@ from r1.questions.effects import below, claim, effect, exceeds, share
 from r1.questions.page import Page, Results
 from r1.questions.reward_hacking.settings import Rewards, Settings
 from r1.questions.reward_hacking.watch import found_at, rings_at
-from r1.reporting.figures import Panel, bands
+from r1.reporting.charts import Panel
+from r1.reporting.figures import bands
 from r1.reporting.tables import Table
 
 TITLE = "When does a policy find a hole in its reward, and does anything see it first?"
