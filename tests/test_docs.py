@@ -243,7 +243,9 @@ def test_no_command_hides_in_a_block_of_another_language(page: str) -> None:
         if block.language not in ("sh", "console"):
             assert not re.search(r"^(\$ |python |dvc |make |pytest )", block.body, re.MULTILINE), block
             # `overrides` of docs/plugins.md are composed by tests/plugged/test_page.py.
-            assert block.language in ("", "text", "json", "yaml", "python", "sql", "overrides"), f"{block}: commands are `sh`"
+            assert block.language in ("", "text", "json", "yaml", "python", "sql", "overrides"), (
+                f"{block}: commands are `sh`"
+            )
 
 
 def names(schema: Any) -> Iterator[str]:
