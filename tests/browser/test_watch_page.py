@@ -119,7 +119,7 @@ def test_filters_narrow_the_rollouts(visit: Visit) -> None:
 
     def rows(count: int) -> list[str]:
         until(page, f"document.querySelectorAll('li.row').length === {count}")
-        return list(page.locator("li.row").all_inner_texts())
+        return list(page.locator("li.row").all_text_contents())
 
     assert len(rows(20)) == 20
     page.select_option("[name=step]", "2")
@@ -138,10 +138,10 @@ def test_colour_and_sign_tell_the_advantage(visit: Visit) -> None:
     page = visit()
     page.select_option("[name=order]", "low")
     page.wait_for_selector("li.row.low:first-child")
-    assert "-1" in page.locator("li.row").first.inner_text()
+    assert "-1" in page.locator("li.row").first.text_content()
     page.select_option("[name=order]", "high")
     page.wait_for_selector("li.row.high:first-child")
-    assert "+1" in page.locator("li.row").first.inner_text()
+    assert "+1" in page.locator("li.row").first.text_content()
 
 
 def test_hostile_text_stays_text(visit: Visit, root: Path) -> None:
