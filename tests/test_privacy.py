@@ -18,6 +18,16 @@ from tests.conftest import ROOT, compose, run_alone
 SECRET = "hf_thisIsNoRealToken"
 
 
+OFF = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",  # the hub's client, transformers, datasets, TRL
+    "VLLM_NO_USAGE_STATS": "1",  # vLLM's own
+    "DO_NOT_TRACK": "1",  # https://donottrack.sh: the hub's client and vLLM again
+    "WANDB_ERROR_REPORTING": "false",
+    "GRADIO_ANALYTICS_ENABLED": "False",  # trackio's client
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
 def environment(offline: bool) -> dict[str, str]:
     """What a stage adds to an empty environment."""
     before = dict(os.environ)
@@ -33,11 +43,7 @@ def environment(offline: bool) -> dict[str, str]:
 @pytest.mark.parametrize("offline", [True, False])
 def test_a_stage_turns_every_telemetry_off(offline: bool) -> None:
     values = environment(offline)
-    assert {name: values.get(name) for name in ("HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK")} == {
-        "HF_HUB_DISABLE_TELEMETRY": "1",  # the hub's client, transformers, datasets, TRL
-        "VLLM_NO_USAGE_STATS": "1",  # vLLM's own
-        "DO_NOT_TRACK": "1",  # https://donottrack.sh: the hub's client and vLLM again
-    }
+    assert {name: values.get(name) for name in OFF} == OFF
     assert ("HF_HUB_OFFLINE" in values) == offline  # datasets and transformers read it too
 
 

@@ -67,6 +67,10 @@ def stage(
                 set_tracker(config.tracking, name, config.offline)
                 if issubclass(reads, TrainingSections):
                     use_one_gpu()
+                    if config.tracking != "none":
+                        from r1.pipeline.contained import contain  # imports transformers
+
+                        contain(config.tracking)
                 with suppress(PartDone):
                     function(_run(name, config, reads, script))
                     if report is not None:
@@ -132,11 +136,18 @@ def prepare_environment(config: Config) -> None:
     """Disable telemetry, disable network access in offline profiles, and set the sandbox policy for model-written code.
 
     Libraries read the variables on import. HF_HUB_DISABLE_TELEMETRY covers the hub, transformers and TRL; vLLM has two
-    of its own and disables Ray's. Trackers are off unless `tracking` names one; DVC's analytics and update check
+    of its own and disables Ray's. Trackers are off unless `tracking` names one, but TRL imports wandb and trackio
+    wherever they are installed, and MLflow does not take DO_NOT_TRACK=1. DVC's analytics and update check are off
     through .dvc/config.
     """
     for name in ("HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK", "TRL_EXPERIMENTAL_SILENCE"):
         os.environ.setdefault(name, "1")
+    for name, off in {
+        "WANDB_ERROR_REPORTING": "false",
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }.items():
+        os.environ.setdefault(name, off)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if config.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"

@@ -36,4 +36,5 @@ def set_tracker(tracking: Tracker, run: str, offline: bool) -> None:
         elif name != "WANDB_MODE":
             os.environ.setdefault(name, value)
     if offline:
-        os.environ.pop("TRACKIO_SPACE_ID", None)
+        for name in ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL"):
+            os.environ.pop(name, None)

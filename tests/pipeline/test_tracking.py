@@ -17,6 +17,7 @@ from tests.conftest import ROOT
 from tests.trainings import context, dense, reinforced
 
 REMOTE = {"WANDB_MODE": "online", "MLFLOW_TRACKING_URI": "https://mlflow.example", "TRACKIO_SPACE_ID": "me/space"}
+REMOTE["TRACKIO_SERVER_URL"] = "https://trackio.example"
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def test_runner_and_trainer_use_the_same_variable() -> None:
     ("chosen", "expected"),
     [
         ("tensorboard", {"TENSORBOARD_LOGGING_DIR": "{}/data/tracking/tensorboard/zero"}),
-        ("trackio", {"TRACKIO_DIR": "{}/data/tracking/trackio", "TRACKIO_SPACE_ID": None}),
+        ("trackio", {"TRACKIO_DIR": "{}/data/tracking/trackio", "TRACKIO_SPACE_ID": None, "TRACKIO_SERVER_URL": None}),
         ("wandb", {"WANDB_MODE": "offline", "WANDB_DIR": "{}/data/tracking/wandb", "WANDB_PROJECT": "r1"}),
         ("mlflow", {"MLFLOW_TRACKING_URI": "sqlite:///{}/data/tracking/mlflow/mlflow.db"}),
     ],
