@@ -19,7 +19,8 @@ FROM {TABLE} GROUP BY ALL ORDER BY ALL""",
     ),
     (
         "Where does RL find nothing? A group whose rollouts have one reward gives no gradient. Late in the run that is "
-        "a third of the groups, nearly all of them because every rollout is right: harder prompts would teach more.",
+        "a third of the groups and more, nearly all of them because every rollout is right: harder prompts would teach "
+        "more.",
         f"""WITH groups AS (
   SELECT family, (step - 1) // 20 * 20 + 1 AS from_step, step, "group",
          max(reward) = min(reward) AS flat, avg(reward_accuracy) = 1 AS solved
