@@ -19,22 +19,23 @@ def set_tracker(tracking: Tracker, run: str, offline: bool) -> None:
         offline: keep everything on this machine, whatever the user's own environment says.
     """
     os.environ[CHOSEN] = tracking
-    folder = FOLDER.resolve() / tracking
-    local = {
-        "tensorboard": {"TENSORBOARD_LOGGING_DIR": f"{folder / run}"},
-        "trackio": {"TRACKIO_DIR": f"{folder}"},
-        "wandb": {"WANDB_DIR": f"{folder}", "WANDB_MODE": "offline"},
-        "mlflow": {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"},
-    }.get(tracking, {})
-    if tracking != "none":
-        folder.mkdir(parents=True, exist_ok=True)
-        os.environ.setdefault("WANDB_PROJECT", "r1")
-        os.environ.setdefault("MLFLOW_EXPERIMENT_NAME", "r1")
-    for name, value in local.items():
-        if offline or name.endswith("_DIR"):
-            os.environ[name] = value
-        elif name != "WANDB_MODE":
-            os.environ.setdefault(name, value)
     if offline:
         for name in ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL"):
             os.environ.pop(name, None)
+    if tracking == "none":
+        return
+    folder = FOLDER.resolve() / tracking
+    folder.mkdir(parents=True, exist_ok=True)
+    if tracking == "tensorboard":
+        os.environ["TENSORBOARD_LOGGING_DIR"] = f"{folder / run}"
+    elif tracking == "trackio":
+        os.environ["TRACKIO_DIR"] = f"{folder}"
+    elif tracking == "wandb":
+        os.environ["WANDB_DIR"] = f"{folder}"
+        os.environ.setdefault("WANDB_PROJECT", "r1")
+        if offline:
+            os.environ["WANDB_MODE"] = "offline"
+    else:
+        store = f"sqlite:///{folder / 'mlflow.db'}"
+        os.environ["MLFLOW_TRACKING_URI"] = store if offline else os.environ.get("MLFLOW_TRACKING_URI", store)
+        os.environ.setdefault("MLFLOW_EXPERIMENT_NAME", "r1")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from r1.questions.arm import S
 from r1.reporting.questions import ANSWER
-from r1.reporting.tables import Table
+from r1.reporting.tables import Table, signed
 from r1.reporting.templates import fill
 from r1.support.artifacts import read_json, read_manifest, write_json
 
@@ -100,7 +100,7 @@ def show(claim: Mapping[str, Any]) -> dict[str, str]:
     effect, low, high, bound, power = (claim[key] * scale for key in ("effect", "low", "high", "bound", "power"))
     unit = claim["unit"]
     return {
-        "effect": f"{effect:+.1f} {unit} [{low:+.1f}, {high:+.1f}]",
+        "effect": signed(effect, low, high, f" {unit}"),
         "bound": f"{bound:g} {unit}",
         "power": f"{power:.1f} {unit}",
     }

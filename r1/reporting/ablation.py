@@ -19,6 +19,7 @@ from r1.evaluation.ablation import (
 from r1.evaluation.equivalence import Difference
 from r1.reporting.charts import Panel
 from r1.reporting.figures import bands
+from r1.reporting.tables import signed
 from r1.reporting.templates import fill, show_estimate
 from r1.support.artifacts import read_json
 
@@ -135,8 +136,7 @@ def render_ablation(comparison: Comparison, config: AblationConfig, evaluate: Ev
 
 
 def _show_difference(apart: Difference) -> str:
-    difference, low, high = 100 * apart["difference"], 100 * apart["low"], 100 * apart["high"]
-    return f"{difference:+.1f} [{low:+.1f}, {high:+.1f}]"
+    return signed(100 * apart["difference"], 100 * apart["low"], 100 * apart["high"])
 
 
 def _estimates(tables: dict[int, pd.DataFrame], settings: EvaluateConfig) -> list[str]:

@@ -210,6 +210,15 @@ def by_intervention(tables: ByModel, without: ByModel, config: EvaluateConfig) -
     )
 
 
+def signed(effect: float, low: float, high: float, unit: str = "") -> str:
+    """A difference and its interval, with their signs.
+
+    >>> signed(1.25, -0.5, 3, " points")
+    '+1.2 points [-0.5, +3.0]'
+    """
+    return f"{effect:+.1f}{unit} [{low:+.1f}, {high:+.1f}]"
+
+
 def percent(share: Estimate) -> str:
     """A share and its interval, in per cent."""
     mean, low, high = (100 * share[key] for key in ("mean", "low", "high"))

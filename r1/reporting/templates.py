@@ -13,7 +13,7 @@ from r1.evaluation.statistics import Estimate
 from r1.reporting.charts import whisker
 from r1.reporting.inline import as_json
 from r1.reporting.published_scores import BENCHMARKS, counterparts_on
-from r1.reporting.tables import percent
+from r1.reporting.tables import percent, signed
 
 HEADLINE = {
     "pass_at_1": "pass@1 %",
@@ -67,7 +67,7 @@ def show_effect(claim: dict[str, Any]) -> str:
     """Format a claim's effect with its interval: percentage points, or tokens for lengths."""
     scale, unit = (1, " tokens") if _in_tokens(claim) else (100, " points")
     effect, low, high = (claim[key] * scale for key in ("effect", "low", "high"))
-    return f"{effect:+.1f}{unit} [{low:+.1f}, {high:+.1f}]"
+    return signed(effect, low, high, unit)
 
 
 def draw_effect(claim: dict[str, Any], claims: Iterable[dict[str, Any]]) -> str:

@@ -52,7 +52,7 @@ class Project:
     def curve(self, run: str) -> dict[str, Any] | None:
         """The curve of a run, the one in progress if there is one; None if no stage has that name."""
         stage = next((one for one in self.graph()[0] if one.run == run and one.curve), None)
-        return None if stage is None else self.curves.read(self._curve_file(stage))
+        return None if stage is None else self.curves.read(self._curve_file(stage, self.checkpoints(run)))
 
     def checkpoints(self, run: str) -> Path | None:
         """The checkpoint folder of the run in progress or interrupted: the newest one; None if there is none."""
@@ -83,15 +83,16 @@ class Project:
             "about": stage.about,
             "state": state,
             "curve": stage.curve is not None,
-            "step": self.curves.read(self._curve_file(stage))["last"] if stage.curve and state != "waits" else 0,
+            "step": self.curves.read(self._curve_file(stage, folder))["last"]
+            if stage.curve and state != "waits"
+            else 0,
             "steps": _find(self._read("params.yaml").get(stage.run, {}), "max_steps"),
-            "time": finished if state in ("done", "outdated") else _newest(folder) if folder else 0.0,
+            "time": finished if state in ("done", "outdated") else written,
             "diagnosis": diagnosis,
             "reasons": reasons if state == "outdated" else [],
         }
 
-    def _curve_file(self, stage: Stage) -> Path:
-        folder = self.checkpoints(stage.run)
+    def _curve_file(self, stage: Stage, folder: Path | None) -> Path:
         live = folder / LIVE if folder else None
         done = self.root / str(stage.curve)
         return live if live and live.exists() and _time(live) > _time(done) - 1 else done

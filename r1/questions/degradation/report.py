@@ -12,7 +12,7 @@ from r1.questions.effects import Effect, below, claim, effect, exceeds, within
 from r1.questions.page import Page, Results
 from r1.reporting.charts import Panel
 from r1.reporting.figures import bands
-from r1.reporting.tables import LEVELS, Table
+from r1.reporting.tables import LEVELS, Table, signed
 
 TITLE = "Does generated training data degrade a model, as web text is feared to?"
 
@@ -114,7 +114,7 @@ def _by_bad_share(settings: Settings, data: pd.DataFrame, problems: pd.DataFrame
     for arm in settings.arms:
         wrong = _wrong_share(data, arm)
         found = effect(changes(problems, arm, "pass_at_1", settings.generations), settings.bounds)
-        shown = f"{100 * found['effect']:+.1f} [{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]"
+        shown = signed(100 * found["effect"], 100 * found["low"], 100 * found["high"])
         rows.append((wrong, [f"{100 * wrong:.1f}", arm, shown]))
     return Table(
         "Wrong examples and what they cost",
