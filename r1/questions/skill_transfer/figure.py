@@ -63,7 +63,9 @@ def _panel(
     for (row, column), found in cells.items():
         values[rows.index(row), columns.index(column)] = scale * found["effect"]
     most = max(float(np.nanmax(np.abs(values), initial=0.0)), 1e-9)
-    axis.imshow(values, cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
+    edges = [np.arange(size + 1) - 0.5 for size in reversed(values.shape)]
+    axis.pcolormesh(*edges, np.ma.masked_invalid(values), cmap="RdBu", vmin=-most, vmax=most, edgecolors="white")
+    axis.invert_yaxis()
     axis.grid(visible=False)
     axis.set_title(title, fontsize=9)
     axis.set_xticks(range(len(columns)), labels, fontsize=7.5)
