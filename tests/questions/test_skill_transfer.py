@@ -123,16 +123,15 @@ def test_an_unknown_family_is_one_line(family: str, message: str, tmp_path: Path
 def test_shuffled_rewards_keep_each_groups_mean_and_say_nothing() -> None:
     rng = np.random.default_rng(0)
     right = rng.random((300, 8)) < 0.4
-    said = [f"<answer>{int(one)}</answer> {rng.random()}" for one in right.flat]
+    said = [f"<think>{rng.random()}</think><answer>{int(one)}</answer>" for one in right.flat]
     asked = {
         "prompts": [f"p{number // 8}" for number in range(2400)],
         "task": ["chain_sum"] * 2400,
         "answer": ["1"] * 2400,
     }
     rewards = np.array(ShuffledAccuracy()(completions=said, **asked), dtype=float).reshape(300, 8)
-    truth = np.array([text.startswith("<answer>1<") for text in said]).reshape(300, 8)
-    assert (rewards.sum(axis=1) == truth.sum(axis=1)).all()
-    within = rewards - rewards.mean(axis=1, keepdims=True), truth - truth.mean(axis=1, keepdims=True)
+    assert (rewards.sum(axis=1) == right.sum(axis=1)).all()
+    within = rewards - rewards.mean(axis=1, keepdims=True), right - right.mean(axis=1, keepdims=True)
     assert abs(np.corrcoef(within[0].ravel(), within[1].ravel())[0, 1]) < 0.08
     assert ShuffledAccuracy()(completions=said, **asked) == rewards.ravel().tolist()
 
@@ -165,12 +164,12 @@ def test_families_have_the_same_number_of_problems() -> None:
 
 
 def scripted(
-    folder: Path, own: float, other: float, shuffled: float = 0.0, preference: float = 0.0, liked: float = 1.0
+    folder: Path, own: float, other: float, shuffled: float = -0.05, preference: float = 0.0, liked: float = 1.0
 ) -> Results[Settings]:
     """All arms and seeds, with given gains over a base that is right in 40 %."""
-    for arm, training in SETTINGS.arms.items():
+    for place, (arm, training) in enumerate(SETTINGS.arms.items()):
         for seed in SETTINGS.seeds:
-            rng = np.random.default_rng(seed)
+            rng = np.random.default_rng([place, seed])
             rows = []
             for number, (family, task) in enumerate(FAMILIES.items()):
                 kind = relation(family, training.trains_on, FAMILIES)
@@ -208,7 +207,7 @@ def test_gains_are_paired_with_the_base(tmp_path: Path) -> None:
 
 
 def test_the_page_follows_from_the_effects(tmp_path: Path) -> None:
-    page = judged(scripted(tmp_path, own=0.5, other=0.2, preference=-0.3))
+    page = judged(scripted(tmp_path, own=0.55, other=0.2, preference=-0.3))
     found = verdicts(page)
     assert {one["id"] for one in page.claims if one["control"]} == {
         "own_gains", "shuffled_gains_nothing", "preference_gains"
@@ -232,8 +231,8 @@ def test_the_page_follows_from_the_effects(tmp_path: Path) -> None:
     ("changes", "failed"),
     [
         ({"own": 0.5, "other": 0.0, "shuffled": 0.3}, "shuffled_gains_nothing"),
-        ({"own": 0.0, "other": 0.0}, "own_gains"),
-        ({"own": 0.5, "other": 0.0, "liked": 0.0}, "preference_gains"),
+        ({"own": -0.1, "other": 0.0}, "own_gains"),
+        ({"own": 0.5, "other": 0.0, "liked": -0.5}, "preference_gains"),
     ],
 )
 def test_a_broken_measurement_is_caught(changes: dict[str, float], failed: str, tmp_path: Path) -> None:
