@@ -27,6 +27,7 @@ def watch(browser: Any, root: Path) -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         for name, size in (("watch", {**LAPTOP, "height": 1500}), ("watch_phone", PHONE)):
             page = browser.new_page(viewport=size)
+            page.set_default_timeout(120_000)
             page.goto(server.address)
             page.wait_for_selector("li.row")
             page.wait_for_timeout(3000)  # one poll later the curves are there
