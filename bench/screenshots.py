@@ -7,7 +7,6 @@ Needs the dev environment's Playwright and a Chromium.
 """
 
 import argparse
-import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from r1.watch.server import Server
+from tests.browser.chromium import launch
 
 IMAGES = Path("docs/images")
 LAPTOP = {"width": 1280, "height": 860}
@@ -38,12 +38,12 @@ def watch(browser: Any, root: Path) -> None:
 def report(browser: Any, file: Path) -> None:
     """The report's first screen, and its trace browser."""
     for name, size, section in (
-        ("report", LAPTOP, None),
-        ("report_phone", PHONE, None),
+        ("report", LAPTOP, ""),
+        ("report_phone", PHONE, ""),
         ("traces", {**LAPTOP, "height": 1100}, "#traces"),
     ):
         page = browser.new_page(viewport=size)
-        page.goto(file.resolve().as_uri() + (section or ""))
+        page.goto(file.resolve().as_uri() + section)
         page.wait_for_timeout(1000)
         page.screenshot(path=IMAGES / f"{name}.png")
 
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path())
     arguments = parser.parse_args()
     with sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = launch(running)
         if arguments.page == "watch":
             watch(browser, arguments.root)
         else:

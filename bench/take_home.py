@@ -11,6 +11,7 @@ tolerance), or a log-probability is further off than the tolerance.
 """
 
 import argparse
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import torch
 
 from bench.engines import VLLM
 from r1.config.sampling import EngineConfig, SamplingConfig, TransformersEngineConfig, VllmEngineConfig
+from r1.finished import find_model
 from r1.models.chat import as_messages
 from r1.models.loading import load_model
 from r1.models.policy import Policy
@@ -74,12 +76,17 @@ def ask_transformers(directory: Path, questions: list[str]) -> list[Answer]:
     return answers
 
 
+def context_of(answers: list[Answer]) -> int:
+    """Tokens of the context that the longest question needs."""
+    return max(len(answer.prompt) + LONGEST for answer in answers) + 1
+
+
 def compare_llama_cpp(file: Path, questions: list[str], answers: list[Answer], dtype: str) -> tuple[list[str], bool]:
     """The cells of llama.cpp's row, and whether it agrees."""
     from llama_cpp import Llama
     from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
-    context = max(len(answer.prompt) + LONGEST for answer in answers) + 1
+    context = context_of(answers)
     llm = Llama(str(file), n_ctx=context, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False)
     template = llm.metadata["tokenizer.chat_template"]
     eos = llm._model.token_get_text(llm.token_eos())
@@ -111,11 +118,11 @@ def compare_llama_cpp(file: Path, questions: list[str], answers: list[Answer], d
     return cells, agrees
 
 
-def time_llama_cpp(file: Path, questions: list[str]) -> float:
+def time_llama_cpp(file: Path, context: int, questions: list[str]) -> float:
     """Tokens per second with two threads, one question at a time, prompts included."""
     from llama_cpp import Llama
 
-    llm = Llama(str(file), n_threads=2, n_threads_batch=2, verbose=False)
+    llm = Llama(str(file), n_ctx=context, n_threads=2, n_threads_batch=2, verbose=False)
     llm.create_chat_completion(as_messages(questions[0]), temperature=0, max_tokens=LONGEST)
     tokens, started = 0, time.perf_counter()
     for question in questions:
@@ -147,6 +154,7 @@ def main() -> None:
     parser.add_argument("model")
     arguments = parser.parse_args()
     questions = [str(row["prompt"]) for row in read_rows("data/prompts/evaluate.parquet")[:PROMPTS]]
+    os.environ["VLLM_LOGGING_LEVEL"] = "ERROR"  # it logs to stdout, which is for the tables
     agree, speeds = True, list[str]()
     print(f"`{arguments.model}`, {len(questions)} evaluation prompts, greedy\n")
     print("| dtype | same prompt tokens | same answer | of the others, ties | log-prob, mean off | worst |")
@@ -161,11 +169,11 @@ def main() -> None:
             cells, agrees = compare_llama_cpp(file, questions, answers, dtype)
             agree &= agrees
             print(f"| {dtype} | {' | '.join(cells)} |", flush=True)
-            speeds.append(f"| llama.cpp, {dtype} | {time_llama_cpp(file, questions[:TIMED]):.0f} | |")
-            if dtype == DTYPES[-1]:
-                for engine in ENGINES:
-                    alone, together = time_engine(directory, engine, questions)
-                    speeds.append(f"| {engine.name}, float32 | {alone:.0f} | {together:.0f} |")
+            alone = time_llama_cpp(file, context_of(answers), questions[:TIMED])
+            speeds.append(f"| llama.cpp, {dtype} | {alone:.0f} | |")
+    for engine in ENGINES:
+        alone, together = time_engine(find_model(arguments.model).directory, engine, questions)
+        speeds.append(f"| {engine.name}, float32 | {alone:.0f} | {together:.0f} |")
     print(f"\n| tokens per second, two cores | one question at a time | {len(questions)} at once |\n|---|---|---|")
     print("\n".join(speeds))
     sys.exit(not agree)
