@@ -1,0 +1,356 @@
+"""The claims about forensics, and the page."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from r1.questions.effects import Effect, claim, effect, exceeds, share, within
+from r1.questions.forensics.attribution import accuracy_of_few, by_likelihood, by_style, confusion
+from r1.questions.forensics.auc import placements, set_means
+from r1.questions.forensics.detectors import left_out, permuted, transferred
+from r1.questions.forensics.figure import Points, drawn
+from r1.questions.forensics.names import (
+    BASE,
+    BLIND,
+    ITSELF,
+    OURS,
+    PRETRAINED,
+    READS,
+    RECIPE,
+    SCORES,
+    STUDENT,
+    tuned_name,
+)
+from r1.questions.forensics.settings import ForensicsBounds, Settings
+from r1.questions.page import Page, Results
+from r1.reporting.tables import Table, signed
+
+TITLE = "What can be inferred from a released model?"
+SCORE = "min_k_plus_plus"
+"""The score of the claims."""
+TOLD = {"method": "SFT or RL", "model": "the making", "reward": "the reward"}
+"""What detectors tell, by column and title."""
+
+
+def judged(results: Results[Settings]) -> Page:
+    """Judge what the weights and samples of a model tell of its training data, its teacher and its making."""
+    settings, bounds = results.settings, results.settings.bounds
+    documents = _table(results, "membership", "documents")
+    likelihood, style = (_table(results, "teacher", name) for name in ("likelihood", "style"))
+    made = _table(results, "cause", "models")
+    named = by_likelihood(likelihood)
+    told, detectors = _detectors(made, settings)
+    claims = [*_membership(documents, settings), *_teacher(named, style, settings), *told]
+    students = named[named["writer"] == STUDENT]
+    sets = pd.DataFrame(
+        [
+            {"model": model, "size": size, "auc": _auc(documents, model, SCORE, bounds, size)["effect"] + 0.5}
+            for model in _models(settings)
+            for size in settings.membership.sets
+        ]
+    )
+    labels = [
+        one["model"] if one["source"] == OURS else f"recipe, {one['method'].upper()}" for one in made.to_dict("records")
+    ]
+    figure = drawn(
+        _points(documents, settings),
+        sets,
+        confusion(students, settings.teacher.teachers),
+        settings.teacher.teachers,
+        accuracy_of_few(likelihood, settings.teacher.few),
+        detectors,
+        made.assign(label=labels),
+    )
+    return Page(
+        title=TITLE,
+        answer=_answer({one["id"]: one for one in claims}),
+        design=_design(settings),
+        claims=claims,
+        figure=figure,
+        caption="Left: AUC of members against others, of single documents (intervals over seeds and documents) and of "
+        "sets. Middle: students attributed by their samples' likelihood. Right: detectors that have learned from the "
+        "other seeds' models, and two features of the weights.",
+        not_shown=[
+            "Members and others come from one source, in random order. Where suspects are older, longer or about other "
+            "things than the held-out texts, every score tells them apart without any training; these numbers do not "
+            "carry over.",
+            "Every student's teacher is among the candidates, and every making among those that the detectors know. A "
+            "detector names the nearest one, even if it is none of them.",
+            "All models that the detectors learn from start from one base, and only learning rates and data differ "
+            "between seeds. The recipe's models are a test beyond that, of SFT against RL alone.",
+            "A language of 512 tokens and models of under a million parameters: how much of its data a large model "
+            "keeps is another matter.",
+        ],
+        tables=[_of_scores(documents, settings), _of_sets(documents, settings), _of_detectors(detectors, made)],
+    )
+
+
+# --- membership --------------------------------------------------------------
+
+
+def _models(settings: Settings) -> list[str]:
+    return [PRETRAINED, BASE, *map(tuned_name, settings.membership.epochs)]
+
+
+def _values(documents: pd.DataFrame, model: str, score: str, size: int = 1) -> dict[int, np.ndarray]:
+    """Seed -> placements minus one half, [documents or sets]: their mean is the AUC above chance."""
+    table = documents[documents["model"] == model]
+    found = {}
+    for seed, of_seed in table.groupby("seed"):
+        members, others = (of_seed.loc[of_seed["member"] == member, score].tolist() for member in (True, False))
+        found[int(str(seed))] = placements(set_means(members, size), set_means(others, size)) - 0.5
+    return found
+
+
+def _auc(documents: pd.DataFrame, model: str, score: str, bounds: ForensicsBounds, size: int = 1) -> Effect:
+    """AUC above chance; of sets of documents if a size is given."""
+    return effect(_values(documents, model, score, size), bounds)
+
+
+def _membership(documents: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
+    bounds, epochs = settings.bounds, settings.membership.epochs
+    controls = {
+        "pretraining_blind": (BLIND, "loss", "A character n-gram model of other documents does not tell the base's "),
+        "sft_blind": (BASE, SCORE, "Before SFT, the base does not tell SFT's "),
+    }
+    claims = []
+    for name, (model, score, text) in controls.items():
+        found = _auc(documents, model, score, bounds)
+        claims.append(
+            claim(
+                name,
+                f"{text}documents from others like them (AUC above chance).",
+                *(found, bounds.blind, within(found, bounds.blind)),
+                control=True,
+            )
+        )
+    for name, model in {"pretraining": PRETRAINED, **{f"sft_{one}": tuned_name(one) for one in epochs}}.items():
+        what = f"After {model}, a" if model != PRETRAINED else "After pretraining, one epoch at most, a"
+        found = _auc(documents, model, SCORE, bounds)
+        text = f"{what} document is told from one that was not in the data, by min-k %++ (AUC above chance)."
+        claims.append(claim(name, text, found, bounds.told, exceeds(found, bounds.told)))
+        found = _auc(documents, model, SCORE, bounds, bounds.set)
+        text = f"{what} set of {bounds.set} documents is told from one that was not in the data (AUC above chance)."
+        claims.append(claim(f"{name}_sets", text, found, bounds.told, exceeds(found, bounds.told)))
+    ours, plain = (_values(documents, tuned_name(epochs[-1]), score) for score in (SCORE, "loss"))
+    gain = effect({seed: values - plain[seed] for seed, values in ours.items()}, bounds)
+    text = f"After {tuned_name(epochs[-1])}, min-k %++ tells members better than the plain loss (AUC)."
+    claims.append(claim("min_k_helps", text, gain, 0.0, exceeds(gain, 0.0)))
+    return claims
+
+
+def _points(documents: pd.DataFrame, settings: Settings) -> dict[str, Points]:
+    """Score -> model -> AUC."""
+    found: dict[str, Points] = {title: {} for title in SCORES.values()}
+    for model in (BLIND, *_models(settings)):
+        table = documents[documents["model"] == model]
+        for score, title in SCORES.items():
+            if table[score].notna().any():
+                above = _auc(documents, model, score, settings.bounds)
+                found[title][model] = Effect(
+                    above | {key: above[key] + 0.5 for key in ("effect", "low", "high")}  # type: ignore[arg-type]
+                )
+    return found
+
+
+def _of_scores(documents: pd.DataFrame, settings: Settings) -> Table:
+    points = _points(documents, settings)
+    return Table(
+        "Documents",
+        "AUC of members against as many others, in per cent; 50 is chance.",
+        ["model", *points],
+        [
+            [model, *(_percent(of_score[model]) if model in of_score else "" for of_score in points.values())]
+            for model in (BLIND, *_models(settings))
+        ],
+    )
+
+
+def _of_sets(documents: pd.DataFrame, settings: Settings) -> Table:
+    return Table(
+        "Sets of documents",
+        "AUC of disjoint sets by their mean min-k %++, in points above chance. The largest have few sets.",
+        ["model", *map(str, settings.membership.sets)],
+        [
+            [
+                model,
+                *(
+                    signed(*(100 * found[key] for key in ("effect", "low", "high")))
+                    for size in settings.membership.sets
+                    for found in [_auc(documents, model, SCORE, settings.bounds, size)]
+                ),
+            ]
+            for model in _models(settings)
+        ],
+    )
+
+
+# --- teachers ----------------------------------------------------------------
+
+
+def _teacher(named: pd.DataFrame, style: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
+    bounds, count = settings.bounds, len(settings.teacher.teachers)
+    texts = {
+        "teachers_themselves": "A teacher's own samples are attributed to it by their likelihood",
+        "teacher_by_likelihood": "A student's samples are likeliest under its teacher",
+        "teacher_by_style": "A student writes most like its teacher (length, form, language, reflection, accuracy)",
+    }
+    found = dict(
+        zip(
+            texts,
+            (named[named["writer"] == ITSELF], named[named["writer"] == STUDENT], by_style(style)),
+            strict=True,
+        )
+    )
+    claims = []
+    for name, text in texts.items():
+        hits = _hits(found[name]["named"] == found[name]["teacher"], len(settings.seeds), bounds)
+        claims.append(
+            claim(
+                name,
+                f"{text}, in more cases than the bound (chance: {100 / count:.0f} %).",
+                *(hits, bounds.named, exceeds(hits, bounds.named)),
+                control=name == "teachers_themselves",
+            )
+        )
+    return claims
+
+
+# --- causes ------------------------------------------------------------------
+
+
+def _detectors(made: pd.DataFrame, settings: Settings) -> tuple[list[dict[str, Any]], dict[str, Points]]:
+    """The claims, and what is told -> what is read -> accuracy, with `chance`."""
+    bounds, seeds = settings.bounds, len(settings.seeds)
+    ours, recipe = (made[made["source"] == source] for source in (OURS, RECIPE))
+    by_rl = ours[ours["method"] == "rl"]
+    known = {"method": ours, "model": ours, "reward": by_rl.assign(reward=by_rl["model"])}
+    detectors: dict[str, Points] = {}
+    for label, title in TOLD.items():
+        table = known[label]
+        detectors[title] = {
+            read: _hits(left_out(table, columns, label) == table[label], seeds, bounds)
+            for read, columns in READS.items()
+        } | {"chance": Effect(effect=float(table[label].value_counts(normalize=True).max()))}
+    named = recipe.groupby(["model", "method"], as_index=False, sort=False)[list(READS["both"])].mean()
+    title = "SFT or RL, the recipe's"
+    detectors[title] = {
+        read: _hits(pd.Series(transferred(ours, named, columns, "method")) == named["method"], 1, bounds)
+        for read, columns in READS.items()
+    } | {"chance": Effect(effect=float(named["method"].value_counts(normalize=True).max()))}
+    classes = ours["model"].nunique()
+    chance = effect(
+        {
+            seed: np.asarray(values) - 1 / classes
+            for seed, values in permuted(ours, READS["both"], "model", bounds.permutations).items()
+        },
+        bounds,
+    )
+    claims = [
+        claim(
+            "permuted",
+            "With the known makings permuted, the same detector is as often right as chance.",
+            *(chance, bounds.chance, within(chance, bounds.chance)),
+            control=True,
+        )
+    ]
+    texts = {
+        "method": ("SFT or RL", "the weights alone tell SFT from RL", bounds.method, "weights"),
+        "making": ("the making", f"weights and samples name the making, of {classes}", bounds.named, "both"),
+        "reward": ("the reward", "weights and samples name RL's reward", bounds.named, "both"),
+    }
+    for name, (told, text, bound, read) in texts.items():
+        found = detectors[told][read]
+        sentence = f"Learned from other seeds' models, {text}, in more cases than the bound."
+        claims.append(claim(name, sentence, found, bound, exceeds(found, bound)))
+    found = detectors[title]["weights"]
+    text = "The same weights' detector tells SFT from RL in the recipe's own models, in more cases than the bound."
+    claims.append(claim("method_of_recipe", text, found, bounds.named, exceeds(found, bounds.named)))
+    return claims, detectors
+
+
+def _of_detectors(detectors: Mapping[str, Points], made: pd.DataFrame) -> Table:
+    ours = made[made["source"] == OURS]
+    said = left_out(ours, READS["both"], "model")
+    mistaken = pd.crosstab(ours["model"], said)
+    found = [
+        f"{truth} taken for {other} ({mistaken.loc[truth, other]})"
+        for truth in mistaken.index
+        for other in mistaken.columns
+        if truth != other and mistaken.loc[truth, other]
+    ]
+    return Table(
+        "Detectors",
+        "Nearest mean of models with a known making, by the features of weights, of samples, or of both; accuracy in "
+        "per cent, with exact intervals. Mistakes about the making by both: "
+        + (", ".join(found) if found else "none")
+        + ".",
+        ["what is told", *READS, "chance"],
+        [
+            [told, *(_percent(points[read]) for read in READS), f"{100 * points['chance']['effect']:.0f}"]
+            for told, points in detectors.items()
+        ],
+    )
+
+
+# --- all ---------------------------------------------------------------------
+
+
+def _table(results: Results[Settings], arm: str, name: str) -> pd.DataFrame:
+    """A table that one arm alone has."""
+    arms = {arm: results.settings.arms[arm]}
+    return replace(results, settings=results.settings.model_copy(update={"arms": arms})).table(name)
+
+
+def _hits(right: pd.Series, seeds: int, bounds: ForensicsBounds) -> Effect:
+    return share([bool(hit) for hit in right], seeds, bounds)
+
+
+def _percent(found: Effect) -> str:
+    mean, low, high = (100 * found[key] for key in ("effect", "low", "high"))
+    return f"{mean:.0f} [{low:.0f}, {high:.0f}]"
+
+
+def _answer(claims: Mapping[str, Mapping[str, Any]]) -> str:
+    """One line that follows from the verdicts, whatever they are."""
+    asked = {
+        "a document of pretraining": "pretraining",
+        "a document of SFT after one pass": next(
+            name for name in claims if name.startswith("sft_") and name != "sft_blind"
+        ),
+        "one after the most epochs": [name for name in claims if name.startswith("sft_") and "sets" not in name][-1],
+        "a student's teacher": "teacher_by_likelihood",
+        "SFT or RL": "method",
+        "the reward": "reward",
+    }
+    by_verdict: dict[str, list[str]] = {}
+    for what, name in asked.items():
+        by_verdict.setdefault(str(claims[name]["verdict"]), []).append(what)
+    said = {"supported": "Can be told", "not supported": "cannot", "inconclusive": "undecided at this size"}
+    parts = [f"{said[verdict]}: {', '.join(by_verdict[verdict])}" for verdict in said if verdict in by_verdict]
+    line = "; ".join(parts)
+    return f"{line[0].upper()}{line[1:]}."
+
+
+def _design(settings: Settings) -> list[str]:
+    membership, teacher, cause = settings.membership, settings.teacher, settings.cause
+    makings = ", ".join(
+        f"{name} ({'SFT' if making.examples else 'RL on ' + ' + '.join(making.rewards or {})})"
+        for name, making in cause.makings.items()
+    )
+    return [
+        f"Membership: {membership.documents} documents of the base's corpus against as many that its generator draws "
+        "with another seed, each of which is in one of the two corpora once and not in the other; and "
+        f"{membership.examples} examples on which the base is fine-tuned for {', '.join(map(str, membership.epochs))} "
+        "epochs against as many that are left out. Scores are the loss, min-k % and min-k %++ with "
+        f"{membership.lowest:.0%} of the tokens, and the loss against the base's.",
+        f"Teachers: {', '.join(teacher.teachers)}. For each, {teacher.student} is fine-tuned on "
+        f"{teacher.completions} of its completions; {teacher.problems} completions of the student on other problems "
+        "are attributed.",
+        f"Makings: {makings}. Learning rates vary by up to a factor of {cause.spread:g} either way, so that the size "
+        "of the difference alone tells little. A detector is the nearest mean in units of each feature's standard "
+        "deviation, learned from the models of the other seeds.",
+    ]

@@ -1,0 +1,65 @@
+"""The arm `teacher`: a student of each teacher, and what every candidate makes of what it writes."""
+
+import random
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from r1.models.policy import Policy
+from r1.questions.arm import Arm, Outcome
+from r1.questions.forensics.behaviour import sample, style
+from r1.questions.forensics.likelihood import completions, score
+from r1.questions.forensics.names import ITSELF, STUDENT
+from r1.questions.forensics.settings import Settings
+from r1.questions.forensics.training import tuned
+from r1.questions.lab import by_level, kept, seed_of
+from r1.support.tables import as_rows, read_rows
+
+
+def run(arm: Arm[Settings]) -> Outcome:
+    """Train and sample the students, and let every teacher read them.
+
+    Returns:
+        `likelihood`: one row per writer, teacher, completion and candidate: writer, teacher, sample, candidate, logp.
+        `style`: one row per writer and teacher, with `names.STYLE`.
+    """
+    settings, asked = arm.settings, arm.settings.teacher
+    candidates = {name: Policy(Path(getattr(settings.inputs, name))) for name in asked.teachers}
+    start = Policy(Path(getattr(settings.inputs, asked.student)))
+    prompts = read_rows(settings.inputs.prompts)
+    taught = random.Random(seed_of(arm, "taught")).choices(prompts, k=asked.completions)
+    problems = read_rows(settings.inputs.evaluate)
+    levels = len({row["level"] for row in problems})
+    watched = by_level(problems, -(-asked.problems // levels))[: asked.problems]
+
+    def written(model: Policy, rows: list[dict[str, Any]], purpose: str) -> pd.DataFrame:
+        return sample(model, rows, arm.recipe.evaluate, 1, seed_of(arm, purpose))
+
+    likelihoods, styles = [], []
+    for name, teacher in candidates.items():
+        lesson = kept(arm, f"lesson-{name}", partial(written, teacher, taught, "lesson"))
+        whole = lesson[~lesson["truncated"] & (lesson["completion"] != "")]
+        model = tuned(arm, name, start, as_rows(whole), asked.tuning, asked.epochs, asked.tuning.learning_rate)
+        for writer, policy in {STUDENT: model, ITSELF: teacher}.items():
+            table = kept(arm, f"{writer}-{name}", partial(written, policy, watched, f"watched {writer}"))
+            styles.append({"writer": writer, "teacher": name, **style(table)})
+            rows = as_rows(table)
+            likelihoods += [
+                {
+                    "writer": writer,
+                    "teacher": name,
+                    "sample": number,
+                    "candidate": other,
+                    "logp": float(read.logp.sum()),
+                }
+                for other, candidate in candidates.items()
+                for number, read in enumerate(score(candidate, completions(candidate, rows)))
+            ]
+    table = pd.DataFrame(likelihoods)
+    found = table[table["writer"] == STUDENT].groupby(["teacher", "candidate"])["logp"].mean().unstack().idxmax(axis=1)
+    return Outcome(
+        {"likelihood": table, "style": pd.DataFrame(styles)},
+        {"named": float((found == found.index).mean())},
+    )
