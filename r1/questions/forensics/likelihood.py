@@ -11,8 +11,8 @@ from r1.models.chat import as_messages
 from r1.models.policy import Policy
 from r1.models.turns import encode_example
 
-_TOKENS = 8192
-"""Tokens that pass through the model at a time, padding included."""
+_LOGITS = 2**22
+"""Logits of the tokens that pass through the model at a time, padding included; a longer text passes alone."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,11 @@ def completions(policy: Policy, rows: Sequence[dict[str, Any]]) -> list[Encoded]
 
 def score(policy: Policy, texts: Sequence[Encoded]) -> list[Scores]:
     """Read texts with a model, those of similar length together; in the order given."""
-    model = policy.load().eval()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = policy.load().eval().to(device)
+    limit = _LOGITS // model.config.get_text_config().vocab_size
     found: dict[int, Scores] = {}
-    for batch in _batches(texts):
+    for batch in _batches(texts, limit):
         width = max(len(texts[number].ids) for number in batch)
         ids = torch.zeros(len(batch), width, dtype=torch.long)
         mask = torch.zeros_like(ids)
@@ -70,7 +72,13 @@ def score(policy: Policy, texts: Sequence[Encoded]) -> list[Scores]:
             ids[row, : len(texts[number].ids)] = torch.tensor(texts[number].ids)
             mask[row, : len(texts[number].ids)] = 1
         with torch.inference_mode():
-            logps = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float().log_softmax(-1)
+            logps = (
+                model(input_ids=ids.to(device), attention_mask=mask.to(device))
+                .logits[:, :-1]
+                .cpu()
+                .float()
+                .log_softmax(-1)
+            )
             shares = logps.exp()
             mean = (shares * logps).sum(-1)
             spread = ((shares * logps.square()).sum(-1) - mean.square()).clamp(min=0).sqrt()
@@ -87,10 +95,10 @@ def _fitted(policy: Policy, ids: list[int], start: int) -> Encoded:
     return Encoded(ids[:limit], min(start, limit - 1))
 
 
-def _batches(texts: Sequence[Encoded]) -> Iterable[list[int]]:
+def _batches(texts: Sequence[Encoded], limit: int) -> Iterable[list[int]]:
     batch: list[int] = []
     for number in sorted(range(len(texts)), key=lambda one: len(texts[one].ids)):
-        if batch and (len(batch) + 1) * len(texts[number].ids) > _TOKENS:
+        if batch and (len(batch) + 1) * len(texts[number].ids) > limit:
             yield batch
             batch = []
         batch.append(number)

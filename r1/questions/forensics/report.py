@@ -66,7 +66,7 @@ def judged(results: Results[Settings]) -> Page:
     )
     return Page(
         title=TITLE,
-        answer=_answer({one["id"]: one for one in claims}),
+        answer=_answer({one["id"]: one for one in claims}, settings),
         design=_design(settings),
         claims=claims,
         figure=figure,
@@ -314,14 +314,12 @@ def _percent(found: Effect) -> str:
     return f"{mean:.0f} [{low:.0f}, {high:.0f}]"
 
 
-def _answer(claims: Mapping[str, Mapping[str, Any]]) -> str:
+def _answer(claims: Mapping[str, Mapping[str, Any]], settings: Settings) -> str:
     """One line that follows from the verdicts, whatever they are."""
+    epochs = settings.membership.epochs
     asked = {
         "a document of pretraining": "pretraining",
-        "a document of SFT after one pass": next(
-            name for name in claims if name.startswith("sft_") and name != "sft_blind"
-        ),
-        "one after the most epochs": [name for name in claims if name.startswith("sft_") and "sets" not in name][-1],
+        **{f"a document after {one} epoch{'s' if one > 1 else ''} of SFT": f"sft_{one}" for one in epochs},
         "a student's teacher": "teacher_by_likelihood",
         "SFT or RL": "method",
         "the reward": "reward",

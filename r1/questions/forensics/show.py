@@ -97,4 +97,9 @@ def _verdicts(features: pd.DataFrame, known: pd.DataFrame) -> Table:
 def _found(directory: Path) -> Policy:
     if not directory.is_dir():
         raise UserError(f"{directory} is no directory: give local model directories")
-    return Policy(find_checkpoint(str(directory)))
+    policy = Policy(find_checkpoint(str(directory)))
+    try:
+        policy.model_type  # noqa: B018  # reads config.json
+    except Exception as error:  # in as many types as there are mistakes
+        raise UserError(f"{directory} cannot be loaded: {str(error).splitlines()[0]}") from error
+    return policy

@@ -37,27 +37,25 @@ def run(arm: Arm[Settings]) -> Outcome:
     def written(model: Policy, rows: list[dict[str, Any]], purpose: str) -> pd.DataFrame:
         return sample(model, rows, arm.recipe.evaluate, 1, seed_of(arm, purpose))
 
-    likelihoods, styles = [], []
+    written_by, styles = [], []
     for name, teacher in candidates.items():
         lesson = kept(arm, f"lesson-{name}", partial(written, teacher, taught, "lesson"))
         whole = lesson[~lesson["truncated"] & (lesson["completion"] != "")]
         model = tuned(arm, name, start, as_rows(whole), asked.tuning, asked.epochs, asked.tuning.learning_rate)
         for writer, policy in {STUDENT: model, ITSELF: teacher}.items():
-            table = kept(arm, f"{writer}-{name}", partial(written, policy, watched, f"watched {writer}"))
-            styles.append({"writer": writer, "teacher": name, **style(table)})
-            rows = as_rows(table)
-            likelihoods += [
-                {
-                    "writer": writer,
-                    "teacher": name,
-                    "sample": number,
-                    "candidate": other,
-                    "logp": float(read.logp.sum()),
-                }
-                for other, candidate in candidates.items()
-                for number, read in enumerate(score(candidate, completions(candidate, rows)))
-            ]
-    table = pd.DataFrame(likelihoods)
+            samples = kept(arm, f"{writer}-{name}", partial(written, policy, watched, f"watched {writer}"))
+            styles.append({"writer": writer, "teacher": name, **style(samples)})
+            written_by.append(samples.assign(writer=writer, teacher=name, sample=range(len(samples))))
+    texts = pd.concat(written_by, ignore_index=True)
+    keys = texts[["writer", "teacher", "sample"]]
+    table = pd.concat(
+        [
+            keys.assign(candidate=name, logp=[float(read.logp.sum()) for read in score(candidate, encoded)])
+            for name, candidate in candidates.items()
+            for encoded in [completions(candidate, as_rows(texts))]
+        ],
+        ignore_index=True,
+    )
     found = table[table["writer"] == STUDENT].groupby(["teacher", "candidate"])["logp"].mean().unstack().idxmax(axis=1)
     return Outcome(
         {"likelihood": table, "style": pd.DataFrame(styles)},
