@@ -81,7 +81,7 @@ def score(policy: Policy, texts: Sequence[Encoded]) -> list[Scores]:
             )
             shares = logps.exp()
             mean = (shares * logps).sum(-1)
-            spread = ((shares * logps.square()).sum(-1) - mean.square()).clamp(min=0).sqrt()
+            spread = (shares * (logps - mean[..., None]).square()).sum(-1).sqrt()
             chosen = logps.gather(-1, ids[:, 1:, None])[..., 0]
         for row, number in enumerate(batch):
             asked = slice(texts[number].start - 1, len(texts[number].ids) - 1)

@@ -150,9 +150,7 @@ def _points(documents: pd.DataFrame, settings: Settings) -> dict[str, Points]:
         for score, title in SCORES.items():
             if table[score].notna().any():
                 above = _auc(documents, model, score, settings.bounds)
-                found[title][model] = Effect(
-                    above | {key: above[key] + 0.5 for key in ("effect", "low", "high")}  # type: ignore[arg-type]
-                )
+                found[title][model] = Effect(above | {key: above[key] + 0.5 for key in ("effect", "low", "high")})
     return found
 
 
