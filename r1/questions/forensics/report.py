@@ -26,7 +26,7 @@ from r1.questions.forensics.names import (
 )
 from r1.questions.forensics.settings import ForensicsBounds, Settings
 from r1.questions.page import Page, Results
-from r1.reporting.tables import Table, signed
+from r1.reporting.tables import Table
 
 TITLE = "What can be inferred from a released model?"
 SCORE = "min_k_plus_plus"
@@ -110,6 +110,20 @@ def _auc(documents: pd.DataFrame, model: str, score: str, bounds: ForensicsBound
     return effect(_values(documents, model, score, size), bounds)
 
 
+def _pairs(documents: pd.DataFrame, model: str, settings: Settings, size: int) -> Effect:
+    """Share of pairs of disjoint sets, one of members and one of others, in which the members' mean is higher.
+
+    An AUC of sets is often exactly 1, where its interval has no width; this one is exact.
+    """
+    hits: list[bool] = []
+    for _, table in documents[documents["model"] == model].groupby("seed"):
+        ours, theirs = (
+            set_means(table.loc[table["member"] == member, SCORE].tolist(), size) for member in (True, False)
+        )
+        hits += (ours > theirs).tolist()
+    return share(hits, len(settings.seeds), settings.bounds)
+
+
 def _membership(documents: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
     bounds, epochs = settings.bounds, settings.membership.epochs
     controls = {
@@ -132,9 +146,9 @@ def _membership(documents: pd.DataFrame, settings: Settings) -> list[dict[str, A
         found = _auc(documents, model, SCORE, bounds)
         text = f"{what} document is told from one that was not in the data, by min-k %++ (AUC above chance)."
         claims.append(claim(name, text, found, bounds.told, exceeds(found, bounds.told)))
-        found = _auc(documents, model, SCORE, bounds, bounds.set)
-        text = f"{what} set of {bounds.set} documents is told from one that was not in the data (AUC above chance)."
-        claims.append(claim(f"{name}_sets", text, found, bounds.told, exceeds(found, bounds.told)))
+        found, bound = _pairs(documents, model, settings, bounds.set), 0.5 + bounds.told
+        text = f"{what} set of {bounds.set} documents is told from one that was not in the data (pairs; chance: 50 %)."
+        claims.append(claim(f"{name}_sets", text, found, bound, exceeds(found, bound)))
     ours, plain = (_values(documents, tuned_name(epochs[-1]), score) for score in (SCORE, "loss"))
     gain = effect({seed: values - plain[seed] for seed, values in ours.items()}, bounds)
     text = f"After {tuned_name(epochs[-1])}, min-k %++ tells members better than the plain loss (AUC)."
@@ -170,16 +184,13 @@ def _of_scores(documents: pd.DataFrame, settings: Settings) -> Table:
 def _of_sets(documents: pd.DataFrame, settings: Settings) -> Table:
     return Table(
         "Sets of documents",
-        "AUC of disjoint sets by their mean min-k %++, in points above chance. The largest have few sets.",
+        "Pairs of disjoint sets, one of members and one of others, in which the members' mean min-k %++ is higher, in "
+        "per cent, with exact intervals; 50 is chance. The largest sets have few pairs.",
         ["model", *map(str, settings.membership.sets)],
         [
             [
                 model,
-                *(
-                    signed(*(100 * found[key] for key in ("effect", "low", "high")))
-                    for size in settings.membership.sets
-                    for found in [_auc(documents, model, SCORE, settings.bounds, size)]
-                ),
+                *(_percent(_pairs(documents, model, settings, size)) for size in settings.membership.sets),
             ]
             for model in _models(settings)
         ],
