@@ -44,24 +44,32 @@ def left_out(models: pd.DataFrame, reads: Sequence[str], label: str) -> pd.Serie
         reads: columns of features.
         label: column of what is to be told.
     """
-    said = pd.Series(index=models.index, dtype=object)
-    for seed in models["seed"].unique():
-        held = models["seed"] == seed
-        detect = learned(models.loc[~held, list(reads)].to_numpy(dtype=float), models.loc[~held, label].tolist())
-        said[held] = [detect(row) for row in models.loc[held, list(reads)].to_numpy(dtype=float)]
+    labels = models[label].to_numpy(dtype=object)
+    said = _left_out(models[list(reads)].to_numpy(dtype=float), models["seed"].to_numpy(), labels)
+    return pd.Series(said, index=models.index)
+
+
+def _left_out(features: np.ndarray, seeds: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    said = labels.copy()
+    for seed in np.unique(seeds):
+        held = seeds == seed
+        detect = learned(features[~held], labels[~held].tolist())
+        said[held] = [detect(row) for row in features[held]]
     return said
 
 
 def permuted(models: pd.DataFrame, reads: Sequence[str], label: str, permutations: int) -> dict[int, list[float]]:
     """Seed -> accuracy with labels that are permuted within every seed, [permutations]: chance, if nothing leaks."""
     rng = np.random.default_rng(0)
-    found: dict[int, list[float]] = {int(seed): [] for seed in models["seed"].unique()}
+    features, seeds = models[list(reads)].to_numpy(dtype=float), models["seed"].to_numpy()
+    found: dict[int, list[float]] = {int(seed): [] for seed in np.unique(seeds)}
     for _ in range(permutations):
-        shuffled = models.copy()
-        shuffled[label] = models.groupby("seed")[label].transform(lambda labels: rng.permutation(labels.to_numpy()))
-        right = left_out(shuffled, reads, label) == shuffled[label]
-        for seed, of_seed in right.groupby(shuffled["seed"]):
-            found[int(str(seed))].append(float(of_seed.mean()))
+        labels = models[label].to_numpy(dtype=object).copy()
+        for seed in found:
+            labels[seeds == seed] = rng.permutation(labels[seeds == seed])
+        right = _left_out(features, seeds, labels) == labels
+        for seed, shares in found.items():
+            shares.append(float(right[seeds == seed].mean()))
     return found
 
 
