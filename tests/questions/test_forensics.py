@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from r1.models.policy import Policy
 from r1.questions.forensics import causes, membership, teachers
-from r1.questions.forensics.attribution import accuracy_of_few, by_likelihood, by_style, confusion
+from r1.questions.forensics.attribution import accuracy_of_few, by_gain, by_likelihood, by_style, confusion
 from r1.questions.forensics.auc import placements, set_means
 from r1.questions.forensics.detectors import left_out, permuted
 from r1.questions.forensics.likelihood import Scores, completions, documents, score
@@ -216,6 +216,11 @@ def read(right: float, seed: int) -> pd.DataFrame:
     )
 
 
+def gains(right: float, seed: int) -> pd.DataFrame:
+    table = read(right, seed)
+    return table[table["writer"] == STUDENT].drop(columns="writer").rename(columns={"logp": "gain"})
+
+
 def written(apart: float, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     centres = {name: rng.normal(0, 1, len(STYLE)) for name in SETTINGS.teacher.teachers}
@@ -235,7 +240,10 @@ def test_a_student_is_attributed() -> None:
     assert (named["named"] == named["teacher"]).all() and len(named) == 12
     likely = by_style(style)
     assert (likely["named"] == likely["teacher"]).all() and len(likely) == 6
-    few = accuracy_of_few(likelihood, (1, 64)).set_index("completions")["accuracy"]
+    gained = by_gain(gains(2.0, 1).assign(seed=1))
+    assert (gained["named"] == gained["teacher"]).all() and len(gained) == 6
+    students = likelihood[likelihood["writer"] == STUDENT]
+    few = accuracy_of_few(students, "logp", (1, 64)).set_index("completions")["accuracy"]
     assert 1 / 6 < few[1] < few[64] == 1.0
     counts = confusion(named[named["writer"] == STUDENT], SETTINGS.teacher.teachers)
     assert (counts == np.eye(6)).all()
@@ -268,7 +276,7 @@ def whole(folder: Path, seen: float, right: float, apart: float, shifted: float 
     for seed in SETTINGS.seeds:
         tables = {
             "membership": {"documents": scored(seen, shifted, seed)},
-            "teacher": {"likelihood": read(right, seed), "style": written(apart, seed)},
+            "teacher": {"likelihood": read(right, seed), "gain": gains(right, seed), "style": written(apart, seed)},
             "cause": {"models": models[models["seed"] == seed].drop(columns="seed")},
         }
         for arm, of_arm in tables.items():
@@ -287,7 +295,16 @@ def test_the_page_follows_from_what_can_be_told(tmp_path: Path) -> None:
     page = judged(whole(tmp_path, seen=0.2, right=2.0, apart=5.0))
     verdicts = {claim["id"]: claim["verdict"] for claim in page.claims}
     assert [claim["id"] for claim in page.claims if claim["control"]] == CONTROLS
-    told = [*CONTROLS, "sft_9", "teacher_by_likelihood", "method", "making", "reward", "method_of_recipe"]
+    told = [
+        *CONTROLS,
+        "sft_9",
+        "teacher_by_likelihood",
+        "teacher_by_gain",
+        "method",
+        "making",
+        "reward",
+        "method_of_recipe",
+    ]
     assert {verdicts[name] for name in told} == {"supported"}, verdicts
     assert verdicts["pretraining"] == "not supported"
     assert page.answer.startswith("Can be told: ") and "cannot: a document of pretraining" in page.answer
@@ -317,8 +334,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "teacher": {"teachers": ["base", "zero"], "completions": 8, "epochs": 1, "problems": 4, "few": [1, 4]},
     "cause": {
         **{"examples": 8, "epochs": 1, "max_steps": 1, "batch_size": 16, "num_generations": 4, "problems": 2},
-        **{"samples": 1, "known": {}, "warmup_steps": 0},
-        "makings": {"people": {"examples": "corpus"}, "format": {"rewards": {"format_reward": 1.0}}},
+        **{"samples": 1, "known": {}, "warmup_steps": 0, "tuning": {"learning_rate": 1e-3, "batch_size": 4}},
+        "makings": {"people": {"examples": "corpus"}, "varied": {"rewards": {"repetition_penalty_reward": 1.0}}},
     },
 }
 TINY = {"max_completion_length": 32, "micro_batch_tokens": None, "micro_batch_size": 8}
@@ -351,7 +368,11 @@ def test_an_arm_runs_and_resumes(name: str, tiny_model: Path, tmp_path: Path, mo
     arm = replace(arm, recipe=arm.recipe.model_copy(update={"zero": zero, "evaluate": evaluate}))
     tables = run(arm).tables
     lengths = {key: len(table) for key, table in tables.items()}
-    assert lengths in ({"documents": 4 * 12 + 2 * 20}, {"likelihood": 2 * 2 * 4 * 2, "style": 4}, {"models": 2})
+    assert lengths in (
+        {"documents": 4 * 12 + 2 * 20},
+        {"likelihood": 2 * 2 * 4 * 2, "gain": 2 * 2 * 4, "style": 4},
+        {"models": 2},
+    )
 
     def fails(*_: Any, **__: Any) -> None:
         raise AssertionError("everything is kept")
@@ -370,7 +391,7 @@ def test_the_command_prints_features_and_verdicts(
 ) -> None:
     base = dense(tiny_model)
     other = Policy(base).load()
-    other.get_input_embeddings().weight.data += 0.01
+    next(other.parameters()).data.add_(0.01)
     other.save_pretrained(tmp_path / "model")
     Policy(base).tokenizer.save_pretrained(tmp_path / "model")
     pd.DataFrame(PROBLEMS).to_parquet(tmp_path / "evaluate.parquet")

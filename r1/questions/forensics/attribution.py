@@ -1,4 +1,4 @@
-"""Who taught a student: the candidate that makes its samples likeliest, or writes most like it."""
+"""Who taught a student: three ways to name a candidate."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,12 @@ from r1.questions.forensics.names import ITSELF, STUDENT, STYLE
 def by_likelihood(likelihood: pd.DataFrame) -> pd.DataFrame:
     """One row per seed, writer and teacher, with `named`: the candidate of the highest mean log-likelihood."""
     means = likelihood.groupby(["seed", "writer", "teacher", "candidate"], sort=False)["logp"].mean().unstack()
+    return means.idxmax(axis=1).rename("named").reset_index()
+
+
+def by_gain(gain: pd.DataFrame) -> pd.DataFrame:
+    """One row per seed and teacher, with `named`: the candidate whose own samples SFT has made likelier the most."""
+    means = gain.groupby(["seed", "teacher", "candidate"], sort=False)["gain"].mean().unstack()
     return means.idxmax(axis=1).rename("named").reset_index()
 
 
@@ -29,18 +35,23 @@ def by_style(style: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def accuracy_of_few(likelihood: pd.DataFrame, few: Sequence[int], draws: int = 200) -> pd.DataFrame:
-    """Accuracy of `by_likelihood` with so many of a student's completions, drawn at random.
+def accuracy_of_few(read: pd.DataFrame, column: str, few: Sequence[int], draws: int = 200) -> pd.DataFrame:
+    """Accuracy with so many completions drawn at random, of the student or of each candidate.
+
+    Args:
+        read: rows of seed, teacher, candidate, sample, and the column.
+        column: whose mean is highest for the candidate that is named.
+        few: numbers of completions.
+        draws: per student.
 
     Returns:
         Rows of seed, completions, accuracy.
     """
     rng = np.random.default_rng(0)
     rows = []
-    students = likelihood[likelihood["writer"] == STUDENT]
-    for seed, of_seed in students.groupby("seed", sort=False):
+    for seed, of_seed in read.groupby("seed", sort=False):
         tables = {
-            teacher: table.pivot(index="sample", columns="candidate", values="logp")
+            teacher: table.pivot(index="sample", columns="candidate", values=column)
             for teacher, table in of_seed.groupby("teacher", sort=False)
         }
         for count in few:
@@ -56,6 +67,8 @@ def accuracy_of_few(likelihood: pd.DataFrame, few: Sequence[int], draws: int = 2
 
 def confusion(named: pd.DataFrame, teachers: Sequence[str]) -> np.ndarray:
     """Counts of attributions, [teacher, named]."""
-    table = pd.crosstab(named["teacher"], named["named"]).reindex(index=teachers, columns=teachers, fill_value=0)
+    table = pd.crosstab(named["teacher"], named["named"]).reindex(
+        index=list(teachers), columns=list(teachers), fill_value=0
+    )
     counts: np.ndarray = table.to_numpy()
     return counts

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def placements(members: Sequence[float], others: Sequence[float]) -> np.ndarray:
+def placements(members: ArrayLike, others: ArrayLike) -> np.ndarray:
     """Values whose mean is the AUC and whose spread is that of DeLong (1988): [documents].
 
     Args:

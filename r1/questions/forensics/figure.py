@@ -17,9 +17,9 @@ Points = dict[str, Effect]
 def drawn(
     members: dict[str, Points],
     sets: pd.DataFrame,
-    confused: np.ndarray,
+    confused: dict[str, np.ndarray],
     teachers: tuple[str, ...],
-    few: pd.DataFrame,
+    few: dict[str, pd.DataFrame],
     detectors: dict[str, Points],
     models: pd.DataFrame,
 ) -> str:
@@ -28,19 +28,20 @@ def drawn(
     Args:
         members: score -> model -> AUC.
         sets: rows of model, size and auc.
-        confused: counts, [teacher, named].
+        confused: way -> counts, [teacher, named]; three ways.
         teachers: their names.
-        few: rows of seed, completions, accuracy.
+        few: way -> rows of seed, completions, accuracy.
         detectors: what is told -> what is read -> accuracy; `chance` has only an effect.
-        models: rows of label, rank, unchanged.
+        models: rows of label, size, rank.
     """
-    figure, axes = plt.subplots(2, 3, figsize=(12.6, 7.4))
+    figure, axes = plt.subplots(2, 4, figsize=(16.8, 7.4))
     _members(axes[0, 0], members)
     _sets(axes[1, 0], sets)
-    _confusion(axes[0, 1], confused, teachers)
-    _few(axes[1, 1], few, len(teachers))
-    _detectors(axes[0, 2], detectors)
-    _models(axes[1, 2], models)
+    for axis, (way, counts) in zip((axes[0, 1], axes[1, 1], axes[0, 2]), confused.items(), strict=True):
+        _confusion(axis, way, counts, teachers)
+    _few(axes[1, 2], few, len(teachers))
+    _detectors(axes[0, 3], detectors)
+    _models(axes[1, 3], models)
     figure.tight_layout()
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
@@ -86,8 +87,8 @@ def _sets(axis: Axes, sets: pd.DataFrame) -> None:
     axis.legend(fontsize=7)
 
 
-def _confusion(axis: Axes, confused: np.ndarray, teachers: tuple[str, ...]) -> None:
-    axis.set_title("which teacher? (likelihood; counts of students)")
+def _confusion(axis: Axes, way: str, confused: np.ndarray, teachers: tuple[str, ...]) -> None:
+    axis.set_title(f"which teacher? by {way} (students)")
     axis.grid(False)
     axis.imshow(confused, cmap="Blues", vmin=0, vmax=max(1, confused.sum(axis=1).max()))
     for row, counts in enumerate(confused):
@@ -101,18 +102,20 @@ def _confusion(axis: Axes, confused: np.ndarray, teachers: tuple[str, ...]) -> N
     axis.set_ylabel("teacher")
 
 
-def _few(axis: Axes, few: pd.DataFrame, candidates: int) -> None:
+def _few(axis: Axes, few: dict[str, pd.DataFrame], candidates: int) -> None:
     axis.set_title("which teacher, from few completions?")
-    by_count = few.groupby("completions")["accuracy"]
-    mean = by_count.mean()
-    axis.plot(mean.index, mean, marker="o", markersize=4, label="mean over seeds")
-    axis.fill_between(mean.index, by_count.min(), by_count.max(), alpha=0.15, label="lowest to highest seed")
+    for number, (way, table) in enumerate(few.items()):
+        by_count = table.groupby("completions")["accuracy"]
+        mean = by_count.mean()
+        axis.plot(mean.index, mean, marker="o", markersize=4, color=f"C{number}", label=way)
+        axis.fill_between(mean.index, by_count.min(), by_count.max(), color=f"C{number}", alpha=0.15)
     axis.axhline(1 / candidates, color="black", linewidth=0.8, linestyle="--", label="chance")
     axis.set_xscale("log")
-    axis.set_xticks(list(mean.index), [str(count) for count in mean.index])
+    ticks = sorted({int(count) for table in few.values() for count in table["completions"]})
+    axis.set_xticks(ticks, [str(tick) for tick in ticks])
     axis.minorticks_off()
     axis.set_ylim(0, 1.05)
-    axis.set_xlabel("completions of the student")
+    axis.set_xlabel("completions (mean; band: lowest to highest seed)")
     axis.set_ylabel("right (share)")
     axis.legend(fontsize=7)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from r1.questions.effects import Effect, claim, effect, exceeds, share, within
-from r1.questions.forensics.attribution import accuracy_of_few, by_likelihood, by_style, confusion
+from r1.questions.forensics.attribution import accuracy_of_few, by_gain, by_likelihood, by_style, confusion
 from r1.questions.forensics.auc import placements, set_means
 from r1.questions.forensics.detectors import left_out, permuted, transferred
 from r1.questions.forensics.figure import Points, drawn
@@ -31,6 +31,8 @@ from r1.reporting.tables import Table
 TITLE = "What can be inferred from a released model?"
 SCORE = "min_k_plus_plus"
 """The score of the claims."""
+WAYS = {"likelihood": "likelihood", "gain": "gain in likelihood", "style": "style"}
+"""Ways to name a teacher, by column and title."""
 TOLD = {"method": "SFT or RL", "model": "the making", "reward": "the reward"}
 """What detectors tell, by column and title."""
 
@@ -39,12 +41,16 @@ def judged(results: Results[Settings]) -> Page:
     """Judge what the weights and samples of a model tell of its training data, its teacher and its making."""
     settings, bounds = results.settings, results.settings.bounds
     documents = _table(results, "membership", "documents")
-    likelihood, style = (_table(results, "teacher", name) for name in ("likelihood", "style"))
+    likelihood, gain, style = (_table(results, "teacher", name) for name in ("likelihood", "gain", "style"))
     made = _table(results, "cause", "models")
-    named = by_likelihood(likelihood)
+    read = by_likelihood(likelihood)
+    named = {
+        WAYS["likelihood"]: read[read["writer"] == STUDENT],
+        WAYS["gain"]: by_gain(gain),
+        WAYS["style"]: by_style(style),
+    }
     told, detectors = _detectors(made, settings)
-    claims = [*_membership(documents, settings), *_teacher(named, style, settings), *told]
-    students = named[named["writer"] == STUDENT]
+    claims = [*_membership(documents, settings), *_teacher(read[read["writer"] == ITSELF], named, settings), *told]
     sets = pd.DataFrame(
         [
             {"model": model, "size": size, "auc": _auc(documents, model, SCORE, bounds, size)["effect"] + 0.5}
@@ -58,9 +64,15 @@ def judged(results: Results[Settings]) -> Page:
     figure = drawn(
         _points(documents, settings),
         sets,
-        confusion(students, settings.teacher.teachers),
+        {way: confusion(table, settings.teacher.teachers) for way, table in named.items()},
         settings.teacher.teachers,
-        accuracy_of_few(likelihood, settings.teacher.few),
+        {
+            WAYS[column]: accuracy_of_few(table, name, settings.teacher.few)
+            for column, name, table in (
+                ("likelihood", "logp", likelihood[likelihood["writer"] == STUDENT]),
+                ("gain", "gain", gain),
+            )
+        },
         detectors,
         made.assign(label=labels),
     )
@@ -71,8 +83,8 @@ def judged(results: Results[Settings]) -> Page:
         claims=claims,
         figure=figure,
         caption="Left: AUC of members against others, of single documents (intervals over seeds and documents) and of "
-        "sets. Middle: students attributed by their samples' likelihood. Right: detectors that have learned from the "
-        "other seeds' models, and two features of the weights.",
+        "sets. Middle: students attributed in three ways, and from how many completions. Right: detectors that have "
+        "learned from the other seeds' models, and two features of the weights.",
         not_shown=[
             "Members and others come from one source, in random order. Where suspects are older, longer or about other "
             "things than the held-out texts, every score tells them apart without any training; these numbers do not "
@@ -200,32 +212,26 @@ def _of_sets(documents: pd.DataFrame, settings: Settings) -> Table:
 # --- teachers ----------------------------------------------------------------
 
 
-def _teacher(named: pd.DataFrame, style: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
-    bounds, count = settings.bounds, len(settings.teacher.teachers)
-    texts = {
-        "teachers_themselves": "A teacher's own samples are attributed to it by their likelihood",
-        "teacher_by_likelihood": "A student's samples are likeliest under its teacher",
-        "teacher_by_style": "A student writes most like its teacher (length, form, language, reflection, accuracy)",
-    }
-    found = dict(
-        zip(
-            texts,
-            (named[named["writer"] == ITSELF], named[named["writer"] == STUDENT], by_style(style)),
-            strict=True,
-        )
+def _teacher(themselves: pd.DataFrame, named: Mapping[str, pd.DataFrame], settings: Settings) -> list[dict[str, Any]]:
+    bounds, chance = (
+        settings.bounds,
+        f"in more cases than the bound (chance: {100 / len(settings.teacher.teachers):.0f} %)",
     )
-    claims = []
-    for name, text in texts.items():
-        hits = _hits(found[name]["named"] == found[name]["teacher"], len(settings.seeds), bounds)
-        claims.append(
-            claim(
-                name,
-                f"{text}, in more cases than the bound (chance: {100 / count:.0f} %).",
-                *(hits, bounds.named, exceeds(hits, bounds.named)),
-                control=name == "teachers_themselves",
-            )
-        )
-    return claims
+    texts = {
+        "likelihood": "A student's samples are likeliest under its teacher",
+        "gain": "SFT has made the teacher's own samples likelier than it made the other candidates'",
+        "style": "A student writes most like its teacher (length, form, language, reflection, accuracy)",
+    }
+
+    def judged(name: str, text: str, table: pd.DataFrame, control: bool = False) -> dict[str, Any]:
+        hits = _hits(table["named"] == table["teacher"], len(settings.seeds), bounds)
+        return claim(name, f"{text}, {chance}.", hits, bounds.named, exceeds(hits, bounds.named), control=control)
+
+    text = "A teacher's own samples are attributed to it by their likelihood"
+    return [
+        judged("teachers_themselves", text, themselves, control=True),
+        *(judged(f"teacher_by_{way}", text, named[WAYS[way]]) for way, text in texts.items()),
+    ]
 
 
 # --- causes ------------------------------------------------------------------
@@ -329,7 +335,7 @@ def _answer(claims: Mapping[str, Mapping[str, Any]], settings: Settings) -> str:
     asked = {
         "a document of pretraining": "pretraining",
         **{f"a document after {one} epoch{'s' if one > 1 else ''} of SFT": f"sft_{one}" for one in epochs},
-        "a student's teacher": "teacher_by_likelihood",
+        **{f"a student's teacher by {title}": f"teacher_by_{way}" for way, title in WAYS.items()},
         "SFT or RL": "method",
         "the reward": "reward",
     }
