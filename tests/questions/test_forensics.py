@@ -297,7 +297,7 @@ def test_the_page_follows_from_what_can_be_told(tmp_path: Path) -> None:
     assert [claim["id"] for claim in page.claims if claim["control"]] == CONTROLS
     told = [
         *CONTROLS,
-        "sft_9",
+        "sft_8",
         "teacher_by_likelihood",
         "teacher_by_gain",
         "method",
@@ -316,7 +316,7 @@ def test_nothing_is_told_where_there_is_nothing(tmp_path: Path) -> None:
     page = judged(whole(tmp_path, seen=0.0, right=0.0, apart=0.0))
     verdicts = {claim["id"]: claim["verdict"] for claim in page.claims}
     assert {verdicts[name] for name in CONTROLS} == {"supported"}
-    assert verdicts["sft_9"] == "not supported"
+    assert verdicts["sft_8"] == "not supported"
     assert "supported" not in {verdicts[name] for name in ("teacher_by_likelihood", "method", "making", "reward")}
 
 
