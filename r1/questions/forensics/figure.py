@@ -74,7 +74,7 @@ def _dots(axis: Axes, groups: dict[str, Points], names: list[str]) -> None:
 
 
 def _sets(axis: Axes, sets: pd.DataFrame) -> None:
-    axis.set_title("a set of documents in the training data? (min-k %++)")
+    axis.set_title("a set of documents in the training data?")
     for number, (model, table) in enumerate(sets.groupby("model", sort=False)):
         axis.plot(table["size"], table["auc"], marker="o", markersize=4, color=f"C{number}", label=str(model))
     axis.axhline(0.5, color="black", linewidth=0.8, linestyle="--")
@@ -139,4 +139,4 @@ def _models(axis: Axes, models: pd.DataFrame) -> None:
         axis.scatter(table["size"], table["rank"], color=f"C{number}", marker=marker, s=22, label=str(label))
     axis.set_xlabel("size relative to the base (log10)")
     axis.set_ylabel("effective rank (share of full)")
-    axis.legend(fontsize=7)
+    axis.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -53,8 +53,9 @@ def judged(results: Results[Settings]) -> Page:
     claims = [*_membership(documents, settings), *_teacher(read[read["writer"] == ITSELF], named, settings), *told]
     sets = pd.DataFrame(
         [
-            {"model": model, "size": size, "auc": _auc(documents, model, SCORE, bounds, size)["effect"] + 0.5}
+            {"model": model, "size": size, "auc": _auc(documents, model, _of_set(model), bounds, size)["effect"] + 0.5}
             for model in _models(settings)
+            if model != BASE
             for size in settings.membership.sets
         ]
     )
@@ -122,15 +123,20 @@ def _auc(documents: pd.DataFrame, model: str, score: str, bounds: ForensicsBound
     return effect(_values(documents, model, score, size), bounds)
 
 
+def _of_set(model: str) -> str:
+    """The score of a set: where the base has not seen the data, its own loss says how easy they are."""
+    return SCORE if model == PRETRAINED else "against_base"
+
+
 def _pairs(documents: pd.DataFrame, model: str, settings: Settings, size: int) -> Effect:
-    """Share of pairs of disjoint sets, one of members and one of others, in which the members' mean is higher.
+    """Share of pairs of disjoint sets, one of members and one of others, in which the members' mean score is higher.
 
     An AUC of sets is often exactly 1, where its interval has no width; this one is exact.
     """
     hits: list[bool] = []
     for _, table in documents[documents["model"] == model].groupby("seed"):
         ours, theirs = (
-            set_means(table.loc[table["member"] == member, SCORE].tolist(), size) for member in (True, False)
+            set_means(table.loc[table["member"] == member, _of_set(model)].tolist(), size) for member in (True, False)
         )
         hits += (ours > theirs).tolist()
     return share(hits, len(settings.seeds), settings.bounds)
@@ -153,13 +159,20 @@ def _membership(documents: pd.DataFrame, settings: Settings) -> list[dict[str, A
                 control=True,
             )
         )
+    before = _values(documents, BASE, SCORE)
     for name, model in {"pretraining": PRETRAINED, **{f"sft_{one}": tuned_name(one) for one in epochs}}.items():
-        what = f"After {model}, a" if model != PRETRAINED else "After pretraining, one epoch at most, a"
-        found = _auc(documents, model, SCORE, bounds)
-        text = f"{what} document is told from one that was not in the data, by min-k %++ (AUC above chance)."
+        after = _values(documents, model, SCORE)
+        if model == PRETRAINED:
+            what, than, gained = "After pretraining, a", "above chance", after
+        else:
+            what, than = f"After {model}, a", "above the base's before SFT"
+            gained = {seed: values - before[seed] for seed, values in after.items()}
+        found = effect(gained, bounds)
+        text = f"{what} document is told from one that was not in the data, by min-k %++ (AUC {than})."
         claims.append(claim(name, text, found, bounds.told, exceeds(found, bounds.told)))
         found, bound = _pairs(documents, model, settings, bounds.set), 0.5 + bounds.told
-        text = f"{what} set of {bounds.set} documents is told from one that was not in the data (pairs; chance: 50 %)."
+        text = f"{what} set of {bounds.set} documents is told from one that was not in the data (pairs; chance: 50 %)"
+        text += "." if model == PRETRAINED else ", by the loss against the base's."
         claims.append(claim(f"{name}_sets", text, found, bound, exceeds(found, bound)))
     ours, plain = (_values(documents, tuned_name(epochs[-1]), score) for score in (SCORE, "loss"))
     gain = effect({seed: values - plain[seed] for seed, values in ours.items()}, bounds)
@@ -196,8 +209,9 @@ def _of_scores(documents: pd.DataFrame, settings: Settings) -> Table:
 def _of_sets(documents: pd.DataFrame, settings: Settings) -> Table:
     return Table(
         "Sets of documents",
-        "Pairs of disjoint sets, one of members and one of others, in which the members' mean min-k %++ is higher, in "
-        "per cent, with exact intervals; 50 is chance. The largest sets have few pairs.",
+        "Pairs of disjoint sets, one of members and one of others, in which the members' mean score is higher, in per "
+        "cent, with exact intervals; 50 is chance. The score is min-k %++ for pretraining, the loss against the base's "
+        "for SFT. The largest sets have few pairs.",
         ["model", *map(str, settings.membership.sets)],
         [
             [
@@ -205,6 +219,7 @@ def _of_sets(documents: pd.DataFrame, settings: Settings) -> Table:
                 *(_percent(_pairs(documents, model, settings, size)) for size in settings.membership.sets),
             ]
             for model in _models(settings)
+            if model != BASE
         ],
     )
 

@@ -211,7 +211,7 @@ class ForensicsBounds(Bounds):
     """Bounds of the claims.
 
     Attributes:
-        told: AUC above one half from which on members are told from others.
+        told: AUC above one half, or above the base's before SFT, from which on members are told from others.
         blind: AUC around one half within which a model that saw neither must stay.
         set: size of the sets of documents that are claimed about; one of `sets`.
         named: share of right attributions, to a teacher or a cause, that must be exceeded.
