@@ -103,7 +103,7 @@ def _sft(arm: Arm[Settings]) -> pd.DataFrame:
         before = before or read
         for number, (one, start) in enumerate(zip(read, before, strict=True)):
             row = _row(name, number < asked.examples, one, asked.lowest)
-            found.append(row | ({} if name == BASE else {"against_base": float(one.logp.sum() - start.logp.sum())}))
+            found.append(row | ({} if name == BASE else {"against_base": float(one.logp.mean() - start.logp.mean())}))
     return pd.DataFrame(found)
 
 

@@ -40,8 +40,11 @@ def show_forensics(model: Path, base: Path, settings: Settings, config: Evaluate
             architecture, or equal.
     """
     console = SafeConsole(highlight=False)
-    ours, theirs = (_found(directory) for directory in (model, base))
+    for directory in (model, base):
+        if not directory.is_dir():
+            raise UserError(f"{directory} is no directory: give local model directories")
     weights = difference(model, base)
+    ours, theirs = (_found(directory) for directory in (model, base))
     rows = by_level(read_rows(settings.inputs.evaluate), settings.cause.problems)
     after, before = (
         behaviour(policy, sample(policy, rows, config, settings.cause.samples, _SEED)) for policy in (ours, theirs)
@@ -95,8 +98,6 @@ def _verdicts(features: pd.DataFrame, known: pd.DataFrame) -> Table:
 
 
 def _found(directory: Path) -> Policy:
-    if not directory.is_dir():
-        raise UserError(f"{directory} is no directory: give local model directories")
     policy = Policy(find_checkpoint(str(directory)))
     try:
         policy.model_type  # noqa: B018  # reads config.json
