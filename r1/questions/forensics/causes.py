@@ -20,6 +20,8 @@ from r1.questions.lab import by_level, kept, reinforced, seed_of
 from r1.support.tables import read_rows
 
 Rows = list[dict[str, Any]]
+WATCHED = 0
+"""Seed of the sampling of all models in all arms: a base's behaviour, which is subtracted, is thus the same in all."""
 _ASSISTANT = "Assistant:\n"
 
 
@@ -38,7 +40,7 @@ def run(arm: Arm[Settings]) -> Outcome:
 
     def features(name: str, model: Policy, start: Policy, started: str) -> pd.DataFrame:
         """Kept by model, and a base's behaviour by its own name."""
-        mine = behaviour(model, sample(model, watched, arm.recipe.evaluate, asked.samples, seed_of(arm, "watched")))
+        mine = behaviour(model, sample(model, watched, arm.recipe.evaluate, asked.samples, WATCHED))
         theirs = kept(arm, f"behaviour-{started}", lambda: pd.DataFrame([_behaviour(arm, start, watched)])).iloc[0]
         changes = {key: value - float(theirs[key]) for key, value in mine.items()}
         return pd.DataFrame([{"model": name, **difference(model.directory, start.directory), **changes}])
@@ -57,7 +59,7 @@ def run(arm: Arm[Settings]) -> Outcome:
 
 def _behaviour(arm: Arm[Settings], model: Policy, watched: Rows) -> dict[str, float]:
     asked = arm.settings.cause
-    return behaviour(model, sample(model, watched, arm.recipe.evaluate, asked.samples, seed_of(arm, "watched")))
+    return behaviour(model, sample(model, watched, arm.recipe.evaluate, asked.samples, WATCHED))
 
 
 def _made(arm: Arm[Settings], name: str, making: Making, base: Policy, factor: float) -> tuple[Policy, float]:

@@ -14,7 +14,8 @@ class Nearest:
     Attributes:
         labels: [classes].
         centroids: [classes, features], in the scale's units.
-        scale: [features] standard deviation over the known models.
+        scale: [features] standard deviation of known models of one class, so that what varies without the class, such
+            as the size of the difference with the learning rate, counts little.
     """
 
     labels: tuple[str, ...]
@@ -28,12 +29,16 @@ class Nearest:
 
 
 def learned(features: np.ndarray, labels: Sequence[str]) -> Nearest:
-    """A detector from known models: features [models, features], labels [models]. A constant feature counts nothing."""
-    scale = features.std(axis=0)
+    """A detector from known models: features [models, features], labels [models]. A constant feature counts nothing.
+
+    With few models some classes are alike by accident: a tenth of the deviation over all of them is added.
+    """
+    names, given = tuple(dict.fromkeys(labels)), np.asarray(labels)
+    means = np.stack([features[given == name].mean(axis=0) for name in names])
+    own = means[[names.index(name) for name in labels]]
+    scale = np.sqrt(np.square(features - own).mean(axis=0) + np.square(0.1 * features.std(axis=0)))
     scale[scale == 0] = np.inf
-    names = tuple(dict.fromkeys(labels))
-    given = np.asarray(labels)
-    return Nearest(names, np.stack([(features[given == name] / scale).mean(axis=0) for name in names]), scale)
+    return Nearest(names, means / scale, scale)
 
 
 def left_out(models: pd.DataFrame, reads: Sequence[str], label: str) -> pd.Series:

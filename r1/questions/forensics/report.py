@@ -380,5 +380,5 @@ def _design(settings: Settings) -> list[str]:
         "are attributed.",
         f"Makings: {makings}. Learning rates vary by up to a factor of {cause.spread:g} either way, so that the size "
         "of the difference alone tells little. A detector is the nearest mean in units of each feature's standard "
-        "deviation, learned from the models of the other seeds.",
+        "deviation within a class, learned from the models of the other seeds.",
     ]

@@ -9,6 +9,7 @@ from r1.config.evaluation import EvaluateConfig
 from r1.models.loading import find_checkpoint
 from r1.models.policy import Policy
 from r1.questions.forensics.behaviour import behaviour, sample
+from r1.questions.forensics.causes import WATCHED
 from r1.questions.forensics.detectors import left_out, transferred
 from r1.questions.forensics.names import ENTROPY, OURS, READS, STYLE, WEIGHTS
 from r1.questions.forensics.settings import Settings
@@ -20,7 +21,6 @@ from r1.support.errors import UserError
 from r1.support.tables import read_rows
 
 _ARMS = Path("data/questions/forensics/arms")
-_SEED = 0
 
 
 def show_forensics(model: Path, base: Path, settings: Settings, config: EvaluateConfig) -> None:
@@ -47,7 +47,7 @@ def show_forensics(model: Path, base: Path, settings: Settings, config: Evaluate
     ours, theirs = (_found(directory) for directory in (model, base))
     rows = by_level(read_rows(settings.inputs.evaluate), settings.cause.problems)
     after, before = (
-        behaviour(policy, sample(policy, rows, config, settings.cause.samples, _SEED)) for policy in (ours, theirs)
+        behaviour(policy, sample(policy, rows, config, settings.cause.samples, WATCHED)) for policy in (ours, theirs)
     )
     table = empty_table(("feature",), ("base", "model"), title=f"{model} and its base {base}")
     for name, title in WEIGHTS.items():
