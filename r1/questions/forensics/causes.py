@@ -81,7 +81,7 @@ def _made(arm: Arm[Settings], name: str, making: Making, base: Policy, factor: f
     )
     # A guard that ended a run would leave no model to tell from others.
     rl = arm.recipe.rl.model_copy(update={"patience": asked.max_steps + 1, "validation_steps": 0})
-    return reinforced(arm, name, base, read_rows(inputs.prompts), stage, rl), rate
+    return reinforced(arm, name, Policy(base.directory), read_rows(inputs.prompts), stage, rl), rate
 
 
 def people(corpus: Rows) -> Iterator[dict[str, Any]]:

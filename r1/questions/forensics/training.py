@@ -28,4 +28,5 @@ def tuned(
         }
     )
     rows = [{"prompt": row["prompt"], "completion": row["completion"]} for row in examples]
-    return finetuned(arm, name, start, rows, config)
+    # A policy of its own: training changes the chat template of the tokenizer that it is given.
+    return finetuned(arm, name, Policy(start.directory), rows, config)
