@@ -8,10 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 import r1.reporting.figures  # noqa: F401  # chooses the svg backend and the style of all figures
-from r1.questions.effects import Effect
-
-Points = dict[str, Effect]
-"""Effects by name."""
+from r1.questions.forensics.shares import Points
 
 
 def drawn(

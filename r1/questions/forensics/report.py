@@ -4,37 +4,29 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from r1.questions.effects import Effect, claim, effect, exceeds, share, within
+from r1.questions.effects import claim, exceeds
 from r1.questions.forensics.attribution import accuracy_of_few, by_gain, by_likelihood, by_style, confusion
-from r1.questions.forensics.auc import placements, set_means
-from r1.questions.forensics.detectors import left_out, permuted, transferred
-from r1.questions.forensics.figure import Points, drawn
-from r1.questions.forensics.names import (
-    BASE,
-    BLIND,
-    ITSELF,
-    OURS,
-    PRETRAINED,
-    READS,
-    RECIPE,
-    SCORES,
-    STUDENT,
-    tuned_name,
+from r1.questions.forensics.figure import drawn
+from r1.questions.forensics.makings import detectors_table, judge_detectors
+from r1.questions.forensics.members import (
+    above_chance,
+    auc_points,
+    documents_table,
+    member_claims,
+    set_score,
+    sets_table,
+    trained_models,
 )
-from r1.questions.forensics.settings import ForensicsBounds, Settings
+from r1.questions.forensics.names import BASE, ITSELF, OURS, STUDENT
+from r1.questions.forensics.settings import Settings
+from r1.questions.forensics.shares import hits
 from r1.questions.page import Page, Results
-from r1.reporting.tables import Table
 
 TITLE = "What can be inferred from a released model?"
-SCORE = "min_k_plus_plus"
-"""The score of the claims."""
 WAYS = {"likelihood": "likelihood", "gain": "gain in likelihood", "style": "style"}
 """Ways to name a teacher, by column and title."""
-TOLD = {"method": "SFT or RL", "model": "the making", "reward": "the reward"}
-"""What detectors tell, by column and title."""
 
 
 def judged(results: Results[Settings]) -> Page:
@@ -49,12 +41,16 @@ def judged(results: Results[Settings]) -> Page:
         WAYS["gain"]: by_gain(gain),
         WAYS["style"]: by_style(style),
     }
-    told, detectors = _detectors(made, settings)
-    claims = [*_membership(documents, settings), *_teacher(read[read["writer"] == ITSELF], named, settings), *told]
+    told, detectors = judge_detectors(made, settings)
+    claims = [*member_claims(documents, settings), *_teacher(read[read["writer"] == ITSELF], named, settings), *told]
     sets = pd.DataFrame(
         [
-            {"model": model, "size": size, "auc": _auc(documents, model, _of_set(model), bounds, size)["effect"] + 0.5}
-            for model in _models(settings)
+            {
+                "model": model,
+                "size": size,
+                "auc": above_chance(documents, model, set_score(model), bounds, size)["effect"] + 0.5,
+            }
+            for model in trained_models(settings)
             if model != BASE
             for size in settings.membership.sets
         ]
@@ -63,7 +59,7 @@ def judged(results: Results[Settings]) -> Page:
         one["model"] if one["source"] == OURS else f"recipe, {one['method'].upper()}" for one in made.to_dict("records")
     ]
     figure = drawn(
-        _points(documents, settings),
+        auc_points(documents, settings),
         sets,
         {way: confusion(table, settings.teacher.teachers) for way, table in named.items()},
         settings.teacher.teachers,
@@ -97,134 +93,12 @@ def judged(results: Results[Settings]) -> Page:
             "A language of 512 tokens and models of under a million parameters: how much of its data a large model "
             "keeps is another matter.",
         ],
-        tables=[_of_scores(documents, settings), _of_sets(documents, settings), _of_detectors(detectors, made)],
-    )
-
-
-# --- membership --------------------------------------------------------------
-
-
-def _models(settings: Settings) -> list[str]:
-    return [PRETRAINED, BASE, *map(tuned_name, settings.membership.epochs)]
-
-
-def _values(documents: pd.DataFrame, model: str, score: str, size: int = 1) -> dict[int, np.ndarray]:
-    """Seed -> placements minus one half, [documents or sets]: their mean is the AUC above chance."""
-    table = documents[documents["model"] == model]
-    found = {}
-    for seed, of_seed in table.groupby("seed"):
-        members, others = (of_seed.loc[of_seed["member"] == member, score].tolist() for member in (True, False))
-        found[int(str(seed))] = placements(set_means(members, size), set_means(others, size)) - 0.5
-    return found
-
-
-def _auc(documents: pd.DataFrame, model: str, score: str, bounds: ForensicsBounds, size: int = 1) -> Effect:
-    """AUC above chance; of sets of documents if a size is given."""
-    return effect(_values(documents, model, score, size), bounds)
-
-
-def _of_set(model: str) -> str:
-    """The score of a set: where the base has not seen the data, its own loss says how easy they are."""
-    return SCORE if model == PRETRAINED else "against_base"
-
-
-def _pairs(documents: pd.DataFrame, model: str, settings: Settings, size: int) -> Effect:
-    """Share of pairs of disjoint sets, one of members and one of others, in which the members' mean score is higher.
-
-    An AUC of sets is often exactly 1, where its interval has no width; this one is exact.
-    """
-    hits: list[bool] = []
-    for _, table in documents[documents["model"] == model].groupby("seed"):
-        ours, theirs = (
-            set_means(table.loc[table["member"] == member, _of_set(model)].tolist(), size) for member in (True, False)
-        )
-        hits += (ours > theirs).tolist()
-    return share(hits, len(settings.seeds), settings.bounds)
-
-
-def _membership(documents: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
-    bounds, epochs = settings.bounds, settings.membership.epochs
-    controls = {
-        "pretraining_blind": (BLIND, "loss", "A character n-gram model of other documents does not tell the base's "),
-        "sft_blind": (BASE, SCORE, "Before SFT, the base does not tell SFT's "),
-    }
-    claims = []
-    for name, (model, score, text) in controls.items():
-        found = _auc(documents, model, score, bounds)
-        claims.append(
-            claim(
-                name,
-                f"{text}documents from others like them (AUC above chance).",
-                *(found, bounds.blind, within(found, bounds.blind)),
-                control=True,
-            )
-        )
-    before = _values(documents, BASE, SCORE)
-    for name, model in {"pretraining": PRETRAINED, **{f"sft_{one}": tuned_name(one) for one in epochs}}.items():
-        after = _values(documents, model, SCORE)
-        if model == PRETRAINED:
-            what, than, gained = "After pretraining, a", "above chance", after
-        else:
-            what, than = f"After {model}, a", "above the base's before SFT"
-            gained = {seed: values - before[seed] for seed, values in after.items()}
-        found = effect(gained, bounds)
-        text = f"{what} document is told from one that was not in the data, by min-k %++ (AUC {than})."
-        claims.append(claim(name, text, found, bounds.told, exceeds(found, bounds.told)))
-        found, bound = _pairs(documents, model, settings, bounds.set), 0.5 + bounds.told
-        text = f"{what} set of {bounds.set} documents is told from one that was not in the data (pairs; chance: 50 %)"
-        text += "." if model == PRETRAINED else ", by the loss against the base's."
-        claims.append(claim(f"{name}_sets", text, found, bound, exceeds(found, bound)))
-    ours, plain = (_values(documents, tuned_name(epochs[-1]), score) for score in (SCORE, "loss"))
-    gain = effect({seed: values - plain[seed] for seed, values in ours.items()}, bounds)
-    text = f"After {tuned_name(epochs[-1])}, min-k %++ tells members better than the plain loss (AUC)."
-    claims.append(claim("min_k_helps", text, gain, 0.0, exceeds(gain, 0.0)))
-    return claims
-
-
-def _points(documents: pd.DataFrame, settings: Settings) -> dict[str, Points]:
-    """Score -> model -> AUC."""
-    found: dict[str, Points] = {title: {} for title in SCORES.values()}
-    for model in (BLIND, *_models(settings)):
-        table = documents[documents["model"] == model]
-        for score, title in SCORES.items():
-            if table[score].notna().any():
-                above = _auc(documents, model, score, settings.bounds)
-                found[title][model] = Effect(above | {key: above[key] + 0.5 for key in ("effect", "low", "high")})
-    return found
-
-
-def _of_scores(documents: pd.DataFrame, settings: Settings) -> Table:
-    points = _points(documents, settings)
-    return Table(
-        "Documents",
-        "AUC of members against as many others, in per cent; 50 is chance.",
-        ["model", *points],
-        [
-            [model, *(_percent(of_score[model]) if model in of_score else "" for of_score in points.values())]
-            for model in (BLIND, *_models(settings))
+        tables=[
+            documents_table(documents, settings),
+            sets_table(documents, settings),
+            detectors_table(detectors, made),
         ],
     )
-
-
-def _of_sets(documents: pd.DataFrame, settings: Settings) -> Table:
-    return Table(
-        "Sets of documents",
-        "Pairs of disjoint sets, one of members and one of others, in which the members' mean score is higher, in per "
-        "cent, with exact intervals; 50 is chance. The score is min-k %++ for pretraining, the loss against the base's "
-        "for SFT. The largest sets have few pairs.",
-        ["model", *map(str, settings.membership.sets)],
-        [
-            [
-                model,
-                *(_percent(_pairs(documents, model, settings, size)) for size in settings.membership.sets),
-            ]
-            for model in _models(settings)
-            if model != BASE
-        ],
-    )
-
-
-# --- teachers ----------------------------------------------------------------
 
 
 def _teacher(themselves: pd.DataFrame, named: Mapping[str, pd.DataFrame], settings: Settings) -> list[dict[str, Any]]:
@@ -239,8 +113,8 @@ def _teacher(themselves: pd.DataFrame, named: Mapping[str, pd.DataFrame], settin
     }
 
     def judged(name: str, text: str, table: pd.DataFrame, control: bool = False) -> dict[str, Any]:
-        hits = _hits(table["named"] == table["teacher"], len(settings.seeds), bounds)
-        return claim(name, f"{text}, {chance}.", hits, bounds.named, exceeds(hits, bounds.named), control=control)
+        found = hits(table["named"] == table["teacher"], len(settings.seeds), bounds)
+        return claim(name, f"{text}, {chance}.", found, bounds.named, exceeds(found, bounds.named), control=control)
 
     text = "A teacher's own samples are attributed to it by their likelihood"
     return [
@@ -249,99 +123,10 @@ def _teacher(themselves: pd.DataFrame, named: Mapping[str, pd.DataFrame], settin
     ]
 
 
-# --- causes ------------------------------------------------------------------
-
-
-def _detectors(made: pd.DataFrame, settings: Settings) -> tuple[list[dict[str, Any]], dict[str, Points]]:
-    """The claims, and what is told -> what is read -> accuracy, with `chance`."""
-    bounds, seeds = settings.bounds, len(settings.seeds)
-    ours, recipe = (made[made["source"] == source] for source in (OURS, RECIPE))
-    by_rl = ours[ours["method"] == "rl"]
-    known = {"method": ours, "model": ours, "reward": by_rl.assign(reward=by_rl["model"])}
-    detectors: dict[str, Points] = {}
-    for label, title in TOLD.items():
-        table = known[label]
-        detectors[title] = {
-            read: _hits(left_out(table, columns, label) == table[label], seeds, bounds)
-            for read, columns in READS.items()
-        } | {"chance": Effect(effect=float(table[label].value_counts(normalize=True).max()))}
-    named = recipe.groupby(["model", "method"], as_index=False, sort=False)[list(READS["both"])].mean()
-    title = "SFT or RL, the recipe's"
-    detectors[title] = {
-        read: _hits(pd.Series(transferred(ours, named, columns, "method")) == named["method"], 1, bounds)
-        for read, columns in READS.items()
-    } | {"chance": Effect(effect=float(named["method"].value_counts(normalize=True).max()))}
-    classes = ours["model"].nunique()
-    chance = effect(
-        {
-            seed: np.asarray(values) - 1 / classes
-            for seed, values in permuted(ours, READS["both"], "model", bounds.permutations).items()
-        },
-        bounds,
-    )
-    claims = [
-        claim(
-            "permuted",
-            "With the known makings permuted, the same detector is as often right as chance.",
-            *(chance, bounds.chance, within(chance, bounds.chance)),
-            control=True,
-        )
-    ]
-    texts = {
-        "method": ("SFT or RL", "the weights alone tell SFT from RL", bounds.method, "weights"),
-        "making": ("the making", f"weights and samples name the making, of {classes}", bounds.named, "both"),
-        "reward": ("the reward", "weights and samples name RL's reward", bounds.named, "both"),
-    }
-    for name, (told, text, bound, read) in texts.items():
-        found = detectors[told][read]
-        sentence = f"Learned from other seeds' models, {text}, in more cases than the bound."
-        claims.append(claim(name, sentence, found, bound, exceeds(found, bound)))
-    found = detectors[title]["weights"]
-    text = "The same weights' detector tells SFT from RL in the recipe's own models, in more cases than the bound."
-    claims.append(claim("method_of_recipe", text, found, bounds.named, exceeds(found, bounds.named)))
-    return claims, detectors
-
-
-def _of_detectors(detectors: Mapping[str, Points], made: pd.DataFrame) -> Table:
-    ours = made[made["source"] == OURS]
-    said = left_out(ours, READS["both"], "model")
-    mistaken = pd.crosstab(ours["model"], said)
-    found = [
-        f"{truth} taken for {other} ({mistaken.loc[truth, other]})"
-        for truth in mistaken.index
-        for other in mistaken.columns
-        if truth != other and mistaken.loc[truth, other]
-    ]
-    return Table(
-        "Detectors",
-        "Nearest mean of models with a known making, by the features of weights, of samples, or of both; accuracy in "
-        "per cent, with exact intervals. Mistakes about the making by both: "
-        + (", ".join(found) if found else "none")
-        + ".",
-        ["what is told", *READS, "chance"],
-        [
-            [told, *(_percent(points[read]) for read in READS), f"{100 * points['chance']['effect']:.0f}"]
-            for told, points in detectors.items()
-        ],
-    )
-
-
-# --- all ---------------------------------------------------------------------
-
-
 def _table(results: Results[Settings], arm: str, name: str) -> pd.DataFrame:
     """A table that one arm alone has."""
     arms = {arm: results.settings.arms[arm]}
     return replace(results, settings=results.settings.model_copy(update={"arms": arms})).table(name)
-
-
-def _hits(right: pd.Series, seeds: int, bounds: ForensicsBounds) -> Effect:
-    return share([bool(hit) for hit in right], seeds, bounds)
-
-
-def _percent(found: Effect) -> str:
-    mean, low, high = (100 * found[key] for key in ("effect", "low", "high"))
-    return f"{mean:.0f} [{low:.0f}, {high:.0f}]"
 
 
 def _answer(claims: Mapping[str, Mapping[str, Any]], settings: Settings) -> str:
