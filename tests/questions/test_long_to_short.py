@@ -176,8 +176,8 @@ def test_the_page_follows_from_the_arms(tmp_path: Path) -> None:
     controls = {claim["id"]: claim["verdict"] for claim in page.claims if claim["control"]}
     assert controls == {"long_is_longer": "supported", "random_right_stays_long": "supported"}
     assert page.answer == (
-        "1 of 6 methods save 10% of the tokens for at most 5 points of pass@1: length_reward; a short model learns more "
-        "from the long one's traces than from its own."
+        "1 of 6 methods save 10% of the tokens for at most 5 points of pass@1: length_reward; a short model learns "
+        "more from the long one's traces than from its own."
     )
     page.save(tmp_path, minutes=1.0)
     assert "<svg" in (tmp_path / "index.html").read_text() and page.answer in (tmp_path / "report.md").read_text()

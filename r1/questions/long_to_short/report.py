@@ -97,12 +97,12 @@ def judged(results: Results[Settings]) -> Page:
         design=_design(settings),
         claims=claims,
         figure=pareto(_panels(measured, settings), [name for name in measured.models if name.startswith("merged_")]),
-        caption="Every model's tokens per completion and pass@1: means over seeds and problems with intervals. Up and to "
-        f"the left is better; the dashed line joins the models that none beats in both. Squares: weights of the long "
+        caption="Every model's tokens per completion and pass@1: means over seeds and problems with intervals. Up and "
+        f"to the left is better; the dashed line joins the models that none beats in both. Squares: weights of the long "
         f"model {', '.join(f'{weight:g}' for weight in merged[1:-1])}.",
         not_shown=[
-            "The long model is made here, by fine-tuning on solutions with checks: what RL of a large model adds to its "
-            "chains of thought (plans, other approaches) may be harder to leave out than a check.",
+            "The long model is made here, by fine-tuning on solutions with checks: what RL of a large model adds to "
+            "its chains of thought (plans, other approaches) may be harder to leave out than a check.",
             "Problems with one short answer; equations have a shortest chain of thought, since the tries before the "
             "right one are needed.",
             f"RL has {settings.max_steps} steps and every fine-tuning {settings.examples} examples: a method that does "
@@ -204,8 +204,8 @@ def _learned_from(data: pd.DataFrame, settings: Settings) -> Table:
             rows.append([arm, f"{means['examples']:.0f}", f"{means['tokens']:.1f}", f"{means['mean_tokens']:.1f}"])
     return Table(
         "What was learned from",
-        "Examples or pairs, means over seeds: tokens of the completion to learn from, of dpo the chosen one, beside the "
-        "mean of its problem's right completions.",
+        "Examples or pairs, means over seeds: tokens of the completion to learn from, of dpo the chosen one, beside "
+        "the mean of its problem's right completions.",
         ["arm", "examples", "tokens", "mean tokens of right ones"],
         rows,
     )
@@ -221,12 +221,12 @@ def _design(settings: Settings) -> list[str]:
     return [
         f"{made} The short model is {settings.inputs.short}.",
         "merge averages the weights of both. length_reward is RL of the long model with Kimi k1.5's length reward, "
-        f"{settings.max_steps} steps of {settings.rollouts} rollouts. shortest and {CONTROL}, its control, fine-tune it "
-        f"on one of its own right completions per problem, of {settings.candidates} on each of {settings.problems} "
+        f"{settings.max_steps} steps of {settings.rollouts} rollouts. shortest and {CONTROL}, its control, fine-tune "
+        f"it on one of its own right completions per problem, of {settings.candidates} on each of {settings.problems} "
         "problems; dpo prefers the shortest right one to a wrong one that is longer, or a right one that is "
         f"{settings.longer:g} times as long. {LONG_TRACES} fine-tunes the short model on the examples of {CONTROL}, "
         f"{SHORT_TRACES} on as many of its own.",
         f"Every model is evaluated on {settings.evaluated} problems of each level, {settings.samples} completions each "
-        f"of up to {settings.max_new_tokens} tokens. A method works if it saves {settings.bounds.shorter:.0%} of the long "
-        f"model's tokens and loses at most {100 * settings.bounds.margin:g} points of pass@1, both with confidence.",
+        f"of up to {settings.max_new_tokens} tokens. A method works if it saves {settings.bounds.shorter:.0%} of the "
+        f"long model's tokens and loses at most {100 * settings.bounds.margin:g} points of pass@1, both with confidence.",
     ]
