@@ -98,8 +98,8 @@ def judged(results: Results[Settings]) -> Page:
         claims=claims,
         figure=pareto(_panels(measured, settings), [name for name in measured.models if name.startswith("merged_")]),
         caption="Every model's tokens per completion and pass@1: means over seeds and problems with intervals. Up and "
-        f"to the left is better; the dashed line joins the models that none beats in both. Squares: weights of the long "
-        f"model {', '.join(f'{weight:g}' for weight in merged[1:-1])}.",
+        f"to the left is better; the dashed line joins the models that none beats in both. Squares: weights of the "
+        f"long model {', '.join(f'{weight:g}' for weight in merged[1:-1])}.",
         not_shown=[
             "The long model is made here, by fine-tuning on solutions with checks: what RL of a large model adds to "
             "its chains of thought (plans, other approaches) may be harder to leave out than a check.",
@@ -228,5 +228,5 @@ def _design(settings: Settings) -> list[str]:
         f"{SHORT_TRACES} on as many of its own.",
         f"Every model is evaluated on {settings.evaluated} problems of each level, {settings.samples} completions each "
         f"of up to {settings.max_new_tokens} tokens. A method works if it saves {settings.bounds.shorter:.0%} of the "
-        f"long model's tokens and loses at most {100 * settings.bounds.margin:g} points of pass@1, both with confidence.",
+        f"long model's tokens and loses at most {100 * settings.bounds.margin:g} points of pass@1, with confidence.",
     ]
