@@ -75,11 +75,13 @@ def test_pairs_are_of_a_short_right_one_and_a_longer_one(longer: float, rejected
 
 
 def test_careful_authors_check_and_are_right(tmp_path: Path) -> None:
-    arm = toy(Settings, "long_to_short", "merge", tmp_path, confirm=1.0)
-    rows = careful_solutions(arm, 40)
-    assert len(rows) == 40 and careful_solutions(arm, 40) == rows
-    sums = [row["completion"] for row in rows if row["prompt"].startswith("What")]
-    assert sums and all("Check" in text or "检查" in text or "Wait" in text or "等等" in text for text in sums)
+    checks = {}
+    for confirm in (0.0, 1.0):
+        arm = toy(Settings, "long_to_short", "merge", tmp_path, confirm=confirm)
+        rows = careful_solutions(arm, 40)
+        assert len(rows) == 40 and careful_solutions(arm, 40) == rows
+        checks[confirm] = ["Check" in row["completion"] or "检查" in row["completion"] for row in rows]
+    assert not any(checks[0.0]) and 0.2 < np.mean(checks[1.0]) < 0.7  # half of the problems are equations
 
 
 def test_merged_weights_lie_between(tiny_model: Path, tmp_path: Path) -> None:
@@ -176,7 +178,7 @@ def test_the_page_follows_from_the_arms(tmp_path: Path) -> None:
     controls = {claim["id"]: claim["verdict"] for claim in page.claims if claim["control"]}
     assert controls == {"long_is_longer": "supported", "random_right_stays_long": "supported"}
     assert page.answer == (
-        "1 of 6 methods save 10% of the tokens for at most 5 points of pass@1: length_reward; a short model learns "
+        "1 of 6 methods save 5% of the tokens for at most 8 points of pass@1: length_reward; a short model learns "
         "more from the long one's traces than from its own."
     )
     page.save(tmp_path, minutes=1.0)

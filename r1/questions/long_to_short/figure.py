@@ -23,18 +23,22 @@ def pareto(panels: Mapping[str, Mapping[str, Point]], path: Sequence[str]) -> st
 
     Args:
         panels: title -> model -> its place; every panel has the same models.
-        path: models that share a mark, the merged ones; models before the first and after the last have their own.
+        path: models that are squares in shades of grey, the merged ones; the others are coloured.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.8), squeeze=False)
     names = list(next(iter(panels.values())))
+    others = [name for name in names if name not in path]
     for axis, (title, points) in zip(axes[0], panels.items(), strict=True):
         front = undominated(points)
         axis.plot(
             [points[name].tokens["effect"] for name in front],
             [points[name].accuracy["effect"] for name in front],
-            **{"color": "0.6", "linewidth": 1, "linestyle": "--", "zorder": 1},
+            color="0.6",
+            linewidth=1,
+            linestyle="--",
+            zorder=1,
         )
-        for number, name in enumerate(names):
+        for name in names:
             x, y = points[name].tokens, points[name].accuracy
             axis.errorbar(
                 [x["effect"]],
@@ -42,7 +46,7 @@ def pareto(panels: Mapping[str, Mapping[str, Point]], path: Sequence[str]) -> st
                 xerr=[[x["effect"] - x["low"]], [x["high"] - x["effect"]]],
                 yerr=[[y["effect"] - y["low"]], [y["high"] - y["effect"]]],
                 fmt="s" if name in path else "o",
-                color=f"C{number % 10}" if number < 10 else "black",
+                color=f"{0.2 + 0.6 * path.index(name) / len(path):.2f}" if name in path else f"C{others.index(name)}",
                 markersize=5,
                 elinewidth=0.8,
                 label=name,

@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+from r1.config.finetuning import SftConfig
 from r1.data.documents import write_response
 from r1.data.splits import draw_problems
 from r1.evaluation.verdicts import read_both_ways
@@ -14,6 +15,7 @@ from r1.questions.lab import finetuned, seed_of
 from r1.questions.long_to_short.settings import Settings
 from r1.support.artifacts import write_aside
 from r1.support.errors import UserError
+from r1.tasks import Problem
 
 Rows = list[dict[str, Any]]
 
@@ -28,7 +30,7 @@ def long_model(arm: Arm[Settings]) -> Policy:
     )
 
 
-def fine_tuning(arm: Arm[Settings], learning_rate: float) -> Any:
+def fine_tuning(arm: Arm[Settings], learning_rate: float) -> SftConfig:
     """The recipe's `sft` with this question's sizes; every model keeps its own chat template."""
     batch = arm.settings.batch_size
     micro = max(size for size in range(1, arm.recipe.sft.micro_batch_size + 1) if batch % size == 0)
@@ -39,19 +41,24 @@ def fine_tuning(arm: Arm[Settings], learning_rate: float) -> Any:
 def careful_solutions(arm: Arm[Settings], count: int) -> Rows:
     """Right solutions by the corpus's careful authors, who notice their slips and confirm steps: prompt, completion.
 
-    Equations are solved by trial, as everywhere in the corpus; their lines are not checked. The problems are in the
-    corpus's split, which no prompt is in.
+    Each author confirms a share of the steps that is drawn from 0 to `confirm`, so that lengths differ. Equations are
+    solved by trial, as everywhere in the corpus; their lines are not checked. The problems are in the corpus's split,
+    which no prompt is in.
     """
     rng = random.Random(seed_of(arm, "warm-up"))
     config = arm.recipe.prepare
     families = {name: family for name, family in config.families.items() if family.level == "train"}
-    wanted = {"direct": 0.0, "careful": 1.0, "tagged": 1.0, "slip": arm.settings.slip, "confirm": arm.settings.confirm}
-    styles = config.styles.model_copy(update=wanted)
+    careful = config.styles.model_copy(update={"direct": 0.0, "careful": 1.0, "tagged": 1.0, "slip": arm.settings.slip})
+
+    def solved(problem: Problem) -> str:
+        own = careful.model_copy(update={"confirm": rng.uniform(0, arm.settings.confirm)})
+        return write_response(problem, own, rng)[0]
+
     rows: Rows = []
     for number, (name, family) in enumerate(families.items()):
         share = (count + number) // len(families)
         drawn = draw_problems(name, family, "corpus", 4 * share, rng.randrange(2**31), distinct=False)
-        texts = [write_response(problem, styles, rng)[0] for problem in drawn]
+        texts = [solved(problem) for problem in drawn]
         tasks, answers = [problem.task for problem in drawn], [problem.answer for problem in drawn]
         right = [
             {"prompt": problem.question, "completion": text}

@@ -21,13 +21,16 @@ class Measured:
 
     def __init__(self, samples: pd.DataFrame) -> None:
         """Args: rows of `samples` of all arms."""
-        self.table = samples.groupby(["model", "level", "seed", "problem"], sort=True)[["tokens", "correct"]].mean()
+        by = ["model", "level", "seed", "problem"]
+        self.table = samples.groupby(by, sort=True)[["tokens", "correct"]].mean().reset_index()
         self.models = list(dict.fromkeys(samples["model"]))
 
     def of(self, model: str, column: str, level: str | None = None) -> BySeed:
         """Seed -> mean of `tokens` or `correct` over a problem's completions; None: on all levels."""
-        table = self.table.loc[model] if level is None else self.table.loc[(model, level)]
-        return {int(str(seed)): values.to_numpy() for seed, values in table[column].groupby(level="seed")}
+        table = self.table[self.table["model"] == model]
+        if level is not None:
+            table = table[table["level"] == level]
+        return {int(str(seed)): rows[column].to_numpy(dtype=float) for seed, rows in table.groupby("seed")}
 
     def gain(self, model: str, other: str) -> BySeed:
         """pass@1 of a model minus another's."""
@@ -161,7 +164,7 @@ def _answer(settings: Settings, verdicts: dict[str, str]) -> str:
 
 
 def _panels(measured: Measured, settings: Settings) -> dict[str, dict[str, Point]]:
-    levels = [level for level in LEVELS if level in set(measured.table.index.get_level_values("level"))]
+    levels = [level for level in LEVELS if level in set(measured.table["level"])]
     return {
         f"{LEVELS[level]} level": {
             model: Point(
@@ -183,8 +186,8 @@ def _places(measured: Measured, settings: Settings) -> Table:
             found = effect(measured.of(model, column), settings.bounds)
             mean, low, high = (scale * found[key] for key in ("effect", "low", "high"))
             cells.append(f"{mean:.1f} [{low:.1f}, {high:.1f}]")
-        means = measured.table.loc[model].mean()
-        cells.append(f"{1000 * means['correct'] / means['tokens']:.1f}")
+        right, tokens = (np.mean([*measured.of(model, column).values()]) for column in ("correct", "tokens"))
+        cells.append(f"{1000 * right / tokens:.1f}")
         rows.append(cells)
     return Table(
         "Tokens and accuracy",
@@ -214,7 +217,7 @@ def _learned_from(data: pd.DataFrame, settings: Settings) -> Table:
 def _design(settings: Settings) -> list[str]:
     made = (
         f"The long model is {settings.inputs.long}, fine-tuned on {settings.warm_up} solutions by careful authors, who "
-        f"confirm {settings.confirm:.0%} of their steps and notice every slip, in {settings.slip:.0%} of them."
+        f"confirm up to {settings.confirm:.0%} of their steps and notice every slip, in {settings.slip:.0%} of them."
         if settings.warm_up
         else f"The long model is {settings.inputs.long}."
     )

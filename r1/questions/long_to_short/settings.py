@@ -101,7 +101,8 @@ class Settings(QuestionSettings):
 
     Attributes:
         warm_up: examples with checks that the long model is made with; 0 if `inputs.long` thinks long by itself.
-        slip, confirm: share of their steps with a slip that is noticed, and of those that are confirmed.
+        slip: share of their steps with a slip, which is noticed.
+        confirm: largest share of their steps that an author confirms; each author's own is drawn below it.
         problems: to sample completions of, and to train on in RL.
         candidates: completions per problem.
         temperature: at which they are sampled.
