@@ -11,7 +11,7 @@ from r1.questions.arm import Arm, Outcome
 from r1.questions.long_to_short.settings import Settings
 
 
-@arm(Settings, reads=("prepare", "training", "sft", "rl", "zero", "evaluate"))
+@arm(Settings, reads=("training", "sft", "rl", "zero", "evaluate"))
 def main(arm: Arm[Settings]) -> Outcome:
     from r1.questions.long_to_short.runs import run
 

@@ -14,7 +14,7 @@ from r1.questions.arm import Arm
 from r1.questions.effects import Effect
 from r1.questions.long_to_short.choose import pairs, right_ones
 from r1.questions.long_to_short.figure import Point, undominated
-from r1.questions.long_to_short.models import careful_solutions, merge
+from r1.questions.long_to_short.merging import merge
 from r1.questions.long_to_short.report import judged
 from r1.questions.long_to_short.runs import run
 from r1.questions.long_to_short.settings import Merge, Settings, merged_name
@@ -25,7 +25,7 @@ from tests.questions.lab import params, toy
 from tests.trainings import dense
 
 SETTINGS = Settings.model_validate(params("long_to_short"))
-SIZES = {"warm_up": 8, "problems": 4, "examples": 4, "epochs": 1, "batch_size": 4, "evaluated": 2, "samples": 2,
+SIZES = {"problems": 4, "examples": 4, "epochs": 1, "batch_size": 4, "evaluated": 2, "samples": 2,
          "max_new_tokens": 16, "max_steps": 1, "rollouts": 8, "num_generations": 4}  # fmt: skip
 
 
@@ -72,16 +72,6 @@ def test_pairs_are_of_a_short_right_one_and_a_longer_one(longer: float, rejected
     rows = pairs(SCRIPT, longer, 9, seed=1)
     assert {row["prompt"]: row["rejected"] for row in rows} == rejected
     assert {row["chosen"] for row in rows} <= {"c20", "c25"}
-
-
-def test_careful_authors_check_and_are_right(tmp_path: Path) -> None:
-    checks = {}
-    for confirm in (0.0, 1.0):
-        arm = toy(Settings, "long_to_short", "merge", tmp_path, confirm=confirm)
-        rows = careful_solutions(arm, 40)
-        assert len(rows) == 40 and careful_solutions(arm, 40) == rows
-        checks[confirm] = ["Check" in row["completion"] or "检查" in row["completion"] for row in rows]
-    assert not any(checks[0.0]) and 0.2 < np.mean(checks[1.0]) < 0.7  # half of the problems are equations
 
 
 def test_merged_weights_lie_between(tiny_model: Path, tmp_path: Path) -> None:

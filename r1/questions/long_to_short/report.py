@@ -104,8 +104,8 @@ def judged(results: Results[Settings]) -> Page:
         f"to the left is better; the dashed line joins the models that none beats in both. Squares: weights of the "
         f"long model {', '.join(f'{weight:g}' for weight in merged[1:-1])}.",
         not_shown=[
-            "The long model is made here, by fine-tuning on solutions with checks: what RL of a large model adds to "
-            "its chains of thought (plans, other approaches) may be harder to leave out than a check.",
+            "The long model is long because it works out and tries what the short one guesses or gives up. A large model "
+            "repeats itself too, which may be easier to leave out.",
             "Problems with one short answer; equations have a shortest chain of thought, since the tries before the "
             "right one are needed.",
             f"RL has {settings.max_steps} steps and every fine-tuning {settings.examples} examples: a method that does "
@@ -215,14 +215,8 @@ def _learned_from(data: pd.DataFrame, settings: Settings) -> Table:
 
 
 def _design(settings: Settings) -> list[str]:
-    made = (
-        f"The long model is {settings.inputs.long}, fine-tuned on {settings.warm_up} solutions by careful authors, who "
-        f"confirm up to {settings.confirm:.0%} of their steps and notice every slip, in {settings.slip:.0%} of them."
-        if settings.warm_up
-        else f"The long model is {settings.inputs.long}."
-    )
     return [
-        f"{made} The short model is {settings.inputs.short}.",
+        f"The long model is {settings.inputs.long}, the short one {settings.inputs.short}.",
         "merge averages the weights of both. length_reward is RL of the long model with Kimi k1.5's length reward, "
         f"{settings.max_steps} steps of {settings.rollouts} rollouts. shortest and {CONTROL}, its control, fine-tune "
         f"it on one of its own right completions per problem, of {settings.candidates} on each of {settings.problems} "

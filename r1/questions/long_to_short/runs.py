@@ -1,4 +1,4 @@
-"""One arm: make the long model, shorten it by the arm's method, and count tokens and right answers."""
+"""One arm: shorten the long model by the arm's method, or teach the short one, and count tokens and right answers."""
 
 import random
 from functools import partial
@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from r1.config.finetuning import SftConfig
 from r1.models.policy import Policy
 from r1.questions.arm import Arm, Outcome
 from r1.questions.lab import by_level, finetuned, kept, reinforced, sampled, seed_of, trained
 from r1.questions.long_to_short.choose import pairs, right_ones
-from r1.questions.long_to_short.models import fine_tuning, long_model, merge
+from r1.questions.long_to_short.merging import merge
 from r1.questions.long_to_short.settings import (
     LONG,
     SHORT,
@@ -38,9 +39,7 @@ def run(arm: Arm[Settings]) -> Outcome:
     """
     settings, own = arm.settings, arm.settings.arms[arm.name]
     asked = by_level([row for row in read_rows(settings.inputs.evaluate) if row["level"] in LEVELS], settings.evaluated)
-    short = Policy(Path(settings.inputs.short))
-    needs_long = not (isinstance(own, Finetune) and own.teacher == own.student == SHORT)
-    models = {SHORT: short, **({LONG: long_model(arm)} if needs_long else {})}
+    models = {SHORT: Policy(Path(settings.inputs.short)), LONG: Policy(Path(settings.inputs.long))}
     data = pd.DataFrame(columns=["tokens", "mean_tokens"])
     if isinstance(own, Merge):
         results = {merged_name(weight): _merged(arm, models, weight) for weight in own.weights}
@@ -48,7 +47,7 @@ def run(arm: Arm[Settings]) -> Outcome:
         results = {arm.name: _reinforced(arm, models[LONG], own)}
     elif isinstance(own, Finetune):
         data = kept(arm, "examples", partial(_examples, arm, models[own.teacher], own))
-        config = fine_tuning(arm, settings.learning_rate)
+        config = _fine_tuning(arm, settings.learning_rate)
         results = {arm.name: finetuned(arm, arm.name, models[own.student], as_rows(data), config)}
     else:
         data = kept(arm, "examples", partial(_pairs, arm, models[LONG]))
@@ -90,10 +89,21 @@ def _reinforced(arm: Arm[Settings], model: Policy, own: Reinforce) -> Policy:
     return reinforced(arm, arm.name, model, _problems(arm), stage, unguarded)
 
 
+def _fine_tuning(arm: Arm[Settings], learning_rate: float) -> SftConfig:
+    """The recipe's `sft` with this question's sizes; every model keeps its own chat template."""
+    settings = arm.settings
+    sizes = {
+        "epochs": settings.epochs,
+        "batch_size": settings.batch_size,
+        "micro_batch_size": gcd(settings.batch_size, arm.recipe.sft.micro_batch_size),
+    }
+    return arm.recipe.sft.model_copy(update={**sizes, "learning_rate": learning_rate, "chat_template": None})
+
+
 def _preferred(arm: Arm[Settings], model: Policy, examples: Rows) -> Policy:
     from r1.questions.long_to_short.preference import prefer
 
-    config = fine_tuning(arm, arm.settings.dpo_learning_rate)
+    config = _fine_tuning(arm, arm.settings.dpo_learning_rate)
     return trained(arm, arm.name, lambda context: prefer(model, examples, config, arm.settings.beta, context))
 
 

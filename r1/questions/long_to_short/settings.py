@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from r1.config.base import Name, Probability, Section, Share
 from r1.config.rewards import RuleWeights
@@ -20,7 +20,7 @@ class Inputs(Section):
     """What the arms start from.
 
     Attributes:
-        long: the long model, or what becomes it by the warm-up.
+        long: the long model.
         short: the short model, of the same architecture and tokenizer.
         prompts: problems to learn from: rows of `prompt`, `answer`, `task`, `level`, `family`.
         evaluate: evaluation problems, rows of the same columns.
@@ -100,15 +100,12 @@ class Settings(QuestionSettings):
     """experiments/long_to_short/params.yaml.
 
     Attributes:
-        warm_up: examples with checks that the long model is made with; 0 if `inputs.long` thinks long by itself.
-        slip: share of their steps with a slip, which is noticed.
-        confirm: largest share of their steps that an author confirms; each author's own is drawn below it.
         problems: to sample completions of, and to train on in RL.
         candidates: completions per problem.
         temperature: at which they are sampled.
         examples: training examples, or pairs, at most one per problem.
         epochs, batch_size: of every fine-tuning and of DPO; the rest is the recipe's `sft`.
-        warm_up_learning_rate, learning_rate: of the warm-up, and of the fine-tuning on right completions.
+        learning_rate: of the fine-tuning.
         longer: a right completion is rejected in DPO if it is so many times as long as the shortest one.
         beta, dpo_learning_rate: of DPO.
         max_steps, rl_learning_rate, rollouts, num_generations: of RL; the rest is the recipe's `zero`.
@@ -120,16 +117,12 @@ class Settings(QuestionSettings):
     inputs: Inputs
     arms: Annotated[Mapping[Name, Method], Field(min_length=1)]
     bounds: LongToShortBounds
-    warm_up: NonNegativeInt
-    slip: Probability
-    confirm: Probability
     problems: PositiveInt
     candidates: int = Field(ge=2)
     temperature: PositiveFloat
     examples: PositiveInt
     epochs: PositiveInt
     batch_size: PositiveInt
-    warm_up_learning_rate: PositiveFloat
     learning_rate: PositiveFloat
     longer: float = Field(gt=1)
     beta: PositiveFloat
