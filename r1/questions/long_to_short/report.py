@@ -104,8 +104,8 @@ def judged(results: Results[Settings]) -> Page:
         f"to the left is better; the dashed line joins the models that none beats in both. Squares: weights of the "
         f"long model {', '.join(f'{weight:g}' for weight in merged[1:-1])}.",
         not_shown=[
-            "The long model is long because it works out and tries what the short one guesses or gives up. A large model "
-            "repeats itself too, which may be easier to leave out.",
+            "The long model is long because it works out and tries what the short one guesses or gives up. A large "
+            "model repeats itself too, which may be easier to leave out.",
             "Problems with one short answer; equations have a shortest chain of thought, since the tries before the "
             "right one are needed.",
             f"RL has {settings.max_steps} steps and every fine-tuning {settings.examples} examples: a method that does "
