@@ -90,7 +90,7 @@ def test_merged_weights_lie_between(tiny_model: Path, tmp_path: Path) -> None:
 
 def test_models_of_other_shapes_do_not_merge(tiny_model: Path, tmp_path: Path) -> None:
     class Other(Policy):
-        def load(self, *_: Any) -> Any:
+        def load(self, *_: Any, **__: Any) -> Any:
             return torch.nn.Linear(1, 1)
 
     arm = small("merge", dense(tiny_model), tmp_path)

@@ -66,7 +66,8 @@ def pareto(panels: Mapping[str, Mapping[str, Point]], path: Sequence[str]) -> st
 
 def undominated(points: Mapping[str, Point]) -> list[str]:
     """Models that no other one beats in tokens and accuracy, shortest first."""
-    best, front = -1.0, []
+    best = -1.0
+    front: list[str] = []
     for name in sorted(points, key=lambda name: (points[name].tokens["effect"], -points[name].accuracy["effect"])):
         if points[name].accuracy["effect"] > best:
             best = points[name].accuracy["effect"]

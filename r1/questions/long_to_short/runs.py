@@ -14,15 +14,7 @@ from r1.questions.arm import Arm, Outcome
 from r1.questions.lab import by_level, finetuned, kept, reinforced, sampled, seed_of, trained
 from r1.questions.long_to_short.choose import pairs, right_ones
 from r1.questions.long_to_short.merging import merge
-from r1.questions.long_to_short.settings import (
-    LONG,
-    SHORT,
-    Finetune,
-    Merge,
-    Reinforce,
-    Settings,
-    merged_name,
-)
+from r1.questions.long_to_short.settings import LONG, SHORT, Finetune, Merge, Reinforce, Settings, merged_name
 from r1.support.tables import as_rows, read_rows
 
 Rows = list[dict[str, Any]]

@@ -166,4 +166,4 @@ class Settings(QuestionSettings):
 
 def merged_name(weight: float) -> str:
     """What a merged model is called, by the weight of the long one: short at 0, long at 1, merged_50 at a half."""
-    return {0: SHORT, 1: LONG}.get(weight, f"merged_{100 * weight:.0f}")
+    return {0.0: SHORT, 1.0: LONG}.get(weight, f"merged_{100 * weight:.0f}")
