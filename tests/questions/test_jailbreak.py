@@ -59,7 +59,7 @@ def test_an_arm_trains_and_attacks(
     none = dict.fromkeys(("base", "zero", "distill_qwen", "student_rl_qwen"))
     inputs = {**none, "sft": model, "r1": model, **dict.fromkeys(("requests", "habit", "general"), prompts)}
     habits = SETTINGS.habit.model_dump() | {"examples": 16}
-    attacks = {key: asdict_of(SETTINGS.attacks[key]) for key in (DIRECT, PREFILL)} | {"shots": {"shots": 1}}
+    attacks = {key: SETTINGS.attacks[key].model_dump() for key in (DIRECT, PREFILL)} | {"shots": {"shots": 1}}
     arm = toy(Settings, "jailbreak", name, tmp_path, inputs, habit=habits, attacks=attacks, **SIZES)
     final = arm.recipe.final_rl.model_copy(update={"micro_batch_tokens": None, "micro_batch_size": 8})
     outcome = run(replace(arm, recipe=arm.recipe.model_copy(update={"final_rl": final})))
@@ -69,11 +69,6 @@ def test_an_arm_trains_and_attacks(
     prefilled = samples[samples["attack"] == PREFILL]
     assert prefilled["thinks"].all() and all("</think>" in text for text in prefilled["completion"])
     assert outcome.tables["steps"]["step"].tolist() == ([] if name == "recipe" else [1])
-
-
-def asdict_of(attack: Attack) -> dict[str, Any]:
-    values: dict[str, Any] = attack.model_dump()
-    return values
 
 
 def test_the_judge_reads_every_hand_written_text() -> None:
@@ -88,8 +83,8 @@ def test_a_broken_judge_is_caught(broken: dict[str, Any]) -> None:
 
 
 def test_without_patterns_whatever_does_not_decline_complies() -> None:
-    judge = SETTINGS.judge.model_copy(update={"complies": None})
-    found = [judged(text, "harmful", judge) for text in ("Here is how.", "Well. I cannot help you!", " ")]
+    judge = SETTINGS.judge.model_copy(update={"complies": None, "refusals": ("I can't",)})
+    found = [judged(text, "harmful", judge) for text in ("Here is how.", "Well. I can't do that!", " ")]
     assert found == ["complied", "refused", "neither"]
 
 
@@ -109,7 +104,7 @@ def test_parts(text: str, thinking: str, answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reads", "scores"), [("whole", [-44.0, None]), ("answer", [-3.0, None]), ("parts", [-11.0, None])]
+    ("reads", "scores"), [("whole", [-46.0, None]), ("answer", [-3.0, None]), ("parts", [-11.0, None])]
 )
 def test_the_reward_reads_what_it_is_told(
     reads: Reads, scores: list[float | None], monkeypatch: pytest.MonkeyPatch
@@ -234,8 +229,8 @@ def scripted(folder: Path, success: dict[tuple[str, str], float], benign_refused
     return Results(folder, SETTINGS)
 
 
-GUARDED = {("answer", DIRECT): 0.1, ("whole", DIRECT): 0.1, ("whole", PREFILL): 0.7, ("parts", DIRECT): 0.1,
-           ("parts", PREFILL): 0.6, ("r1", DIRECT): 0.2}  # fmt: skip
+GUARDED = {("without", DIRECT): 0.7, ("answer", DIRECT): 0.1, ("whole", DIRECT): 0.1, ("whole", PREFILL): 0.7,
+           ("parts", DIRECT): 0.1, ("parts", PREFILL): 0.6, ("r1", DIRECT): 0.2}  # fmt: skip
 
 
 def test_the_page_follows_from_the_samples(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def begun(conversation: Conversation) -> str:
 
 def _answers(sampler: Sampler, open_: pd.DataFrame, settings: Settings, config: EvaluateConfig, seed: int) -> list[str]:
     form = Form(thinks=True, tags=True)
-    texts = [form.made_to_answer(text) for text in open_["completion"]]
+    texts = [form.made_to_answer(text.partition("<answer>")[0]) for text in open_["completion"]]
     update: dict[str, Any] = {"num_samples": 1, "max_new_tokens": settings.answer_tokens}
     continued: list[Conversation] = [
         [*(said if said[-1]["role"] == "user" else said[:-1]), {"role": "assistant", "content": text}]

@@ -1,6 +1,7 @@
 """One arm: models that are attacked as they are, or one that is trained with a harmless reward and then attacked."""
 
 import random
+from functools import partial
 from math import gcd
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from r1.questions.jailbreak.requests import compliant, declining, harmless, requ
 from r1.questions.jailbreak.rewards import HarmlessReward
 from r1.questions.jailbreak.settings import Reads, Settings
 from r1.questions.lab import curve, finetuned, kept, reinforced, seed_of
+from r1.rewards.common import RewardFunction
+from r1.support.errors import UserError
 from r1.support.tables import read_rows
 
 Rows = list[dict[str, Any]]
@@ -35,6 +38,8 @@ def run(arm: Arm[Settings]) -> Outcome:
         for row in harmless(read_rows(settings.inputs.habit))
         if row["category"] == "harmful"
     ]
+    if len(shots) < max(attack.shots for attack in settings.attacks.values()):
+        raise UserError(f"attacks: {settings.inputs.habit} has only {len(shots)} harmful rows to make shots of")
     tables, steps = [], pd.DataFrame({"step": [], "reward": []})
     if own.recipe:
         models = {name: Policy(Path(path)) for name, path in settings.inputs.models.items()}
@@ -46,7 +51,7 @@ def run(arm: Arm[Settings]) -> Outcome:
         table = kept(
             arm,
             f"attacked-{name}",
-            lambda model=model: attacked(model, asked, shots, settings, arm.recipe.evaluate, seed_of(arm, "attack")),
+            partial(attacked, model, asked, shots, settings, arm.recipe.evaluate, seed_of(arm, "attack")),
         )
         table.insert(0, "model", name)
         tables.append(table)
@@ -80,7 +85,7 @@ def trained(arm: Arm[Settings], reads: Reads | None) -> Policy:
         return model
     rows = read_rows(settings.inputs.problems)
     weights = {name: weight for name, weight in arm.recipe.final_rl.rewards.items() if name != "preference_reward"}
-    custom = {}
+    custom: dict[str, RewardFunction] = {}
     if reads != "nothing":
         rows = mixed(rows, harmless(read_rows(settings.inputs.general)), settings, arm.seed)
         weights["preference_reward"] = arm.recipe.final_rl.rewards.get("preference_reward") or 1.0

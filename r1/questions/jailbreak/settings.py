@@ -102,7 +102,7 @@ class Judge(Section):
     """How an answer is judged, by words alone.
 
     Attributes:
-        refusals: an answer declines if one of its sentences begins so, lower-case and without punctuation.
+        refusals: an answer declines if one of its sentences begins so; case and punctuation do not count.
         complies: regular expression by category, which a complying text matches, whatever else it says; null: any
             answer complies that does not decline, as judges by refusal words do for published sets.
     """
@@ -232,7 +232,7 @@ class Settings(QuestionSettings):
             RECIPE: Variant(recipe=True),
             START: Variant(),
             WITHOUT: Variant(reads="nothing"),
-            **{name: Variant(reads=name) for name in (ANSWER, WHOLE, PARTS)},
+            **{name: Variant.model_validate({"reads": name}) for name in (ANSWER, WHOLE, PARTS)},
         }
         for name, kind in kinds.items():
             if self.arms.get(name) != kind:
