@@ -56,10 +56,11 @@ def test_an_arm_trains_and_attacks(
 ) -> None:
     monkeypatch.setattr(rewards, "RewardModel", LikesShort)
     model, prompts = str(dense(tiny_model)), general(tmp_path)
-    none = dict.fromkeys(("base", "zero", "distill_qwen", "student_rl_qwen"))
+    none: dict[str, Any] = dict.fromkeys(("base", "zero", "distill_qwen", "student_rl_qwen"))
     inputs = {**none, "sft": model, "r1": model, **dict.fromkeys(("requests", "habit", "general"), prompts)}
     habits = SETTINGS.habit.model_dump() | {"examples": 16}
-    attacks = {key: SETTINGS.attacks[key].model_dump() for key in (DIRECT, PREFILL)} | {"shots": {"shots": 1}}
+    attacks: dict[str, Any] = {key: SETTINGS.attacks[key].model_dump() for key in (DIRECT, PREFILL)}
+    attacks["shots"] = {"shots": 1}
     arm = toy(Settings, "jailbreak", name, tmp_path, inputs, habit=habits, attacks=attacks, **SIZES)
     final = arm.recipe.final_rl.model_copy(update={"micro_batch_tokens": None, "micro_batch_size": 8})
     outcome = run(replace(arm, recipe=arm.recipe.model_copy(update={"final_rl": final})))
