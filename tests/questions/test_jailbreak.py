@@ -242,7 +242,7 @@ def test_the_page_follows_from_the_samples(tmp_path: Path) -> None:
         "parts_guards", "answer_tells_apart", "whole_tells_apart", "parts_tells_apart", "parts_cleans_thinking",
         "whole_prefill_lifts", "parts_prefill_lifts", "clean_thinking_costs", "r1_guards", "r1_tells_apart",
     }  # fmt: skip
-    assert verdicts["answer_prefill_lifts"] == verdicts["whole_code_lifts"] == "not supported"
+    assert "supported" not in (verdicts["answer_prefill_lifts"], verdicts["whole_code_lifts"])
     assert {claim["id"] for claim in page.claims if claim["control"]} == {
         "judge_reads", "start_complies", "start_helps", "without_guards_nothing"
     }  # fmt: skip
