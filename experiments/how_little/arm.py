@@ -1,6 +1,6 @@
 """RL from one base on so many prompts: one arm, one seed.
 
-    python experiments/how_little/arm.py arm=full_32 seed=1 max_steps=5
+    python experiments/how_little/arm.py arm=full_8 seed=1 max_steps=5
     dvc repro experiments/how_little/dvc.yaml
 
 Writes data/questions/how_little/arms/<arm>-<seed> and data/questions/how_little/metrics/<arm>-<seed>.json.

@@ -1,5 +1,6 @@
-"""Few prompts, weak bases and small models at toy size: two steps of each training, and scripted runs for the claims."""
+"""Few prompts, weak bases, small models at toy size: two steps of each training, and scripted runs for the claims."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,7 @@ from tests.trainings import dense
 
 SETTINGS = Settings.model_validate(params("how_little"))
 CELLS = params("how_little")["arms"]
-FEW = {
-    name: {**cell, "prompts": min(cell["prompts"], 8 if cell["prompts"] > 32 else 4)} for name, cell in CELLS.items()
-}
+FEW = {name: {**cell, "prompts": {0: 0, 8: 2, 32: 4, 512: 8}[cell["prompts"]]} for name, cell in CELLS.items()}
 SIZES = {"arms": FEW, "max_steps": 2, "batch_size": 16, "num_generations": 4, "evaluated": 3, "samples": 2,
          "reflecting": ["sums_hard"]}  # fmt: skip
 TINY = {"max_completion_length": 32, "micro_batch_tokens": None, "micro_batch_size": 8}
@@ -44,10 +43,11 @@ def small(name: str, folder: Path, inputs: dict[str, Any] | None = None, **chang
 
 
 @pytest.fixture
-def base(tiny_model: Path) -> Path:
+def base(tiny_model: Path, tmp_path: Path) -> Path:
     """With a manifest, as an artifact has it."""
-    write_manifest(dense(tiny_model), {"counts": {"parameters": 7}})
-    return tiny_model
+    copy = shutil.copytree(dense(tiny_model), tmp_path / "base")
+    write_manifest(copy, {"counts": {"parameters": 7}})
+    return copy
 
 
 @pytest.mark.slow
@@ -65,7 +65,8 @@ def test_an_arm_trains_on_its_prompts_and_resumes(base: Path, tmp_path: Path, mo
     for name in ("train_rl", "sample_problems"):
         monkeypatch.setattr(f"r1.questions.lab.{name}", fails)
     pd.testing.assert_frame_equal(run(arm).tables["samples"], samples)
-    write_manifest(base, {"counts": {"parameters": 8}})
+    (base / "other.txt").write_text("other")
+    write_manifest(base, {"counts": {"parameters": 7}})
     with pytest.raises(AssertionError, match="everything is kept"):  # another base: nothing of the first counts
         run(arm)
 
@@ -130,7 +131,7 @@ def test_a_base_may_be_a_checkpoint_and_must_be_one_beside_one() -> None:
 def test_fewer_prompts_are_part_of_more(tmp_path: Path) -> None:
     few, many = (drawn(small(name, tmp_path), PROBLEMS) for name in ("full_32", "full_512"))
     assert (len(few), len(many)) == (4, 8) and many[:4] == few
-    assert drawn(small("eighth_32", tmp_path), PROBLEMS) == few
+    assert drawn(small("eighth_8", tmp_path), PROBLEMS) == few[:2]
 
 
 def test_wrong_answers_are_of_other_prompts_of_the_family(tmp_path: Path) -> None:
@@ -184,8 +185,8 @@ def test_impossible_arms_are_refused(change_of: dict[str, Any], message: str) ->
 
 # --- the page ----------------------------------------------------------------
 
-GAINS = {"full_32": 0.3, "full_128": 0.3, "full_512": 0.3, "half_512": 0.3, "quarter_512": 0.15, "eighth_512": 0.0,
-         "eighth_32": 0.0, "small_512": 0.0, "tiny_512": 0.0, "untouched": 0.0, "wrong": 0.0}  # fmt: skip
+GAINS = {"full_8": 0.15, "full_32": 0.3, "full_512": 0.3, "half_512": 0.3, "quarter_512": 0.15, "eighth_512": 0.0,
+         "eighth_8": 0.0, "small_512": 0.0, "tiny_512": 0.0, "untouched": 0.0, "wrong": 0.0}  # fmt: skip
 """What each arm's pass@1 rises by."""
 GROW = ("full_512", "small_512")
 """Arms in which reflection grows."""
@@ -244,10 +245,11 @@ def test_the_page_follows_from_the_runs(tmp_path: Path) -> None:
     assert controls == {"untouched_stays", "wrong_answers_teach_nothing"}
     supported = {name for name, verdict in verdicts.items() if verdict == "supported"}
     assert supported == {
-        *controls, "full_512_learns", "full_32_suffices", "full_128_suffices", "half_512_learns", "quarter_512_learns",
+        *controls, "full_512_learns", "full_32_suffices", "half_512_learns", "quarter_512_learns",
         "base_before_prompts", "weak_base_finds_nothing", "small_512_reflects", "full_512_reflects",
     }  # fmt: skip
-    assert verdicts["eighth_512_learns"] == verdicts["tiny_512_reflects"] == "not supported"
+    for name in ("full_8_suffices", "eighth_512_learns", "tiny_512_reflects"):
+        assert verdicts[name] == "not supported"
     assert "32 prompts are enough for what 512 gain" in page.answer
     assert page.answer.endswith("of the sizes, reflection grows in small, full.")
     page.save(tmp_path, results.minutes)
@@ -257,9 +259,9 @@ def test_the_page_follows_from_the_runs(tmp_path: Path) -> None:
 
 
 def test_few_prompts_may_not_suffice(tmp_path: Path) -> None:
-    page = judged(whole(tmp_path, GAINS | {"full_32": 0.0, "full_128": 0.1}))
+    page = judged(whole(tmp_path, GAINS | {"full_8": 0.0, "full_32": 0.1}))
     verdicts = {claim["id"]: claim["verdict"] for claim in page.claims}
-    assert verdicts["full_32_suffices"] == verdicts["full_128_suffices"] == "not supported"
+    assert verdicts["full_8_suffices"] == verdicts["full_32_suffices"] == "not supported"
     assert verdicts["base_before_prompts"] != "supported"
     assert "no fewer prompts are shown to gain what 512 do" in page.answer
 

@@ -199,7 +199,10 @@ def _answer(claims: dict[str, dict[str, Any]], cells: pd.DataFrame, settings: Se
         base for base in settings.sizes if claims[f"{settings.with_most(base)}_reflects"]["verdict"] == "supported"
     ]
     of_size = f"reflection grows in {', '.join(grows)}" if grows else "reflection grows in none"
-    return f"In {settings.max_steps} steps, {of_prompts}; {most} prompts change pass@1 by {bases} (points); of the sizes, {of_size}."
+    return (
+        f"In {settings.max_steps} steps {of_prompts}; {most} prompts change pass@1 by {bases} points; of the sizes, "
+        f"{of_size}."
+    )
 
 
 def _by_level(samples: pd.DataFrame, settings: Settings) -> Table:
