@@ -210,7 +210,7 @@ def whole(folder: Path, gains: dict[str, float]) -> Results[Settings]:
                         "reflects": rng.random() < (0.9 if when == "after" and name in GROW else 0.4),
                     }
                     for when in ("before", "after")
-                    for problem in range(96)
+                    for problem in range(240)
                     for _ in range(4)
                 ]
             ).to_parquet(path / "samples.parquet")
