@@ -4,6 +4,7 @@ from r1.config.models import BaseConfig, DeepseekV3ArchitectureConfig
 from r1.finetuning.base import adopt_checkpoint, train_base
 from r1.questions.arm import Arm
 from r1.questions.how_little.settings import Base, Settings
+from r1.support.errors import UserError
 from r1.support.tables import read_rows
 from r1.training.context import Trained, TrainingContext
 
@@ -27,15 +28,15 @@ def scaled(recipe: BaseConfig, wanted: Base) -> BaseConfig:
     """The recipe's base with fewer steps or a smaller architecture.
 
     Raises:
-        ValueError: if there is nothing to scale: the recipe adopts a checkpoint, or is a mixture of experts.
+        UserError: if there is nothing to scale: the recipe adopts a checkpoint, or is a mixture of experts.
     """
     if wanted.checkpoint is not None:
         return recipe.model_copy(update={"checkpoint": wanted.checkpoint, "architecture": None, "pretraining": None})
     shape, pretraining = recipe.architecture, recipe.pretraining
     if recipe.checkpoint is not None or shape is None or pretraining is None:
-        raise ValueError("the recipe's base is a checkpoint: give each of `bases` a checkpoint too")
+        raise UserError("the recipe's base is a checkpoint: give each of `bases` a checkpoint too")
     if isinstance(shape, DeepseekV3ArchitectureConfig):
-        raise ValueError("a mixture of experts is not scaled: give each of `bases` a checkpoint")
+        raise UserError("a mixture of experts is not scaled: give each of `bases` a checkpoint")
     heads = _share(shape.num_attention_heads, wanted.width)
     smaller = shape.model_copy(
         update={

@@ -40,7 +40,9 @@ def minus(one: dict[int, np.ndarray], other: dict[int, np.ndarray]) -> dict[int,
 def with_outcomes(groups: pd.DataFrame) -> pd.DataFrame:
     """With a column for each of OUTCOMES, and `silent`: whether no reward of the group differs from another."""
     none, every = groups["right"] == 0, groups["right"] == 1
-    return groups.assign(none_right=none, all_right=every, some_right=~(none | every), silent=groups["varies"] == 0)
+    return groups.assign(
+        none_right=none, all_right=every, some_right=~(none | every), silent=~groups["varies"].astype(bool)
+    )
 
 
 def by_step(groups: pd.DataFrame, arm: str, column: str) -> dict[int, np.ndarray]:

@@ -67,7 +67,7 @@ def runs_of(samples: pd.DataFrame, groups: pd.DataFrame, metrics: pd.DataFrame, 
         cell, own = settings.arms[arm], groups[(groups["arm"] == arm) & (groups["seed"] == seed)]
         of_run = samples[(samples["arm"] == arm) & (samples["seed"] == seed)]
         right = of_run.groupby("when")["correct"].mean()
-        reflects = of_run[of_run["family"].isin(settings.reflecting)].groupby("when")["reflects"].mean()
+        reflects = of_run[of_run["family"].isin(settings.bounds.reflecting)].groupby("when")["reflects"].mean()
         rows.append(
             {
                 "arm": arm,
@@ -109,14 +109,15 @@ def _controls(samples: pd.DataFrame, settings: Settings) -> Claims:
 def _prompts(samples: pd.DataFrame, settings: Settings) -> Claims:
     """Of each number of prompts that the full base is trained on, against the largest."""
     bounds, most = settings.bounds, change(samples, settings.reference)
-    learned, claims = effect(most, bounds), []
-    claims.append(
+    learned = effect(most, bounds)
+    claims = [
         claim(
             f"{settings.reference}_learns",
             f"From the full base, RL on {settings.arms[settings.reference].prompts} prompts raises pass@1.",
             *(learned, bounds.learns, exceeds(learned, bounds.learns)),
+            control=True,
         )
-    )
+    ]
     for name, cell in settings.learning.items():
         if cell.base == FULL and name != settings.reference:
             lost = effect(minus(change(samples, name), most), bounds)
@@ -169,7 +170,7 @@ def _sizes(samples: pd.DataFrame, settings: Settings) -> Claims:
     claims = []
     for base in settings.sizes:
         name = settings.with_most(base)
-        rise = effect(change(samples, name, "reflects", settings.reflecting), settings.bounds)
+        rise = effect(change(samples, name, "reflects", settings.bounds.reflecting), settings.bounds)
         claims.append(
             claim(
                 f"{name}_reflects",
@@ -189,12 +190,13 @@ def _answer(claims: dict[str, dict[str, Any]], cells: pd.DataFrame, settings: Se
     few = [name for name in settings.learning if claims.get(f"{name}_suffices", {}).get("verdict") == "supported"]
     enough = min((settings.arms[name].prompts for name in few), default=None)
     most = settings.arms[settings.reference].prompts
-    of_prompts = (
-        f"{enough} prompts are enough for what {most} gain from the full base"
-        if enough is not None
-        else f"no fewer prompts are shown to gain what {most} do from the full base"
-    )
-    bases = ", ".join(f"{gain(settings.with_most(base))} from {base}" for base in settings.shares)
+    if claims[f"{settings.reference}_learns"]["verdict"] != "supported":
+        of_prompts = f"the full base is not shown to learn from {most} prompts"
+    elif enough is not None:
+        of_prompts = f"{enough} prompts are enough for what {most} gain from the full base"
+    else:
+        of_prompts = f"no fewer prompts are shown to gain what {most} do from the full base"
+    bases = ", ".join(f"{gain(settings.with_most(base))} ({base})" for base in settings.shares)
     grows = [
         base for base in settings.sizes if claims[f"{settings.with_most(base)}_reflects"]["verdict"] == "supported"
     ]
@@ -293,10 +295,10 @@ def _design(results: Results[Settings]) -> list[str]:
         f"groups of {settings.num_generations}; base and number of different prompts are {cells}. Fewer prompts are "
         "part of more, and repeat.",
         f"Before and after RL {settings.evaluated} problems per level are evaluated, {settings.samples} completions "
-        "each, sampled with another seed: the second control does without RL. A group without a right answer teaches "
-        "nothing but form; one that is all right, nothing either.",
+        "each, the second time with another sampling seed; one control has no RL in between. A group without a right "
+        "answer teaches nothing but form; one that is all right, nothing either.",
         f"The wrong answers of the other control are drawn from the same family. Reflection counts in "
-        f"{', '.join(settings.reflecting)}, where trying again pays.",
+        f"{', '.join(settings.bounds.reflecting)}, where trying again pays.",
     ]
 
 

@@ -18,9 +18,7 @@ from r1.support.errors import UserError
 from r1.support.tables import read_rows
 
 BASES = Path("data/questions/how_little/bases")
-NO_GROUPS = pd.DataFrame(
-    {"step": pd.Series(dtype=int), **{name: pd.Series(dtype=float) for name in ("right", "varies", "reflects")}}
-)
+NO_GROUPS = pd.DataFrame({"step": [0], "right": [0.0], "varies": [False], "reflects": [0.0]}).iloc[:0]
 """Without RL."""
 Rows = list[dict[str, Any]]
 
@@ -90,13 +88,12 @@ def grouped(rollouts: pd.DataFrame) -> pd.DataFrame:
         rollouts: as in data/rollouts.
 
     Returns:
-        Columns: step, family; the share of `right` answers; whether the reward `varies`, without which no advantage
+        Columns: step; the share of `right` answers; whether the reward `varies`, without which no advantage
         differs from 0; the share that `reflects`.
     """
     reflects = [count_reflections(text) > 0 for text in rollouts["completion"]]
     by_group = rollouts.assign(reflects=reflects).groupby(["step", "group"], sort=False)
     table = by_group.agg(
-        family=("family", "first"),
         right=("reward_accuracy", "mean"),
         varies=("reward", lambda rewards: rewards.nunique() > 1),
         reflects=("reflects", "mean"),

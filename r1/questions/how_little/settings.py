@@ -71,6 +71,7 @@ class LittleBounds(Bounds):
         margin: gain that few prompts may cost, against many.
         silent: rise of the share of groups without a right answer that counts.
         reflects: rise of the share of completions with a word of reflection that counts.
+        reflecting: families in which reflection pays; the claims about it are about these.
         window: first and last steps that the tables average over.
     """
 
@@ -79,6 +80,7 @@ class LittleBounds(Bounds):
     margin: Probability
     silent: Probability
     reflects: Probability
+    reflecting: Annotated[tuple[Name, ...], Field(min_length=1)]
     window: PositiveInt
 
 
@@ -88,7 +90,6 @@ class Settings(QuestionSettings):
     Attributes:
         bases: weakest first.
         max_steps, learning_rate, warmup_steps, batch_size, num_generations: of RL; the rest is the recipe's `zero`.
-        reflecting: families in which reflection pays; the claims about it are about these.
         evaluated: evaluation problems per level.
         samples: completions per evaluation problem.
     """
@@ -102,7 +103,6 @@ class Settings(QuestionSettings):
     warmup_steps: NonNegativeInt
     batch_size: PositiveInt
     num_generations: int = Field(ge=2)
-    reflecting: Annotated[tuple[Name, ...], Field(min_length=1)]
     evaluated: PositiveInt
     samples: PositiveInt
 
