@@ -189,6 +189,7 @@ GAINS = {"full_8": 0.15, "full_32": 0.3, "full_512": 0.3, "half_512": 0.3, "quar
 """What each arm's pass@1 rises by."""
 GROW = ("full_512", "small_512")
 """Arms in which reflection grows."""
+PROBLEMS_ASKED = 480
 
 
 def whole(folder: Path, gains: dict[str, float]) -> Results[Settings]:
@@ -198,32 +199,21 @@ def whole(folder: Path, gains: dict[str, float]) -> Results[Settings]:
         for seed in SETTINGS.seeds:
             path = folder / "arms" / f"{name}-{seed}"
             path.mkdir(parents=True)
+            after = np.arange(2 * 4 * PROBLEMS_ASKED) % 2 == 1
+            problem = np.arange(len(after)) // 2 % PROBLEMS_ASKED
             pd.DataFrame(
-                [
-                    {
-                        "problem": problem,
-                        "family": ("search", "chain_sum")[problem % 2],
-                        "level": ("train", "hard", "transfer")[problem % 3],
-                        "when": when,
-                        "correct": rng.random() < 0.4 + (gains[name] if when == "after" else 0),
-                        "reflects": rng.random() < (0.9 if when == "after" and name in GROW else 0.4),
-                    }
-                    for when in ("before", "after")
-                    for problem in range(240)
-                    for _ in range(4)
-                ]
-            ).to_parquet(path / "samples.parquet")
-            right = rng.choice(
-                [0.0, 0.5, 1.0], p=[0.8, 0.1, 0.1] if cell.base == "eighth" else [0.1, 0.7, 0.2], size=240
-            )
-            groups = pd.DataFrame(
                 {
-                    "step": np.arange(240) // 8 + 1,
-                    "right": right,
-                    "varies": right == 0.5,
-                    "reflects": 0.5,
+                    "problem": problem,
+                    "family": np.array(["search", "chain_sum"])[problem % 2],
+                    "level": np.array(["train", "hard", "transfer"])[problem % 3],
+                    "when": np.where(after, "after", "before"),
+                    "correct": rng.random(len(after)) < 0.4 + gains[name] * after,
+                    "reflects": rng.random(len(after)) < 0.4 + 0.5 * (after & (name in GROW)),
                 }
-            )
+            ).to_parquet(path / "samples.parquet")
+            odds = [0.8, 0.1, 0.1] if cell.base == "eighth" else [0.1, 0.7, 0.2]
+            right, step = rng.choice([0.0, 0.5, 1.0], p=odds, size=240), np.arange(240) // 8 + 1
+            groups = pd.DataFrame({"step": step, "right": right, "varies": right == 0.5, "reflects": 0.5})
             (groups if cell.prompts else runs.NO_GROUPS).to_parquet(path / "groups.parquet")
             write_manifest(path, {})
             write_json(

@@ -6,10 +6,10 @@ import pandas as pd
 
 from r1.questions.effects import below, claim, effect, exceeds, within
 from r1.questions.how_little.figure import draw
-from r1.questions.how_little.measures import OUTCOMES, by_step, change, minus, with_outcomes
+from r1.questions.how_little.measures import by_step, change, minus, with_outcomes
 from r1.questions.how_little.settings import FULL, Base, Settings
+from r1.questions.how_little.tables import by_family, by_level, of_groups, of_sizes
 from r1.questions.page import Page, Results
-from r1.reporting.tables import LEVELS, Table, signed
 from r1.support.artifacts import read_json
 
 TITLE = "How few prompts, how weak a base and how small a model are enough for RL?"
@@ -49,10 +49,10 @@ def judged(results: Results[Settings]) -> Page:
             "Reflection is in the corpus; RL makes it more frequent. That it appears where none was is not tested.",
         ],
         tables=[
-            _by_level(samples, settings),
-            _by_family(samples, settings),
-            _of_groups(groups, settings),
-            _of_sizes(cells, settings),
+            by_level(samples, settings),
+            by_family(samples, settings),
+            of_groups(groups, settings),
+            of_sizes(cells, settings),
         ],
     )
 
@@ -205,80 +205,6 @@ def _answer(claims: dict[str, dict[str, Any]], cells: pd.DataFrame, settings: Se
         f"In {settings.max_steps} steps {of_prompts}; {most} prompts change pass@1 by {bases} points; of the sizes, "
         f"{of_size}."
     )
-
-
-def _by_level(samples: pd.DataFrame, settings: Settings) -> Table:
-    levels = [level for level in LEVELS if level in set(samples["level"])]
-    rows = []
-    for arm, cell in settings.arms.items():
-        found = effect(change(samples, arm), settings.bounds)
-        of_arm = samples[samples["arm"] == arm]
-        shown = [_before_after(of_arm[of_arm["level"] == level]) for level in levels]
-        gain = signed(*(100 * found[key] for key in ("effect", "low", "high")))
-        rows.append([arm, cell.base, str(cell.prompts), *shown, gain])
-    return Table(
-        "Accuracy by level",
-        "pass@1 % before and after RL, and the gain over all levels in points.",
-        ["arm", "base", "prompts", *(LEVELS[level] for level in levels), "gain"],
-        rows,
-    )
-
-
-def _by_family(samples: pd.DataFrame, settings: Settings) -> Table:
-    families = samples["family"].drop_duplicates().tolist()
-    by_arm = dict(iter(samples.groupby("arm")))
-    return Table(
-        "Accuracy by family",
-        "pass@1 % before and after RL.",
-        ["arm", *families],
-        [
-            [arm, *(_before_after(by_arm[arm][by_arm[arm]["family"] == family]) for family in families)]
-            for arm in settings.arms
-        ],
-    )
-
-
-def _of_groups(groups: pd.DataFrame, settings: Settings) -> Table:
-    window, last = settings.bounds.window, groups["step"].max()
-    rows = []
-    for arm in settings.arms:
-        own = groups[groups["arm"] == arm]
-        if own.empty:
-            continue
-        ends = own[own["step"] <= window], own[own["step"] > last - window]
-        shares = [f"{100 * end[name].mean():.1f}" for name in (*OUTCOMES, "silent", "right") for end in ends]
-        rows.append([arm, *(f"{first} → {then}" for first, then in zip(shares[::2], shares[1::2], strict=True))])
-    return Table(
-        "What groups had to learn from",
-        f"Shares of groups in %, mean of the first {window} and the last {window} steps. No variance: all rewards of "
-        "the group are equal, those for form included. Right answers: share of the rollouts, on the arm's own prompts; "
-        "the arm with wrong answers counts those as right.",
-        ["arm", *OUTCOMES.values(), "no variance", "right answers"],
-        rows,
-    )
-
-
-def _of_sizes(cells: pd.DataFrame, settings: Settings) -> Table:
-    rows = []
-    for base in settings.sizes:
-        runs = cells[cells["arm"] == settings.with_most(base)]
-        shown = [
-            " → ".join(f"{100 * runs[column].mean():.1f}" for column in pair)
-            for pair in (("before", "after"), ("reflects_before", "reflects_after"))
-        ]
-        rows.append([base, f"{runs['parameters'].iloc[0]:,}", *shown])
-    return Table(
-        "Sizes",
-        "All are pretrained on as many tokens. Reflection is the share of completions with a word of it, in the "
-        "families where it pays.",
-        ["model", "parameters", "pass@1 %", "reflection %"],
-        rows,
-    )
-
-
-def _before_after(samples: pd.DataFrame) -> str:
-    shares = samples.groupby("when")["correct"].mean()
-    return f"{100 * shares['before']:.1f} → {100 * shares['after']:.1f}"
 
 
 def _design(results: Results[Settings]) -> list[str]:
