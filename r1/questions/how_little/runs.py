@@ -119,5 +119,5 @@ def _evaluated(arm: Arm[Settings], model: Policy, asked: Rows, number: int) -> p
     sampling = arm.recipe.evaluate.sampling.model_copy(update={"num_samples": arm.settings.samples})
     table = sampled(arm, model, asked, sampling, seed_of(arm, "evaluate", number))
     return table.assign(reflects=table["reflections"] > 0)[
-        ["problem", "family", "level", "correct", "reflects", "well_formed", "tokens", "truncated"]
+        ["problem", "family", "level", "correct", "reflects", "tokens"]
     ]
