@@ -1,10 +1,12 @@
 """Read every completion that a stage drew: RL rollouts, candidates of a data stage, samples of an evaluation."""
 
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from r1.support.errors import UserError
+
+if TYPE_CHECKING:  # pandas is heavy for the live page, which lists the sources only
+    import pandas as pd
 
 COLUMNS = (
     *("step", "group", "family", "task", "level", "prompt", "answer", "completion", "tokens", "truncated"),
@@ -41,7 +43,7 @@ def sources(root: Path = Path()) -> dict[str, list[Path]]:
     return found
 
 
-def read(stage: str, root: Path = Path()) -> pd.DataFrame:
+def read(stage: str, root: Path = Path()) -> "pd.DataFrame":
     """Read what a stage drew, in the order in which it was drawn.
 
     Args:
@@ -54,6 +56,8 @@ def read(stage: str, root: Path = Path()) -> pd.DataFrame:
     Raises:
         NoRollouts: if there are none: says what there is.
     """
+    import pandas as pd
+
     known = sources(root)
     if stage not in known:
         raise NoRollouts(f"no rollouts are kept of {stage!r}; there are those of: {', '.join(known) or 'nothing yet'}")
@@ -65,7 +69,9 @@ def read(stage: str, root: Path = Path()) -> pd.DataFrame:
     return frame.reindex(columns=[*COLUMNS, *others])
 
 
-def _read(file: Path) -> pd.DataFrame | None:
+def _read(file: Path) -> "pd.DataFrame | None":
+    import pandas as pd
+
     try:
         return pd.read_parquet(file)
     except FileNotFoundError:  # a running stage thins its parts, and gathers them when it ends

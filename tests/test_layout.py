@@ -46,7 +46,7 @@ ONLY: dict[str, set[str]] = {
     "finished": {"support", "recipe"},
     "release": {"support", "recipe", "config", "models", "finished"},
     "talk": {"support", "config", "models", "sampling", "reporting", "finished"},
-    "watch": {"support", "training"},
+    "watch": {"support", "training", "rollouts"},
 }
 LONGEST = 300
 

@@ -192,6 +192,7 @@ class StylesConfig(Section):
         direct: share of documents that answer without steps.
         chinese, mixed: shares of those languages among documents with steps; the rest are in English.
         tagged: share of documents with steps that use the think/answer form.
+        summary: share of those whose answer stands in a sentence, the form of the cold start.
         slip: probability of a wrong result, per step.
         careful: share of documents with steps whose author checks them.
         confirm: probability that a careful author explicitly checks a right step.
@@ -202,6 +203,7 @@ class StylesConfig(Section):
     chinese: Probability
     mixed: Probability
     tagged: Probability
+    summary: Probability
     slip: Probability
     careful: Probability
     confirm: Probability

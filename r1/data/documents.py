@@ -14,7 +14,9 @@ The corpus limits what RL can discover, so every style is listed here:
   8 + 5 = 13, that is 13."). Each author has the patience for 1 to 9 tries, and then answers with the last. Nobody
   slips, and who answers directly guesses: no author knows these answers by heart.
 - the answer is the last line ("The answer is 9."), or, in a share of the documents, in the form
-  `<think>…</think>` `<answer>…</answer>`.
+  `<think>…</think>` `<answer>…</answer>`; in a share of these it stands in a summary ("The answer is
+  <answer>9</answer>"), as the cold start writes it. A base that never saw summaries learns them for the families of the
+  cold start only.
 
 No language is more accurate than another: slips have one probability per step, and careful authors fix theirs in
 both. Other direct answers never slip, but are hard to give: nothing was worked out.
@@ -55,17 +57,23 @@ def write_response(problem: Problem, styles: StylesConfig, rng: random.Random) -
     else:
         lines, answer = _write_steps(problem, style, rng.random() < styles.careful, styles, rng)
     body = "\n".join(lines)
+    sentence = _ANSWER[_language(style, rng)]
     if rng.random() < styles.tagged:
-        return f"<think>{body}</think><answer>{answer}</answer>", f"{style}_tagged"
-    return f"{body}\n{_ANSWER[_language(style, rng)].format(answer)}", style
+        return _tagged(body, answer, sentence, styles, rng), f"{style}_tagged"
+    return f"{body}\n{sentence.format(answer)}", style
 
 
 def _with_solution(problem: Problem, styles: StylesConfig, rng: random.Random) -> tuple[str, str]:
     if rng.random() < styles.direct:
         return problem.answer, "direct"
     if rng.random() < styles.tagged:
-        return f"<think>{problem.solution}</think><answer>{problem.answer}</answer>", "en_tagged"
+        return _tagged(problem.solution, problem.answer, _ANSWER["en"], styles, rng), "en_tagged"
     return f"{problem.solution}\n{_ANSWER['en'].format(problem.answer)}", "en"
+
+
+def _tagged(thought: str, answer: str, sentence: str, styles: StylesConfig, rng: random.Random) -> str:
+    said = sentence.rstrip(".。") if rng.random() < styles.summary else "{}"
+    return f"<think>{thought}</think>{said.format(f'<answer>{answer}</answer>')}"
 
 
 def _language(style: str, rng: random.Random) -> str:

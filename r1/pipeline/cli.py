@@ -10,6 +10,7 @@ python -m r1 chat zero               talk to a model on the terminal, or through
 python -m r1 serve r1                serve a model to OpenAI clients on this machine, with vLLM
 python -m r1 export r1 --to DIR      write a model for use elsewhere, with a model card; --format gguf for llama.cpp
 python -m r1 export-samples zero --to exported   write samples for lighteval and lm-evaluation-harness
+python -m r1 forensics DIR --base DIR    infer from a model's weights and samples what made it of its base
 python -m r1 plan profile=smoke      estimate tokens, FLOPs, memory, hours and dollars without running anything
 python -m r1 doctor                  check this machine and print the commands that fix what is missing
 python -m r1 readme                  write the results in README and docs/ from the metrics in data/
@@ -50,6 +51,11 @@ def main() -> None:
     )
     exporting.add_argument("model", help="an evaluated model, such as zero")
     exporting.add_argument("--to", type=Path, required=True, help="folder for the files")
+    examining = commands.add_parser(
+        "forensics", help="infer from a model's weights and samples what made it of its base"
+    )
+    examining.add_argument("model", type=Path, help="model directory, such as data/models/zero")
+    examining.add_argument("--base", type=Path, required=True, help="directory of the model that it started from")
     composing = commands.add_parser("compose", help="write params.yaml from conf/")
     composing.add_argument("overrides", nargs="*", help="Hydra overrides, as `dvc exp run -S` takes them")
     planning = commands.add_parser("plan", help="estimate what the recipe would cost; exit 1 if it does not fit")
@@ -81,6 +87,8 @@ def main() -> None:
             _readme()
         elif arguments.command == "export-samples":
             _export(arguments.model, arguments.to)
+        elif arguments.command == "forensics":
+            _examine(arguments.model, arguments.base)
         elif arguments.command == "plan":
             _plan(arguments)
         elif arguments.command == "rollouts":
@@ -131,15 +139,7 @@ def _add_talk(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _take(arguments: argparse.Namespace) -> None:
     """Chat, serve or export, without telemetry and, unless the user pushes, without the hub."""
-    import os
-
-    from r1.support.log import configure
-
-    configure()
-    for name in ("HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK"):
-        os.environ.setdefault(name, "1")
-    if not getattr(arguments, "push", None):
-        os.environ["HF_HUB_OFFLINE"] = "1"
+    _without_telemetry(offline=not getattr(arguments, "push", None))
     if arguments.command == "serve":
         from r1.talk.serve import serve
 
@@ -154,6 +154,31 @@ def _take(arguments: argparse.Namespace) -> None:
 
         files = export(arguments.name, arguments.to, arguments.format, arguments.dtype, arguments.push)
         print("\n".join(map(str, files)))
+
+
+def _examine(model: Path, base: Path) -> None:
+    _without_telemetry(offline=True)
+    from r1.pipeline.compose import load, load_settings
+    from r1.questions.forensics.settings import Settings
+
+    settings = load_settings(Path("experiments/forensics/params.yaml"), [], Settings)
+    config = load().evaluate
+
+    from r1.questions.forensics.show import show_forensics
+
+    show_forensics(model, base, settings, config)
+
+
+def _without_telemetry(offline: bool) -> None:
+    import os
+
+    from r1.support.log import configure
+
+    configure()
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK"):
+        os.environ.setdefault(name, "1")
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def _port(text: str) -> int:

@@ -57,8 +57,8 @@ def rollouts(arm: Arm[Any], name: str) -> pd.DataFrame:
 
 
 def finetuned(arm: Arm[Any], name: str, start: Policy, examples: Rows, config: SftConfig) -> Policy:
-    """SFT on rows of `prompt` and `completion`; see `r1.finetuning.sft.finetune`."""
-    return trained(arm, name, lambda context: finetune(start, examples, config, context))
+    """SFT on rows of `prompt` and `completion`; see `r1.finetuning.sft.finetune`. `start` stays as it is."""
+    return trained(arm, name, lambda context: finetune(Policy(start.directory), examples, config, context))
 
 
 def reinforced(
@@ -86,7 +86,11 @@ def reinforced(
     settings = RlSettings(stage, rl)
     count = settings.rollout_budget // stage.num_generations
     ordered = in_order(rows, count=count, curriculum=False, seed=arm.seed)
-    return trained(arm, name, lambda context: train_rl(start, ordered, settings, context, held_back, **custom_rewards))
+    return trained(
+        arm,
+        name,
+        lambda context: train_rl(Policy(start.directory), ordered, settings, context, held_back, **custom_rewards),
+    )
 
 
 def sampled(arm: Arm[Any], model: Policy, rows: Rows, sampling: SamplingConfig, seed: int) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from r1 import rollouts
 from r1.support.text import printable
 from r1.watch.files import Cache
 
@@ -19,7 +20,6 @@ SHOWN = 2000
 LONGEST = 2**20
 """Characters of a whole text that a page gets."""
 _PART = re.compile(r"part-(\d+)\.parquet")
-_CANDIDATES = {"cold_start_data": "cold_start", "rejection_sampling": "sft"}
 _NUMBERS = ("step", "group", "tokens", "truncated", "advantage", "reward", "sampler_logprob", "trainer_logprob")
 _TEXTS = ("family", "task", "level", "answer", "source", "reason")
 _ORDERS = {"high": ("advantage", True), "low": ("advantage", False), "long": ("tokens", True)}
@@ -59,21 +59,13 @@ class Rollouts:
 
     def __init__(self, root: Path) -> None:
         """Args: the project's folder."""
-        self.data = root / "data"
+        self.root = root
         self._pieces: Cache[list[Piece]] = Cache(64)
         self._rows: Cache[list[Row]] = Cache(24)
 
     def sources(self) -> list[str]:
-        """Names for which rollouts are kept: runs, data stages and `evaluations/<model>`."""
-        runs = {path.parent.name for path in self.data.glob("rollouts/*/*.parquet")}
-        live = {path.parents[1].name for path in self.data.glob(".checkpoints/*/*/rollouts")}
-        candidates = [
-            name for name, folder in _CANDIDATES.items() if (self.data / folder / "candidates.parquet").exists()
-        ]
-        evaluated = sorted(
-            f"evaluations/{path.parent.name}" for path in self.data.glob("evaluations/*/samples.parquet")
-        )
-        return [*sorted(runs | live), *candidates, *evaluated]
+        """Names for which rollouts are kept: RL and data stages, and `evaluate/<model>`."""
+        return list(rollouts.sources(self.root))
 
     def find(self, name: str, query: Query) -> dict[str, Any] | None:
         """Find rollouts.
@@ -82,9 +74,9 @@ class Rollouts:
             `steps` that are kept, `families` among those scanned, `scanned` and `found` counts, and `rows` to show;
             None if there is no such source.
         """
-        if name not in self.sources():
+        if (kept := self.pieces(name)) is None:
             return None
-        pieces = sorted(self.pieces(name), key=lambda piece: piece.step or 0, reverse=True)
+        pieces = sorted(kept, key=lambda piece: piece.step or 0, reverse=True)
         chosen = [piece for piece in pieces if query.step is None or piece.step == query.step]
         families, found, scanned = set[str](), list[Row](), 0
         needle = query.text.casefold()
@@ -112,24 +104,20 @@ class Rollouts:
 
     def whole(self, name: str, key: str, number: int) -> dict[str, str] | None:
         """The whole prompt and completion of a rollout, named by its piece and its row there; None if there is none."""
-        if name not in self.sources():
-            return None
-        for piece in self.pieces(name):
+        for piece in self.pieces(name) or []:
             if piece.key == key and 0 <= number < len(rows := self._read(piece)):
                 return {text: rows[number][text][:LONGEST] for text in ("prompt", "completion")}
         return None
 
-    def pieces(self, name: str) -> list[Piece]:
-        """A source's pieces; a stage that trains again hides its finished run."""
-        if name in _CANDIDATES:
-            return self._groups(self.data / _CANDIDATES[name] / "candidates.parquet")
-        if name.startswith("evaluations/"):
-            return self._groups(self.data / name / "samples.parquet")
-        live = sorted(self.data.glob(f".checkpoints/{name}/*/rollouts"), key=lambda folder: folder.stat().st_mtime)
-        for folder in reversed(live):
-            if parts := [(match, file) for file in folder.iterdir() if (match := _PART.fullmatch(file.name))]:
-                return [Piece(str(int(match[1])), int(match[1]), file) for match, file in parts]
-        return [piece for file in self.data.glob(f"rollouts/{name}/*.parquet") for piece in self._groups(file)]
+    def pieces(self, name: str) -> list[Piece] | None:
+        """A source's pieces, or None if there is no such source."""
+        files = rollouts.sources(self.root).get(name)
+        return None if files is None else [piece for file in files for piece in self._split(file)]
+
+    def _split(self, file: Path) -> list[Piece]:
+        if match := _PART.fullmatch(file.name):
+            return [Piece(str(int(match[1])), int(match[1]), file)]
+        return self._groups(file)
 
     def _groups(self, file: Path) -> list[Piece]:
         return self._pieces.get(file, lambda: _groups(file)) or []

@@ -1,12 +1,11 @@
 """A headless Chromium for pages: Playwright with the system's browser or its own; without one, tests are skipped."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
+from tests.browser.chromium import launch
 
 
 @pytest.fixture(scope="module")
@@ -16,10 +15,9 @@ def browser() -> Iterator[Any]:
     Not for the session: while it is open, Playwright runs an event loop in this thread, and others cannot.
     """
     playwright = pytest.importorskip("playwright.sync_api")
-    path = next(filter(None, map(shutil.which, _NAMES)), None)
     with playwright.sync_playwright() as running:
         try:
-            launched = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
+            launched = launch(running)
         except playwright.Error as error:
             pytest.skip(f"no Chromium: {error}")
         yield launched

@@ -7,6 +7,7 @@ from itertools import islice
 import pytest
 
 from r1.config.data import FamilyConfig, StylesConfig
+from r1.curation.filters import rewrite
 from r1.data.corpus import build_corpus
 from r1.data.documents import write_response
 from r1.models.chat import as_messages, turn
@@ -18,7 +19,7 @@ from tests.conftest import compose
 
 SMOKE = compose("profile=smoke").prepare
 FAMILIES = compose().prepare.families
-NEVER = StylesConfig(direct=0, chinese=0, mixed=0, tagged=0, slip=0, careful=0, confirm=0, header=0)
+NEVER = StylesConfig(direct=0, chinese=0, mixed=0, tagged=0, summary=0, slip=0, careful=0, confirm=0, header=0)
 WORKED = {name: family for name, family in FAMILIES.items() if family.task != "search"}
 BY_TRIAL = {name: family for name, family in FAMILIES.items() if family.task == "search"}
 each_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
@@ -32,6 +33,8 @@ each_style = pytest.mark.parametrize(
         pytest.param({"mixed": 1}, id="mixed"),
         pytest.param({"tagged": 1}, id="tagged"),
         pytest.param({"chinese": 1, "tagged": 1}, id="chinese-tagged"),
+        pytest.param({"tagged": 1, "summary": 1}, id="summary"),
+        pytest.param({"chinese": 1, "tagged": 1, "summary": 1}, id="chinese-summary"),
         pytest.param({"careful": 1, "confirm": 1}, id="careful"),
         pytest.param({"direct": 1}, id="direct"),
         pytest.param(SMOKE.styles.model_dump() | {"slip": 0}, id="as-configured"),
@@ -109,9 +112,15 @@ def test_who_answers_directly_guesses(family: FamilyConfig) -> None:
 @each_family
 @pytest.mark.parametrize("language", [{}, {"chinese": 1}, {"mixed": 1}], ids=["english", "chinese", "mixed"])
 def test_tagged_is_well_formed(family: FamilyConfig, language: dict[str, float]) -> None:
-    for _, response, style in written(family, tagged=1, slip=0.5, careful=0.5, **language):
+    for _, response, style in written(family, tagged=1, summary=0.5, slip=0.5, careful=0.5, **language):
         assert parse_response(response).well_formed, response
         assert style.endswith("_tagged")
+
+
+@each_family
+def test_a_summary_is_the_one_of_the_cold_start(family: FamilyConfig) -> None:
+    for _, response, _ in written(family, tagged=1, summary=1, slip=0.5, careful=0.5):
+        assert rewrite(response) == response
 
 
 @each_family

@@ -56,7 +56,9 @@ def test_a_repeated_try_is_not_the_next() -> None:
 
 
 def test_the_corpus_authors_make_no_wrong_step() -> None:
-    styles = StylesConfig(direct=0, chinese=0.3, mixed=0.3, tagged=0.3, slip=0.5, careful=0, confirm=0, header=0)
+    styles = StylesConfig(
+        direct=0, chinese=0.3, mixed=0.3, tagged=0.3, summary=0.5, slip=0.5, careful=0, confirm=0, header=0
+    )
     rng, seen = random.Random(1), 0
     problems = search.generate({"min_answer": 1, "max_answer": 9, "constant_first": False}, 5)
     for problem, _ in zip(problems, range(50), strict=False):

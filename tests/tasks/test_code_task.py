@@ -19,7 +19,7 @@ from tests.conftest import compose
 
 CONFIG = compose("profile=smoke", "code=formulas")
 FAMILY = CONFIG.prepare.families["code"]
-NEVER = StylesConfig(direct=0, chinese=0, mixed=0, tagged=0, slip=0, careful=0, confirm=0, header=0)
+NEVER = StylesConfig(direct=0, chinese=0, mixed=0, tagged=0, summary=0, slip=0, careful=0, confirm=0, header=0)
 
 
 def problems(count: int = 12, seed: int = 3) -> list[Problem]:

@@ -83,9 +83,9 @@ def test_candidates_and_evaluations_are_sources_too(tmp_path: Path) -> None:
         path = tmp_path / "data" / folder / ("candidates.parquet" if folder == "sft" else "samples.parquet")
         path.parent.mkdir(parents=True)
         pd.DataFrame([{"prompt": "p", "answer": "1", "completion": "c", "tokens": 1, **extra}]).to_parquet(path)
-    assert Rollouts(project(tmp_path)).sources() == ["rejection_sampling", "evaluations/zero"]
+    assert Rollouts(project(tmp_path)).sources() == ["rejection_sampling", "evaluate/zero"]
     assert rows(tmp_path, "rejection_sampling")[0]["reason"] == "wrong"
-    assert rows(tmp_path, "evaluations/zero")[0]["rewards"] == {"correct": True}
+    assert rows(tmp_path, "evaluate/zero")[0]["rewards"] == {"correct": True}
 
 
 @pytest.mark.parametrize("name", ["", "nothing", "../..", "evaluations/..", "evaluations/../../x", "/etc", "*"])
@@ -121,7 +121,11 @@ def test_a_search_without_a_step_looks_at_the_newest_only(tmp_path: Path) -> Non
 def test_a_part_that_goes_away_is_no_error(root: Path) -> None:
     reader = Rollouts(root)
     pieces = reader.pieces("zero")
-    for piece in pieces:
+    assert pieces
+    gone = [piece for piece in pieces if piece.step != 3]
+    for piece in gone:
         piece.file.unlink()
-    assert all(not reader._read(piece) for piece in pieces)
+    assert all(not reader._read(piece) for piece in gone)
+    found = reader.find("zero", Query())
+    assert found is not None and found["steps"] == [3]
     assert reader.find("zero", Query(step=1)) is not None

@@ -72,7 +72,7 @@ async function show(byHand) {
   dag.show(state.stages, stage.name);
   panel(stage);
   rollouts.offer(state.rollouts);
-  const source = [stage.run, stage.run.replace(/^evaluate\//, "evaluations/")].find((name) => state.rollouts.includes(name));
+  const source = state.rollouts.includes(stage.run) ? stage.run : "";
   const now = JSON.stringify([stage.name, stage.step, stage.state, stage.time, state.rollouts.length]);
   if (now === shown) return;
   const other = JSON.parse(shown || "[]")[0] !== stage.name;
