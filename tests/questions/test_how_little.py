@@ -237,7 +237,7 @@ def test_the_page_follows_from_the_runs(tmp_path: Path) -> None:
         "base_before_prompts", "weak_base_finds_nothing", "small_512_reflects", "full_512_reflects",
     }  # fmt: skip
     for name in ("full_8_suffices", "eighth_512_learns", "tiny_512_reflects"):
-        assert verdicts[name] == "not supported"
+        assert verdicts[name] != "supported"
     assert "32 prompts are enough for what 512 gain" in page.answer
     assert page.answer.endswith("of the sizes, reflection grows in small, full.")
     page.save(tmp_path, results.minutes)
@@ -249,7 +249,7 @@ def test_the_page_follows_from_the_runs(tmp_path: Path) -> None:
 def test_few_prompts_may_not_suffice(tmp_path: Path) -> None:
     page = judged(whole(tmp_path, GAINS | {"full_8": 0.0, "full_32": 0.1}))
     verdicts = {claim["id"]: claim["verdict"] for claim in page.claims}
-    assert verdicts["full_8_suffices"] == verdicts["full_32_suffices"] == "not supported"
+    assert "supported" not in (verdicts["full_8_suffices"], verdicts["full_32_suffices"])
     assert verdicts["base_before_prompts"] != "supported"
     assert "no fewer prompts are shown to gain what 512 do" in page.answer
 
