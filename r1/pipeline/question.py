@@ -1,4 +1,4 @@
-"""Entry points of a question's scripts, experiments/<question>/arm.py and report.py.
+"""Entry points of a question's scripts, experiments/<question>/arm.py and report.py, and base.py if it trains bases.
 
 Like a stage's (r1/pipeline/stage.py), but with the question's own params.yaml beside the script. The recipe's
 params.yaml is read too, of which an arm declares the sections that it uses.
@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from r1.questions.page import Page, Results
 from r1.support.artifacts import write_aside, write_json, write_manifest
 from r1.support.errors import ConfigurationError, reported
 from r1.support.log import configure
+from r1.training.context import Trained
 
 RECIPE = "recipe."
 """Prefix of an override of the recipe's params.yaml; others are of the question's."""
@@ -51,6 +52,39 @@ def arm(settings: type[S], reads: tuple[str, ...]) -> Callable[[Callable[[Arm[S]
                 use_one_gpu()
                 recipe = Config.model_construct(**{section: getattr(recipe, section) for section in reads})
                 _run(function, script, Arm(name, seed, own, recipe, Path()), reads)
+
+        main.settings, main.reads = settings, reads  # type: ignore[attr-defined]
+        return main
+
+    return decorate
+
+
+def base(
+    settings: type[S], reads: tuple[str, ...], inputs: tuple[str, ...]
+) -> Callable[[Callable[[Arm[S]], Trained]], Callable[[], None]]:
+    """Turn a function into the script that makes one model that arms start from: `base.py base=eighth [overrides]`.
+
+    It writes data/questions/<question>/bases/<base> and data/questions/<question>/metrics/base-<base>.json. The
+    function gets an arm that is named after the base, with the recipe's seed.
+
+    Args:
+        settings: schema of the question's params.yaml, whose `bases` has the names.
+        reads: sections of the recipe's params.yaml that the function reads, with `seed`.
+        inputs: paths of the artifacts that it reads.
+    """
+
+    def decorate(function: Callable[[Arm[S]], Trained]) -> Callable[[], None]:
+        def main() -> None:
+            with _script(function.__globals__["__doc__"]) as (script, overrides):
+                of_recipe = [one.removeprefix(RECIPE) for one in overrides if one.startswith(RECIPE)]
+                of_question = [one for one in overrides if not one.startswith((RECIPE, "base="))]
+                own = load_settings(script.parent / "params.yaml", of_question, settings)
+                recipe = load(of_recipe)
+                name = _given(overrides, "base", own.bases)  # type: ignore[attr-defined]
+                prepare_environment(recipe)
+                use_one_gpu()
+                recipe = Config.model_construct(**{section: getattr(recipe, section) for section in reads})
+                _make(function, script, Arm(name, recipe.seed, own, recipe, Path()), reads, inputs)
 
         main.settings, main.reads = settings, reads  # type: ignore[attr-defined]
         return main
@@ -108,6 +142,23 @@ def _run(function: Callable[[Arm[S]], Outcome], script: Path, arm: Arm[S], reads
     write_json(metrics, {"arm": arm.name, "seed": arm.seed, **spent, **outcome.metrics})
 
 
+def _make(
+    function: Callable[[Arm[S]], Trained], script: Path, arm: Arm[S], reads: Sequence[str], inputs: Sequence[str]
+) -> None:
+    folder, made = _folder(script), arm.settings.bases[arm.name]  # type: ignore[attr-defined]
+    params = {
+        **{section: arm.recipe.model_dump(mode="json", include={section})[section] for section in reads},
+        "question": {"base": made.model_dump(mode="json")},
+    }
+    run = Run(f"questions/{script.parent.name}/base-{arm.name}", Sections(arm.seed), params, script)
+    metrics, verified = folder / "metrics" / f"base-{arm.name}.json", run.inputs(*inputs)
+    with run.checkpoints(verified) as scratch:
+        trained = function(Arm(arm.name, arm.seed, arm.settings, arm.recipe, scratch))
+        with run.artifact(str(folder / "bases" / arm.name), verified, dict(trained.counts), str(metrics)) as directory:
+            trained.save(directory)
+    write_json(metrics, {"base": arm.name, **trained.metrics})
+
+
 @contextmanager
 def _script(description: str) -> Iterator[tuple[Path, list[str]]]:
     """Run in the project's root, with errors in one line; yields the script and its overrides."""
@@ -131,13 +182,18 @@ def _script(description: str) -> Iterator[tuple[Path, list[str]]]:
 
 
 def _which(overrides: Sequence[str], settings: S) -> tuple[str, int]:
-    given = dict(one.split("=", 1) for one in overrides if one.startswith(("arm=", "seed=")))
-    name, seed = given.get("arm", ""), given.get("seed", "")
-    if name not in settings.arms:
-        raise ConfigurationError(f"arm = {name!r}: allowed: {', '.join(settings.arms)}")
+    name = _given(overrides, "arm", settings.arms)
+    seed = next((one.removeprefix("seed=") for one in overrides if one.startswith("seed=")), "")
     if not seed.isdecimal():
         raise ConfigurationError(f"seed = {seed!r}: must be a whole number, as in seed=1")
     return name, int(seed)
+
+
+def _given(overrides: Sequence[str], key: str, allowed: Collection[str]) -> str:
+    name = next((one.removeprefix(f"{key}=") for one in overrides if one.startswith(f"{key}=")), "")
+    if name not in allowed:
+        raise ConfigurationError(f"{key} = {name!r}: allowed: {', '.join(allowed)}")
+    return name
 
 
 def _folder(script: Path) -> Path:
