@@ -1,5 +1,6 @@
 """Long chains of thought at toy size, scripted completions for what is learned from them, and scripted arms."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_merged_weights_lie_between(tiny_model: Path, tmp_path: Path) -> None:
     model = short.load()
     with torch.no_grad():
         for weights in model.parameters():
-            weights += 1
+            weights.add_(1)
     model.save_pretrained(far)
     short.tokenizer.save_pretrained(far)
     merged = merge(arm, "merged_25", short, Policy(far), 0.25).load().state_dict()
@@ -130,7 +131,7 @@ PLACES = {
 """Tokens and pass@1 of models; merged ones lie between."""
 
 
-def whole(folder: Path, places: dict[str, tuple[float, float]]) -> Results[Settings]:
+def whole(folder: Path, places: Mapping[str, tuple[float, float]]) -> Results[Settings]:
     """All arms and seeds, with models at given places."""
     rng = np.random.default_rng(0)
     for name, arm in SETTINGS.arms.items():

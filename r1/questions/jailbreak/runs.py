@@ -99,7 +99,7 @@ def trained(arm: Arm[Settings], reads: Reads | None) -> Policy:
         }
     )
     unguarded = arm.recipe.rl.model_copy(update={"patience": settings.max_steps + 1})  # a short run is seen to its end
-    return reinforced(arm, "trained", model, rows, stage, unguarded, **custom)
+    return reinforced(arm, "trained", model, rows, stage, unguarded, None, **custom)
 
 
 def mixed(problems: Rows, general: Rows, settings: Settings, seed: int) -> Rows:

@@ -23,7 +23,7 @@ def gains(samples: pd.DataFrame, settings: Settings) -> pd.DataFrame:
         samples: rows of `samples` of all arms, with `arm` and `seed`.
         settings: says what each arm trains on.
     """
-    tasks = samples.drop_duplicates("family").set_index("family")["task"].to_dict()
+    tasks = tasks_of(samples)
     rates = samples.groupby(["arm", *UNIT, "family", "level"], sort=False)["correct"].mean().reset_index()
     base = rates.loc[rates["arm"] == settings.base, [*UNIT, "correct"]]
     table = rates[rates["arm"] != settings.base].merge(base, on=UNIT, suffixes=("", "_base"), validate="many_to_one")
@@ -34,6 +34,12 @@ def gains(samples: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return table[["arm", *UNIT, "family", "level"]].assign(
         relation=relations, gain=table["correct"] - table["correct_base"]
     )
+
+
+def tasks_of(samples: pd.DataFrame) -> dict[str, str]:
+    """Task of each family in rows of samples."""
+    first = samples.drop_duplicates("family")
+    return dict(zip(first["family"].astype(str), first["task"].astype(str), strict=True))
 
 
 def relation(family: str, trains_on: Sequence[str], tasks: dict[str, str]) -> Relation:

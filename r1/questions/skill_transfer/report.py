@@ -8,7 +8,16 @@ import pandas as pd
 from r1.questions.effects import below, claim, effect, exceeds
 from r1.questions.page import Page, Results
 from r1.questions.skill_transfer.figure import heat_map
-from r1.questions.skill_transfer.gains import Relation, difference, gains, mean_gain, relation, score_gains, split_gain
+from r1.questions.skill_transfer.gains import (
+    Relation,
+    difference,
+    gains,
+    mean_gain,
+    relation,
+    score_gains,
+    split_gain,
+    tasks_of,
+)
 from r1.questions.skill_transfer.settings import GENERAL, Settings
 from r1.reporting.tables import Table, signed
 
@@ -155,7 +164,7 @@ def _columns(samples: pd.DataFrame, settings: Settings) -> dict[str, str]:
 
 def _split(samples: pd.DataFrame, settings: Settings) -> Table:
     """Gains of each arm by relation, split into working out more often and better."""
-    tasks = samples.drop_duplicates("family").set_index("family")["task"].to_dict()
+    tasks = tasks_of(samples)
     by_family = {(str(arm), str(family)): rows for (arm, family), rows in samples.groupby(["arm", "family"])}
     rows = []
     for arm, own in settings.arms.items():

@@ -6,6 +6,7 @@ from math import gcd
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from r1.data.splits import as_row, draw_problems
@@ -112,7 +113,7 @@ def _trained(arm: Arm[Settings], prompts: Rows) -> Policy:
     )
     # No guard ends a run: what an arm does to the policy is the question, and some rewards say little.
     rl = arm.recipe.rl.model_copy(update={"patience": settings.max_steps + 1, "validation_steps": 0})
-    return reinforced(arm, "trained", base, prompts, stage, rl, **custom)
+    return reinforced(arm, "trained", base, prompts, stage, rl, None, **custom)
 
 
 def by_family(rows: Rows, count: int) -> Rows:
@@ -142,7 +143,7 @@ def _liked(arm: Arm[Settings], model: Policy) -> pd.DataFrame:
     score = PreferenceReward(*judges.values())(
         completions=table["completion"].tolist(), prompts=prompts, kind=table["kind"].tolist()
     )
-    table = table.assign(score=score, problem=range(len(table)))
+    table = table.assign(score=np.array(score, dtype=float), problem=range(len(table)))
     return table[["problem", "kind", "category", "completion", "score", "win", "refused"]]
 
 
