@@ -123,7 +123,7 @@ def _data(chain: Sequence[Finished]) -> Iterator[str]:
             manifest = _manifest(artifact)
             whole = Path(path).suffix == "" and manifest is not None
             same = manifest is not None and digest == (manifest["content"] if whole else _hash(Path(path)))
-            counts = ", ".join(f"{name} {count}" for name, count in _counts(manifest)) if manifest and same else ""
+            counts = ", ".join(_counts(manifest)) if manifest and same else ""
             yield f"- `{model.name}`: `{path}`, {counts + ', ' if counts else ''}sha256 `{digest[:12]}`"
 
 
@@ -134,8 +134,10 @@ def _hash(path: Path) -> str | None:
         return None
 
 
-def _counts(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    return ((str(name), count) for name, count in manifest["counts"].items() if isinstance(count, int | float))
+def _counts(manifest: Mapping[str, Any]) -> Iterator[str]:
+    for name, count in manifest["counts"].items():
+        if isinstance(count, int | float):
+            yield f"{name} {count:.3g}" if isinstance(count, float) else f"{name} {count}"
 
 
 def _data_sets() -> Iterator[tuple[str, str | None]]:
