@@ -11,16 +11,16 @@ PAGE, MARKER = Path("docs/rollouts.md"), "<!-- queries -->"
 TABLE = "'data/rollouts/zero/rollouts.parquet'"
 QUERIES = (
     (
-        "What does R1-Zero learn first? The form, within 60 steps in both families; the answers improve for longer. "
-        "Where trying again pays, completions grow.",
+        "What does R1-Zero learn first? The form, within 60 steps in both families; the answers of chain_sum "
+        "improve for longer. Where trying again pays, completions grow.",
         f"""SELECT family, (step - 1) // 20 * 20 + 1 AS from_step, round(avg(reward_accuracy), 2) AS accuracy,
        round(avg(reward_format), 2) AS format, round(avg(tokens)) AS tokens
 FROM {TABLE} GROUP BY ALL ORDER BY ALL""",
     ),
     (
         "Where does RL find nothing? A group whose rollouts have one reward gives no gradient. Late in the run that is "
-        "a third of the groups and more, nearly all of them because every rollout is right: harder prompts would teach "
-        "more.",
+        "a quarter of chain_sum's groups and half of search's, nearly all of them because every rollout is right: "
+        "harder prompts would teach more.",
         f"""WITH groups AS (
   SELECT family, (step - 1) // 20 * 20 + 1 AS from_step, step, "group",
          max(reward) = min(reward) AS flat, avg(reward_accuracy) = 1 AS solved
