@@ -77,7 +77,8 @@ def test_what_cannot_work_is_refused_by_name(overrides: list[str], message: str)
 )
 def test_a_reward_that_compares_is_allowed_where_groups_are_whole(overrides: list[str]) -> None:
     pretraining = [f"{base}.pretraining.batch_size=32" for base in ("base", "base_qwen", "base_llama")]
-    assert compose("launcher=ddp", *pretraining, *overrides).launcher.total_processes >= 16
+    tuning = [f"{stage}.batch_size=32" for stage in ("cold_start", "sft", "distill_qwen", "distill_llama")]
+    assert compose("launcher=ddp", *pretraining, *tuning, *overrides).launcher.total_processes >= 16
 
 
 # Rows of a step, rows at once at most, processes.
