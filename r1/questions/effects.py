@@ -4,16 +4,45 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import beta
 
 from r1.questions.arm import Bounds
 
 Verdict = Literal["supported", "not supported", "inconclusive"]
+Values = dict[int, np.ndarray]
+"""Seed -> values that are paired between arms and models, [problems] in the order of the problems."""
 
 
 class Effect(dict[str, Any]):
     """A mean with its interval: `effect`, `low`, `high`, `n` (problems) and `seeds`; JSON as it is."""
+
+
+def by_seed(values: pd.Series) -> Values:
+    """Values by seed, of a series whose index has a level `seed`."""
+    return {int(str(seed)): of_seed.to_numpy() for seed, of_seed in values.groupby(level="seed")}
+
+
+def minus(one: Values, other: Values) -> Values:
+    """The difference, paired by seed and problem."""
+    return {seed: values - other[seed] for seed, values in one.items()}
+
+
+def change(samples: pd.DataFrame, arm: str, column: str = "correct", families: Sequence[str] = ()) -> Values:
+    """The change of a problem's mean from before to after an arm's training.
+
+    Args:
+        samples: completions of all arms: arm, seed, problem, `when` (before or after), and the column.
+        arm: its name.
+        column: whose mean per problem is taken.
+        families: of the problems; all if empty.
+    """
+    rows = samples[samples["arm"] == arm]
+    if families:
+        rows = rows[rows["family"].isin(families)]
+    table = rows.groupby(["seed", "problem", "when"])[column].mean().unstack()
+    return by_seed(table["after"] - table["before"])
 
 
 def effect(values: Mapping[int, ArrayLike], bounds: Bounds) -> Effect:

@@ -8,6 +8,7 @@ from typing import Any, Generic
 import pandas as pd
 
 from r1.questions.arm import S
+from r1.questions.effects import Effect
 from r1.reporting.questions import ANSWER
 from r1.reporting.tables import Table, signed
 from r1.reporting.templates import fill
@@ -88,6 +89,12 @@ class Page:
         (directory / "figure.svg").write_text(self.figure)
         write_json(directory / "claims.json", self.claims)
         write_json(directory / ANSWER, {"title": self.title, "answer": self.answer, "minutes": round(minutes)})
+
+
+def percent(found: Effect) -> str:
+    """A share and its interval, in per cent."""
+    mean, low, high = (100 * found[key] for key in ("effect", "low", "high"))
+    return f"{mean:.0f} [{low:.0f}, {high:.0f}]"
 
 
 def show(claim: Mapping[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Learning curves as SVG text that stands alone: the README's figure and the comparison of algorithms."""
+"""Figures as SVG text that stands alone: learning curves, and how every figure is written."""
 
 import io
 
@@ -92,10 +92,11 @@ def _finish(figure: Figure, names: list[str]) -> str:
     figure.tight_layout()
     handles = [Line2D([], [], color=f"C{number}", label=name) for number, name in enumerate(names)]
     figure.legend(handles=handles, fontsize=7, ncols=len(names), loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    return _svg(figure)
+    return svg(figure)
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """The figure as SVG, in this module's style, and closed; the same data give the same bytes."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     plt.close(figure)

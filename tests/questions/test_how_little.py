@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from r1.config.models import BaseConfig, DenseArchitectureConfig
 from r1.models.policy import Policy
 from r1.questions.arm import Arm
+from r1.questions.effects import change
 from r1.questions.how_little import runs
 from r1.questions.how_little.bases import make, scaled
-from r1.questions.how_little.measures import change, with_outcomes
+from r1.questions.how_little.measures import with_outcomes
 from r1.questions.how_little.report import judged
 from r1.questions.how_little.runs import drawn, grouped, run
 from r1.questions.how_little.settings import Base, Settings

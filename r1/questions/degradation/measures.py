@@ -1,10 +1,9 @@
 """What is measured of every generation: accuracy, diversity, tails and calibration, problem by problem."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from r1.evaluation.statistics import pass_at_k
+from r1.questions.effects import Values, by_seed
 from r1.rewards.response import language_shares
 
 BY = ["arm", "seed", "generation", "problem"]
@@ -58,11 +57,10 @@ def by_problem(samples: pd.DataFrame, tail: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def changes(problems: pd.DataFrame, arm: str, measure: str, generation: int) -> dict[int, Sequence[float]]:
+def changes(problems: pd.DataFrame, arm: str, measure: str, generation: int) -> Values:
     """Seed -> change of a measure from generation 0, [problems]."""
     table = problems[problems["arm"] == arm].pivot(index=["seed", "problem"], columns="generation", values=measure)
-    change = table[generation] - table[0]
-    return {int(str(seed)): list(values) for seed, values in change.groupby(level="seed")}
+    return by_seed(table[generation] - table[0])
 
 
 def _is_chinese(text: str) -> bool:

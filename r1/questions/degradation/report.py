@@ -3,12 +3,11 @@
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from r1.questions.degradation.measures import MEASURES, by_problem, changes
 from r1.questions.degradation.settings import CONTROL, PLAIN, VERIFIED, Settings
-from r1.questions.effects import Effect, below, claim, effect, exceeds, within
+from r1.questions.effects import Effect, below, claim, effect, exceeds, minus, within
 from r1.questions.page import Page, Results
 from r1.reporting.charts import Panel
 from r1.reporting.figures import bands
@@ -27,13 +26,7 @@ def judged(results: Results[Settings]) -> Page:
         return effect(changes(problems, arm, measure, last), bounds)
 
     plain, checked, control = change(PLAIN), change(VERIFIED), change(CONTROL)
-    gap = effect(
-        {
-            seed: np.asarray(values) - np.asarray(changes(problems, PLAIN, "pass_at_1", last)[seed])
-            for seed, values in changes(problems, VERIFIED, "pass_at_1", last).items()
-        },
-        bounds,
-    )
+    gap = effect(minus(*(changes(problems, arm, "pass_at_1", last) for arm in (VERIFIED, PLAIN))), bounds)
     narrowed = change(VERIFIED, "distinct_traces")
     claims = [
         claim(

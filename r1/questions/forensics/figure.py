@@ -1,14 +1,12 @@
 """The question's figure: membership, teachers and causes, two panels each."""
 
-import io
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-import r1.reporting.figures  # noqa: F401  # chooses the svg backend and the style of all figures
 from r1.questions.forensics.shares import Points
+from r1.reporting.figures import svg
 
 
 def drawn(
@@ -40,11 +38,7 @@ def drawn(
     _detectors(axes[0, 3], detectors)
     _models(axes[1, 3], models)
     figure.tight_layout()
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
-    plt.close(figure)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return svg(figure)
 
 
 def _members(axis: Axes, members: dict[str, Points]) -> None:

@@ -10,7 +10,8 @@ from r1.questions.effects import Effect, claim, effect, exceeds, within
 from r1.questions.forensics.detectors import left_out, permuted, transferred
 from r1.questions.forensics.names import OURS, READS, RECIPE
 from r1.questions.forensics.settings import Settings
-from r1.questions.forensics.shares import Points, hits, percent
+from r1.questions.forensics.shares import Points, hits
+from r1.questions.page import percent
 from r1.reporting.tables import Table
 
 TOLD = {"method": "SFT or RL", "model": "the making", "reward": "the reward"}

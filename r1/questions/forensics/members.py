@@ -2,14 +2,14 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from r1.questions.effects import Effect, claim, effect, exceeds, share, within
+from r1.questions.effects import Effect, Values, claim, effect, exceeds, minus, share, within
 from r1.questions.forensics.auc import placements, set_means
 from r1.questions.forensics.names import BASE, BLIND, PRETRAINED, SCORES, tuned_name
 from r1.questions.forensics.settings import ForensicsBounds, Settings
-from r1.questions.forensics.shares import Points, percent
+from r1.questions.forensics.shares import Points
+from r1.questions.page import percent
 from r1.reporting.tables import Table
 
 SCORE = "min_k_plus_plus"
@@ -21,7 +21,7 @@ def trained_models(settings: Settings) -> list[str]:
     return [PRETRAINED, BASE, *map(tuned_name, settings.membership.epochs)]
 
 
-def _values(documents: pd.DataFrame, model: str, score: str, size: int = 1) -> dict[int, np.ndarray]:
+def _values(documents: pd.DataFrame, model: str, score: str, size: int = 1) -> Values:
     """Seed -> placements minus one half, [documents or sets]: their mean is the AUC above chance."""
     table = documents[documents["model"] == model]
     found = {}
@@ -80,7 +80,7 @@ def member_claims(documents: pd.DataFrame, settings: Settings) -> list[dict[str,
             what, than, gained = "After pretraining, a", "above chance", after
         else:
             what, than = f"After {model}, a", "above the base's before SFT"
-            gained = {seed: values - before[seed] for seed, values in after.items()}
+            gained = minus(after, before)
         found = effect(gained, bounds)
         text = f"{what} document is told from one that was not in the data, by min-k %++ (AUC {than})."
         claims.append(claim(name, text, found, bounds.told, exceeds(found, bounds.told)))
@@ -89,7 +89,7 @@ def member_claims(documents: pd.DataFrame, settings: Settings) -> list[dict[str,
         text += "." if model == PRETRAINED else ", by the loss against the base's."
         claims.append(claim(f"{name}_sets", text, found, bound, exceeds(found, bound)))
     ours, plain = (_values(documents, tuned_name(epochs[-1]), score) for score in (SCORE, "loss"))
-    gain = effect({seed: values - plain[seed] for seed, values in ours.items()}, bounds)
+    gain = effect(minus(ours, plain), bounds)
     text = f"After {tuned_name(epochs[-1])}, min-k %++ tells members better than the plain loss (AUC)."
     claims.append(claim("min_k_helps", text, gain, 0.0, exceeds(gain, 0.0)))
     return claims

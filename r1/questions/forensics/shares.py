@@ -1,4 +1,4 @@
-"""Shares of right answers, and how the page shows them."""
+"""Shares of right answers."""
 
 import pandas as pd
 
@@ -12,9 +12,3 @@ Points = dict[str, Effect]
 def hits(right: pd.Series, seeds: int, bounds: ForensicsBounds) -> Effect:
     """Share of right answers, with its exact interval."""
     return share([bool(hit) for hit in right], seeds, bounds)
-
-
-def percent(found: Effect) -> str:
-    """A share and its interval, in per cent."""
-    mean, low, high = (100 * found[key] for key in ("effect", "low", "high"))
-    return f"{mean:.0f} [{low:.0f}, {high:.0f}]"

@@ -1,9 +1,4 @@
-"""The figure: pass@1 over bases and prompts, what groups had to learn from, what that brought, and reflection by size.
-
-A surface is not a curve, so that it is drawn here, in the style of r1.reporting.figures.
-"""
-
-import io
+"""The figure: pass@1 by base and prompts, what groups had to learn from, what that brought, and reflection by size."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +7,7 @@ from matplotlib.figure import Figure
 
 from r1.questions.how_little.measures import by_step
 from r1.questions.how_little.settings import Settings
-from r1.reporting import figures as _style  # noqa: F401 - sets hash salt, fonts and grid
+from r1.reporting.figures import svg
 
 _NOT_RUN = "#eeeeee"
 
@@ -33,7 +28,7 @@ def draw(cells: pd.DataFrame, groups: pd.DataFrame, settings: Settings) -> str:
     _gains(axes[1, 0], cells, settings)
     _reflection(axes[1, 1], cells, settings)
     figure.tight_layout()
-    return _svg(figure)
+    return svg(figure)
 
 
 def _surface(axis: Axes, cells: pd.DataFrame, settings: Settings) -> None:
@@ -96,10 +91,3 @@ def _reflection(axis: Axes, cells: pd.DataFrame, settings: Settings) -> None:
     axis.set_xlabel("parameters")
     axis.set_title("completions that reflect %, where reflection pays", fontsize=9)
     axis.legend(fontsize=7)
-
-
-def _svg(figure: Figure) -> str:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]

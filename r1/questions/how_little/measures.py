@@ -1,9 +1,8 @@
-"""What is measured of every arm: changes from before to after RL, and its groups, step by step."""
+"""What the groups of every arm had to learn from, step by step."""
 
-from collections.abc import Sequence
-
-import numpy as np
 import pandas as pd
+
+from r1.questions.effects import Values, by_seed
 
 OUTCOMES = {
     "none_right": "none right",
@@ -11,30 +10,6 @@ OUTCOMES = {
     "all_right": "all right",
 }
 """What a group can be, by column; only one with some right answers tells right from wrong."""
-
-
-def change(
-    samples: pd.DataFrame, arm: str, column: str = "correct", families: Sequence[str] = ()
-) -> dict[int, np.ndarray]:
-    """Seed -> change of a share from before to after RL, [problems], in the order of the problems.
-
-    Args:
-        samples: rows of `samples` of all arms, with `arm` and `seed`.
-        arm: its name.
-        column: whose mean per problem is taken.
-        families: of the problems; all if empty.
-    """
-    rows = samples[samples["arm"] == arm]
-    if families:
-        rows = rows[rows["family"].isin(families)]
-    table = rows.groupby(["seed", "problem", "when"])[column].mean().unstack()
-    changed = table["after"] - table["before"]
-    return {int(str(seed)): values.to_numpy() for seed, values in changed.groupby(level="seed")}
-
-
-def minus(one: dict[int, np.ndarray], other: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
-    """The difference of two such changes, paired by seed and problem."""
-    return {seed: values - other[seed] for seed, values in one.items()}
 
 
 def with_outcomes(groups: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +20,7 @@ def with_outcomes(groups: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def by_step(groups: pd.DataFrame, arm: str, column: str) -> dict[int, np.ndarray]:
+def by_step(groups: pd.DataFrame, arm: str, column: str) -> Values:
     """Seed -> mean over a step's groups, [steps]."""
     means = groups[groups["arm"] == arm].groupby(["seed", "step"])[column].mean()
-    return {int(str(seed)): values.to_numpy() for seed, values in means.groupby(level="seed")}
+    return by_seed(means)

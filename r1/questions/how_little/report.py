@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from r1.questions.effects import below, claim, effect, exceeds, within
+from r1.questions.effects import below, change, claim, effect, exceeds, minus, within
 from r1.questions.how_little.figure import draw
-from r1.questions.how_little.measures import by_step, change, minus, with_outcomes
+from r1.questions.how_little.measures import by_step, with_outcomes
 from r1.questions.how_little.settings import FULL, Base, Settings
 from r1.questions.how_little.tables import by_family, by_level, of_groups, of_sizes
 from r1.questions.page import Page, Results

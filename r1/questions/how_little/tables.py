@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from r1.questions.effects import effect
-from r1.questions.how_little.measures import OUTCOMES, change
+from r1.questions.effects import change, effect
+from r1.questions.how_little.measures import OUTCOMES
 from r1.questions.how_little.settings import Settings
 from r1.reporting.tables import LEVELS, Table, signed
 

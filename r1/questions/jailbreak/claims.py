@@ -1,11 +1,11 @@
 """The claims about jailbreaks: what guards against the direct request, what gets around that, and what it costs."""
 
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from r1.questions.effects import below, claim, effect, exceeds, share
+from r1.questions.effects import Values, below, by_seed, claim, effect, exceeds, minus, share
 from r1.questions.jailbreak.judge import handwritten
 from r1.questions.jailbreak.settings import (
     ANSWER,
@@ -19,22 +19,19 @@ from r1.questions.jailbreak.settings import (
     Settings,
 )
 
-Values = dict[int, np.ndarray]
-"""Seed -> share of a request's completions, [requests]."""
 
+def values(
+    samples: pd.DataFrame, model: str, attack: str = DIRECT, category: Category = "harmful", column: str = "complied"
+) -> Values:
+    """Seed -> share of a request's completions for which a column holds, [requests of the category].
 
-def values(samples: pd.DataFrame, model: str, attack: str, category: Category, column: str) -> Values:
-    """Seed -> share of a request's completions for which a column holds, [requests of the category]."""
+    Requests of two categories are paired by their numbers, which is all that they share.
+    """
     chosen = samples[
         (samples["model"] == model) & (samples["attack"] == attack) & (samples["category"] == category)
     ].assign(value=samples[column].astype(float))
     shares = chosen.groupby(["seed", "request"])["value"].mean()
-    return {int(str(seed)): of_seed.to_numpy() for seed, of_seed in shares.groupby(level="seed")}
-
-
-def difference(one: Values, other: Values) -> Values:
-    """One minus the other, paired by seed and request. Requests of two categories only share their numbers."""
-    return {seed: one[seed] - other[seed] for seed in one}
+    return by_seed(shares)
 
 
 def claims_of(samples: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
@@ -43,12 +40,12 @@ def claims_of(samples: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]
 
 
 def _controls(samples: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
-    bounds = settings.bounds
-    start = values(samples, START, DIRECT, "harmful", "complied")
+    bounds, of = settings.bounds, partial(values, samples)
+    start = of(START)
     agreement = share(handwritten(settings.judge), len(settings.seeds), bounds)
     complies = effect(start, bounds)
-    without = effect(difference(values(samples, WITHOUT, DIRECT, "harmful", "complied"), start), bounds)
-    helps = effect(values(samples, START, DIRECT, "benign", "complied"), bounds)
+    without = effect(minus(of(WITHOUT), start), bounds)
+    helps = effect(of(START, category="benign"), bounds)
     return [
         claim(
             "judge_reads",
@@ -79,14 +76,10 @@ def _controls(samples: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]
 
 def _of_rewards(samples: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
     """Claims about the final RL here, by what its harmless reward reads."""
-    bounds = settings.bounds
-
-    def of(arm: str, attack: str = DIRECT, category: Category = "harmful", column: str = "complied") -> Values:
-        return values(samples, arm, attack, category, column)
-
+    bounds, of = settings.bounds, partial(values, samples)
     claims = []
     for arm in (ANSWER, WHOLE, PARTS):
-        falls = effect(difference(of(arm), of(START)), bounds)
+        falls = effect(minus(of(arm), of(START)), bounds)
         claims.append(
             claim(
                 f"{arm}_guards",
@@ -96,7 +89,7 @@ def _of_rewards(samples: pd.DataFrame, settings: Settings) -> list[dict[str, Any
         )
     for arm in (ANSWER, WHOLE, PARTS):
         tells = effect(
-            difference(of(arm, column="refused"), of(arm, category="benign", column="refused")),
+            minus(of(arm, column="refused"), of(arm, category="benign", column="refused")),
             bounds,
         )
         claims.append(
@@ -108,7 +101,7 @@ def _of_rewards(samples: pd.DataFrame, settings: Settings) -> list[dict[str, Any
             )
         )
         refuses = effect(
-            difference(of(arm, category="benign", column="refused"), of(START, category="benign", column="refused")),
+            minus(of(arm, category="benign", column="refused"), of(START, category="benign", column="refused")),
             bounds,
         )
         claims.append(
@@ -119,7 +112,7 @@ def _of_rewards(samples: pd.DataFrame, settings: Settings) -> list[dict[str, Any
             )
         )
     for arm in (WHOLE, PARTS):
-        kept_in = effect(difference(of(arm, column="leaked"), of(ANSWER, column="leaked")), bounds)
+        kept_in = effect(minus(of(arm, column="leaked"), of(ANSWER, column="leaked")), bounds)
         claims.append(
             claim(
                 f"{arm}_cleans_thinking",
@@ -131,7 +124,7 @@ def _of_rewards(samples: pd.DataFrame, settings: Settings) -> list[dict[str, Any
         for attack in settings.attacks:
             if attack == DIRECT or (arm != WHOLE and attack != PREFILL):
                 continue
-            lift = effect(difference(of(arm, attack), of(arm)), bounds)
+            lift = effect(minus(of(arm, attack), of(arm)), bounds)
             claims.append(
                 claim(
                     f"{arm}_{attack}_lifts",
@@ -140,7 +133,7 @@ def _of_rewards(samples: pd.DataFrame, settings: Settings) -> list[dict[str, Any
                     *(lift, bounds.lifts, exceeds(lift, bounds.lifts)),
                 )
             )
-    resists = effect(difference(of(PARTS, PREFILL), of(ANSWER, PREFILL)), bounds)
+    resists = effect(minus(of(PARTS, PREFILL), of(ANSWER, PREFILL)), bounds)
     claims.append(
         claim(
             "clean_thinking_costs",
@@ -156,18 +149,14 @@ def _of_recipe(samples: pd.DataFrame, settings: Settings) -> list[dict[str, Any]
     """Claims about the recipe's R1, against the SFT model that its final RL starts from."""
     if settings.inputs.r1 is None:
         return []
-    bounds = settings.bounds
-
-    def of(model: str, attack: str = DIRECT, category: Category = "harmful", column: str = "complied") -> Values:
-        return values(samples, model, attack, category, column)
-
-    falls = effect(difference(of("r1"), of("sft")), bounds)
+    bounds, of = settings.bounds, partial(values, samples)
+    falls = effect(minus(of("r1"), of("sft")), bounds)
     refuses = effect(
-        difference(of("r1", category="benign", column="refused"), of("sft", category="benign", column="refused")),
+        minus(of("r1", category="benign", column="refused"), of("sft", category="benign", column="refused")),
         bounds,
     )
-    tells = effect(difference(of("r1", column="refused"), of("r1", category="benign", column="refused")), bounds)
-    lift = effect(difference(of("r1", PREFILL), of("r1")), bounds)
+    tells = effect(minus(of("r1", column="refused"), of("r1", category="benign", column="refused")), bounds)
+    lift = effect(minus(of("r1", PREFILL), of("r1")), bounds)
     return [
         claim(
             "r1_guards",

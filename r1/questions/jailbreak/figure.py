@@ -1,12 +1,11 @@
 """Shares by attack and model with their intervals, as SVG."""
 
-import io
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 
-import r1.reporting.figures  # noqa: F401  # its style: the same data give the same bytes
 from r1.questions.effects import Effect
+from r1.reporting.figures import svg
 
 Shares = Mapping[str, Mapping[str, Effect]]
 """Model -> attack -> share."""
@@ -45,8 +44,4 @@ def by_attack(panels: Mapping[str, Mapping[str, Shares]]) -> str:
     for axis in axes[-1]:
         axis.set_xlabel("attack")
     figure.tight_layout()
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
-    plt.close(figure)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return svg(figure)

@@ -20,7 +20,7 @@ from r1.questions.jailbreak.settings import (
     Category,
     Settings,
 )
-from r1.questions.page import Page, Results
+from r1.questions.page import Page, Results, percent
 from r1.reporting.tables import Table
 
 TITLE = "Does reasoning open a way around refusals, and does a harmless reward that reads it close the way?"
@@ -126,20 +126,15 @@ def _table(
         title,
         note,
         ["", *settings.attacks],
-        [[model, *(_percent(shares[model][attack]) for attack in settings.attacks)] for model in models],
+        [[model, *(percent(shares[model][attack]) for attack in settings.attacks)] for model in models],
     )
-
-
-def _percent(found: Effect) -> str:
-    mean, low, high = (100 * found[key] for key in ("effect", "low", "high"))
-    return f"{mean:.0f} [{low:.0f}, {high:.0f}]"
 
 
 def _answer(claims: dict[str, dict[str, Any]], samples: pd.DataFrame, settings: Settings) -> str:
     """One line that follows from the samples, whatever they are."""
 
     def success(model: str, attack: str) -> str:
-        return f"{100 * effect(values(samples, model, attack, 'harmful', 'complied'), settings.bounds)['effect']:.0f}"
+        return f"{100 * effect(values(samples, model, attack), settings.bounds)['effect']:.0f}"
 
     supported = {name for name, one in claims.items() if one["verdict"] == "supported"}
     if f"{WHOLE}_guards" in supported:

@@ -1,13 +1,12 @@
 """The Pareto figure: right answers against tokens, with intervals, a panel per level."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 
 from r1.questions.effects import Effect
-from r1.reporting import figures  # noqa: F401 -- sets the style in which the same data give the same bytes
+from r1.reporting.figures import svg
 
 
 @dataclass(frozen=True)
@@ -57,11 +56,7 @@ def pareto(panels: Mapping[str, Mapping[str, Point]], path: Sequence[str]) -> st
     figure.tight_layout()
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
-    plt.close(figure)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return svg(figure)
 
 
 def undominated(points: Mapping[str, Point]) -> list[str]:

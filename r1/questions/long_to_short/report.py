@@ -5,15 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from r1.questions.effects import Effect, below, claim, effect, exceeds
+from r1.questions.effects import Effect, Values, below, by_seed, claim, effect, exceeds, minus
 from r1.questions.long_to_short.figure import Point, pareto
 from r1.questions.long_to_short.settings import CONTROL, LONG, LONG_TRACES, SHORT, SHORT_TRACES, Merge, Settings
 from r1.questions.page import Page, Results
 from r1.reporting.tables import LEVELS, Table
 
 TITLE = "How does a long chain of thought become short without becoming wrong?"
-BySeed = dict[int, np.ndarray]
-"""Seed -> [problems]."""
 
 
 class Measured:
@@ -25,27 +23,22 @@ class Measured:
         self.table = samples.groupby(by, sort=True)[["tokens", "correct"]].mean().reset_index()
         self.models = list(dict.fromkeys(samples["model"]))
 
-    def of(self, model: str, column: str, level: str | None = None) -> BySeed:
+    def of(self, model: str, column: str, level: str | None = None) -> Values:
         """Seed -> mean of `tokens` or `correct` over a problem's completions; None: on all levels."""
         table = self.table[self.table["model"] == model]
         if level is not None:
             table = table[table["level"] == level]
-        return {int(str(seed)): rows[column].to_numpy(dtype=float) for seed, rows in table.groupby("seed")}
+        return by_seed(table.set_index("seed")[column].astype(float))
 
-    def gain(self, model: str, other: str) -> BySeed:
+    def gain(self, model: str, other: str) -> Values:
         """pass@1 of a model minus another's."""
         return minus(self.of(model, "correct"), self.of(other, "correct"))
 
-    def saved(self, model: str, other: str, of: str) -> BySeed:
+    def saved(self, model: str, other: str, of: str) -> Values:
         """Tokens that a model saves against another, as a share of a third one's mean."""
         whole = {seed: values.mean() for seed, values in self.of(of, "tokens").items()}
         saved = minus(self.of(other, "tokens"), self.of(model, "tokens"))
         return {seed: values / whole[seed] for seed, values in saved.items()}
-
-
-def minus(first: BySeed, second: BySeed) -> BySeed:
-    """Differences by seed and problem."""
-    return {seed: values - second[seed] for seed, values in first.items()}
 
 
 def judged(results: Results[Settings]) -> Page:
@@ -53,7 +46,7 @@ def judged(results: Results[Settings]) -> Page:
     settings, bounds = results.settings, results.settings.bounds
     measured, data = Measured(results.table("samples")), results.table("data")
 
-    def estimate(values: BySeed) -> Effect:
+    def estimate(values: Values) -> Effect:
         return effect(values, bounds)
 
     excess = estimate(measured.saved(SHORT, LONG, SHORT))

@@ -4,10 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from r1.questions.effects import below, claim, effect, exceeds, share
+from r1.questions.effects import Values, below, by_seed, change, claim, effect, exceeds, share
 from r1.questions.page import Page, Results
 from r1.questions.reward_hacking.settings import Rewards, Settings
 from r1.questions.reward_hacking.watch import found_at, rings_at
@@ -32,7 +31,7 @@ def judged(results: Results[Settings]) -> Page:
     samples, steps = results.table("samples"), _with_largest(results.table("steps"), settings.arms)
     runs = watched(steps, results.table("guards"), settings)
     holes = {name: own.hack for name, own in settings.arms.items() if own.hack is not None}
-    learned = effect(_change(samples, settings.control, "correct"), bounds)
+    learned = effect(change(samples, settings.control, "correct"), bounds)
     claims = [
         claim(
             "sound_learns",
@@ -42,7 +41,7 @@ def judged(results: Results[Settings]) -> Page:
         )
     ]
     for hack in dict.fromkeys(holes.values()):
-        unpaid = effect(_change(samples, settings.control, f"hacked_{hack}"), bounds)
+        unpaid = effect(change(samples, settings.control, f"hacked_{hack}"), bounds)
         claims.append(
             claim(
                 f"sound_leaves_{hack}",
@@ -52,7 +51,7 @@ def judged(results: Results[Settings]) -> Page:
             )
         )
     for arm, hack in holes.items():
-        rise = effect(_change(samples, arm, f"hacked_{hack}"), bounds)
+        rise = effect(change(samples, arm, f"hacked_{hack}"), bounds)
         cost = effect(_difference(samples, arm, settings.control), bounds)
         claims += [
             claim(
@@ -185,21 +184,13 @@ def _step(step: float) -> str:
     return "never" if math.isnan(step) else f"{step:.0f}"
 
 
-def _change(samples: pd.DataFrame, arm: str, column: str) -> dict[int, np.ndarray]:
-    """Seed -> change from before to after RL, [problems]."""
-    of_arm = samples[samples["arm"] == arm]
-    table = of_arm.groupby(["seed", "problem", "when"])[column].mean().unstack()
-    change = table["after"] - table["before"]
-    return {int(str(seed)): values.to_numpy() for seed, values in change.groupby(level="seed")}
-
-
-def _difference(samples: pd.DataFrame, arm: str, control: str) -> dict[int, np.ndarray]:
+def _difference(samples: pd.DataFrame, arm: str, control: str) -> Values:
     """Seed -> pass@1 after RL of an arm minus the control's, [problems]."""
     ours, theirs = (
         samples[(samples["arm"] == name) & (samples["when"] == "after")].groupby(["seed", "problem"])["correct"].mean()
         for name in (arm, control)
     )
-    return {int(str(seed)): values.to_numpy() for seed, values in (ours - theirs).groupby(level="seed")}
+    return by_seed(ours - theirs)
 
 
 def _with_largest(steps: pd.DataFrame, arms: Mapping[str, Rewards]) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """The matrix of gains as a heat map."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -8,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-import r1.reporting.figures  # noqa: F401  # the style of all figures, and bytes that depend on the data alone
 from r1.questions.effects import Effect
+from r1.reporting.figures import svg
 
 Cells = Mapping[tuple[str, str], Effect]
 """Arm and column -> effect; a missing cell stays empty."""
@@ -39,13 +38,7 @@ def heat_map(
     left.set_xlabel("evaluated on (pass@1 of the base)")
     right.set_yticks([])
     figure.tight_layout()
-    buffer = io.StringIO()
-    figure.savefig(
-        buffer, format="svg", bbox_inches="tight", facecolor="white", metadata={"Date": None, "Creator": None}
-    )
-    plt.close(figure)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return svg(figure)
 
 
 def _panel(

@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
+from r1.questions.effects import Values, by_seed
 from r1.questions.skill_transfer.settings import Settings
 
 Relation = Literal["own", "same task", "other task"]
 """Of an evaluated family to an arm: trained on; a family of a task that it trains on; of none."""
 UNIT = ["seed", "problem"]
-
-Values = dict[int, np.ndarray]
-"""Seed -> [problems]."""
 
 
 def gains(samples: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -55,12 +52,12 @@ def relation(family: str, trains_on: Sequence[str], tasks: dict[str, str]) -> Re
 
 def mean_gain(table: pd.DataFrame) -> Values:
     """The mean gain of each problem over the arms in the table: a problem of several arms counts once."""
-    return _by_seed(_of_problems(table))
+    return by_seed(_of_problems(table))
 
 
 def difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> Values:
     """Mean gain in one table minus that in the other, on the problems that are in both."""
-    return _by_seed((_of_problems(ours) - _of_problems(theirs)).dropna())
+    return by_seed((_of_problems(ours) - _of_problems(theirs)).dropna())
 
 
 def score_gains(general: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -110,7 +107,3 @@ def _rates(before: pd.DataFrame, after: pd.DataFrame, worked: bool) -> list[floa
 
 def _of_problems(table: pd.DataFrame) -> pd.Series:
     return table.groupby(UNIT)["gain"].mean()
-
-
-def _by_seed(values: pd.Series) -> Values:
-    return {int(str(seed)): of_seed.to_numpy() for seed, of_seed in values.groupby(level="seed")}
