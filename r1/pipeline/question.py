@@ -43,15 +43,9 @@ def arm(settings: type[S], reads: tuple[str, ...]) -> Callable[[Callable[[Arm[S]
     def decorate(function: Callable[[Arm[S]], Outcome]) -> Callable[[], None]:
         def main() -> None:
             with _script(function.__globals__["__doc__"]) as (script, overrides):
-                of_recipe = [one.removeprefix(RECIPE) for one in overrides if one.startswith(RECIPE)]
-                of_question = [one for one in overrides if not one.startswith((RECIPE, "arm=", "seed="))]
-                own = load_settings(script.parent / "params.yaml", of_question, settings)
-                recipe = load(of_recipe)
+                own, recipe = _loaded(script, overrides, settings, ("arm=", "seed="))
                 name, seed = _which(overrides, own)
-                prepare_environment(recipe)
-                use_one_gpu()
-                recipe = Config.model_construct(**{section: getattr(recipe, section) for section in reads})
-                _run(function, script, Arm(name, seed, own, recipe, Path()), reads)
+                _run(function, script, Arm(name, seed, own, _prepared(recipe, reads), Path()), reads)
 
         main.settings, main.reads = settings, reads  # type: ignore[attr-defined]
         return main
@@ -76,15 +70,9 @@ def base(
     def decorate(function: Callable[[Arm[S]], Trained]) -> Callable[[], None]:
         def main() -> None:
             with _script(function.__globals__["__doc__"]) as (script, overrides):
-                of_recipe = [one.removeprefix(RECIPE) for one in overrides if one.startswith(RECIPE)]
-                of_question = [one for one in overrides if not one.startswith((RECIPE, "base="))]
-                own = load_settings(script.parent / "params.yaml", of_question, settings)
-                recipe = load(of_recipe)
+                own, recipe = _loaded(script, overrides, settings, ("base=",))
                 name = _given(overrides, "base", own.bases)  # type: ignore[attr-defined]
-                prepare_environment(recipe)
-                use_one_gpu()
-                recipe = Config.model_construct(**{section: getattr(recipe, section) for section in reads})
-                _make(function, script, Arm(name, recipe.seed, own, recipe, Path()), reads, inputs)
+                _make(function, script, Arm(name, recipe.seed, own, _prepared(recipe, reads), Path()), reads, inputs)
 
         main.settings, main.reads = settings, reads  # type: ignore[attr-defined]
         return main
@@ -122,10 +110,8 @@ def report(settings: type[S]) -> Callable[[Callable[[Results[S]], Page]], Callab
 def _run(function: Callable[[Arm[S]], Outcome], script: Path, arm: Arm[S], reads: Sequence[str]) -> None:
     folder, name = _folder(script), f"{arm.name}-{arm.seed}"
     own = arm.settings.model_dump(mode="json", exclude={"arms", "bounds", "seeds"})
-    params = {
-        **{section: arm.recipe.model_dump(mode="json", include={section})[section] for section in reads},
-        "question": {**own, "arm": arm.settings.arms[arm.name].model_dump(mode="json")},
-    }
+    chosen = {**own, "arm": arm.settings.arms[arm.name].model_dump(mode="json")}
+    params = {**arm.recipe.model_dump(mode="json", include=set(reads)), "question": chosen}
     run = Run(f"questions/{script.parent.name}/{name}", Sections(arm.seed), params, script)
     metrics = folder / "metrics" / f"{name}.json"
     inputs = run.inputs(*filter(None, arm.settings.inputs.model_dump().values()))
@@ -146,10 +132,8 @@ def _make(
     function: Callable[[Arm[S]], Trained], script: Path, arm: Arm[S], reads: Sequence[str], inputs: Sequence[str]
 ) -> None:
     folder, made = _folder(script), arm.settings.bases[arm.name]  # type: ignore[attr-defined]
-    params = {
-        **{section: arm.recipe.model_dump(mode="json", include={section})[section] for section in reads},
-        "question": {"base": made.model_dump(mode="json")},
-    }
+    chosen = {"base": made.model_dump(mode="json")}
+    params = {**arm.recipe.model_dump(mode="json", include=set(reads)), "question": chosen}
     run = Run(f"questions/{script.parent.name}/base-{arm.name}", Sections(arm.seed), params, script)
     metrics, verified = folder / "metrics" / f"base-{arm.name}.json", run.inputs(*inputs)
     with run.checkpoints(verified) as scratch:
@@ -179,6 +163,20 @@ def _script(description: str) -> Iterator[tuple[Path, list[str]]]:
         check_given_once(overrides)
         yield script.relative_to(Path.cwd()), overrides
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # everything is written: let libraries shut down
+
+
+def _loaded(script: Path, overrides: Sequence[str], settings: type[S], of_script: tuple[str, ...]) -> tuple[S, Config]:
+    """The question's params.yaml and the recipe's, each with its overrides; those of the script are of neither."""
+    of_recipe = [one.removeprefix(RECIPE) for one in overrides if one.startswith(RECIPE)]
+    of_question = [one for one in overrides if not one.startswith((RECIPE, *of_script))]
+    return load_settings(script.parent / "params.yaml", of_question, settings), load(of_recipe)
+
+
+def _prepared(recipe: Config, reads: Sequence[str]) -> Config:
+    """Prepare this process as the recipe says; returns the sections that the script declares, and no others."""
+    prepare_environment(recipe)
+    use_one_gpu()
+    return Config.model_construct(**{section: getattr(recipe, section) for section in reads})
 
 
 def _which(overrides: Sequence[str], settings: S) -> tuple[str, int]:

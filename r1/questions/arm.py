@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from r1.config.base import Name, Section
 from r1.config.recipe import Config
@@ -40,6 +40,33 @@ class QuestionSettings(Section):
     seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
     arms: Mapping[Name, Section]
     bounds: Bounds
+
+
+class ShortRl(Section):
+    """RL of a question; the rest is a stage's of the recipe.
+
+    Attributes:
+        max_steps, learning_rate, warmup_steps, batch_size, num_generations: as in `r1.config.rl.RlStageConfig`.
+    """
+
+    max_steps: PositiveInt
+    learning_rate: PositiveFloat
+    warmup_steps: NonNegativeInt
+    batch_size: PositiveInt
+    num_generations: int = Field(ge=2)
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        if self.batch_size % self.num_generations:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of num_generations {self.num_generations}"
+            )
+        return self
+
+    @property
+    def rl(self) -> dict[str, Any]:
+        """These settings by name, for `r1.questions.lab.resized`."""
+        return {name: getattr(self, name) for name in ShortRl.model_fields}
 
 
 S = TypeVar("S", bound=QuestionSettings)

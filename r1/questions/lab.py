@@ -2,14 +2,15 @@
 
 import zlib
 from collections.abc import Callable
+from math import gcd
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
+from r1.config.evaluation import EvaluateConfig
 from r1.config.finetuning import SftConfig
 from r1.config.rl import RlConfig, RlStageConfig
-from r1.config.sampling import SamplingConfig
 from r1.evaluation.evaluate import sample_problems
 from r1.finetuning.sft import finetune
 from r1.models.policy import Policy
@@ -24,6 +25,7 @@ from r1.training.context import Trained, TrainingContext
 from r1.training.rollout_log import TABLE
 
 Rows = list[dict[str, Any]]
+C = TypeVar("C", SftConfig, RlStageConfig)
 
 
 def trained(arm: Arm[Any], name: str, train: Callable[[TrainingContext], Trained]) -> Policy:
@@ -54,6 +56,17 @@ def curve(arm: Arm[Any], name: str) -> pd.DataFrame:
 def rollouts(arm: Arm[Any], name: str) -> pd.DataFrame:
     """All rollouts of a model that RL trained, one row each, as in data/rollouts."""
     return pd.read_parquet(arm.scratch / "models" / name / TABLE)
+
+
+def resized(config: C, batch_size: int, **changes: Any) -> C:
+    """A training section of the recipe with other settings; its micro-batches divide the batch."""
+    micro = gcd(batch_size, config.micro_batch_size)
+    return config.model_copy(update={**changes, "batch_size": batch_size, "micro_batch_size": micro})
+
+
+def unguarded(rl: RlConfig, max_steps: int, **changes: Any) -> RlConfig:
+    """The recipe's `rl`, whose guards end no run of so many steps: what an arm does to the policy is the question."""
+    return rl.model_copy(update={"patience": max_steps + 1, **changes})
 
 
 def finetuned(arm: Arm[Any], name: str, start: Policy, examples: Rows, config: SftConfig) -> Policy:
@@ -93,22 +106,22 @@ def reinforced(
     )
 
 
-def sampled(arm: Arm[Any], model: Policy, rows: Rows, sampling: SamplingConfig, seed: int) -> pd.DataFrame:
-    """Sample a model on problems and verify each completion, by the engine of the recipe's `evaluate`.
+def sampled(config: EvaluateConfig, model: Policy, rows: Rows, seed: int, **sampling: Any) -> pd.DataFrame:
+    """Sample a model on problems and verify each completion.
 
     Args:
-        arm: needs the recipe's `evaluate`.
+        config: the recipe's `evaluate`: engine and sampling.
         model: to sample.
         rows: rows of `prompt`, `answer`, `task`, `level`, `family`, as in data/prompts.
-        sampling: temperature, tokens, samples per problem.
         seed: of the sampling; another one for every purpose, or completions repeat.
+        sampling: what differs from `config.sampling`: temperature, num_samples, max_new_tokens.
 
     Returns:
         One row per completion, with the columns of `r1.evaluation.evaluate.sample_problems`.
     """
-    config = arm.recipe.evaluate
+    changed = config.model_copy(update={"sampling": config.sampling.model_copy(update=sampling)})
     sampler = open_sampler(model, config.engine)
-    table = sample_problems(sampler, rows, config.model_copy(update={"sampling": sampling}), seed)
+    table = sample_problems(sampler, rows, changed, seed)
     sampler.close()
     return table
 

@@ -67,7 +67,8 @@ def test_the_source_decides_what_is_kept(
     source: dict[str, Any], wrong: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "r1.questions.degradation.generations.sampled", lambda *_: scripted([number % 2 == 0 for number in range(2000)])
+        "r1.questions.degradation.generations.sampled",
+        lambda *_, **__: scripted([number % 2 == 0 for number in range(2000)]),
     )
     arm = toy(Settings, "degradation", "one", tmp_path, arms=params("degradation")["arms"] | {"one": source})
     rows = written(arm, None, PROBLEMS, 400, 1)  # type: ignore[arg-type]

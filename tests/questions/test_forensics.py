@@ -380,7 +380,7 @@ def test_an_arm_runs_and_resumes(name: str, tiny_model: Path, tmp_path: Path, mo
     monkeypatch.setattr("r1.questions.lab.finetune", fails)
     monkeypatch.setattr("r1.questions.lab.train_rl", fails)
     for module in (teachers, causes):
-        monkeypatch.setattr(module, "sample", fails)
+        monkeypatch.setattr(module, "sampled", fails)
     for key, table in run(arm).tables.items():
         pd.testing.assert_frame_equal(table, tables[key])
 

@@ -2,7 +2,6 @@
 
 import random
 from functools import partial
-from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from r1.evaluation.verdicts import read_both_ways
 from r1.models.policy import Policy
 from r1.questions.arm import Arm, Outcome
 from r1.questions.degradation.settings import Settings
-from r1.questions.lab import by_level, finetuned, kept, sampled, seed_of
+from r1.questions.lab import by_level, finetuned, kept, resized, sampled, seed_of
 from r1.support.tables import as_rows, read_rows
 
 Rows = list[dict[str, Any]]
@@ -30,14 +29,7 @@ def run(arm: Arm[Settings]) -> Outcome:
     settings = arm.settings
     problems = _some(read_rows(settings.inputs.problems), settings.problems, arm.seed)
     asked = by_level(read_rows(settings.inputs.evaluate), settings.evaluated)
-    config = arm.recipe.sft.model_copy(
-        update={
-            "epochs": settings.epochs,
-            "learning_rate": settings.learning_rate,
-            "batch_size": settings.batch_size,
-            "micro_batch_size": gcd(settings.batch_size, arm.recipe.sft.micro_batch_size),
-        }
-    )
+    config = resized(arm.recipe.sft, settings.batch_size, epochs=settings.epochs, learning_rate=settings.learning_rate)
     base = model = Policy(Path(settings.inputs.base))
     samples, data = [], []
     for generation in range(settings.generations + 1):
@@ -103,10 +95,7 @@ def written(arm: Arm[Settings], model: Policy, problems: Rows, count: int, gener
     settings, source = arm.settings, arm.settings.arms[arm.name]
     seed = seed_of(arm, "written", generation)
     each = settings.candidates if source.verified else -(-count // len(problems))  # of everything, no more is needed
-    sampling = arm.recipe.evaluate.sampling.model_copy(
-        update={"temperature": settings.temperature, "num_samples": each}
-    )
-    table = sampled(arm, model, problems, sampling, seed)
+    table = sampled(arm.recipe.evaluate, model, problems, seed, temperature=settings.temperature, num_samples=each)
     rng = random.Random(seed)
     accepted = [bool(right) != (rng.random() < source.errs) for right in table["correct"]]
     table = table[accepted] if source.verified else table[~table["truncated"]]
@@ -115,9 +104,8 @@ def written(arm: Arm[Settings], model: Policy, problems: Rows, count: int, gener
 
 
 def _evaluated(arm: Arm[Settings], model: Policy, asked: Rows) -> pd.DataFrame:
-    sampling = arm.recipe.evaluate.sampling.model_copy(update={"num_samples": arm.settings.samples})
     # The same seed for every generation, so that generations differ by their models alone.
-    table = sampled(arm, model, asked, sampling, seed_of(arm, "evaluate", 0))
+    table = sampled(arm.recipe.evaluate, model, asked, seed_of(arm, "evaluate", 0), num_samples=arm.settings.samples)
     return table[
         [
             "problem",

@@ -1,25 +1,11 @@
 """What a model writes, in numbers that need no weights of its base."""
 
-from typing import Any
-
 import pandas as pd
 
-from r1.config.evaluation import EvaluateConfig
-from r1.evaluation.evaluate import sample_problems
 from r1.models.policy import Policy
 from r1.questions.forensics.likelihood import completions, score
 from r1.rewards.response import language_shares, parse_response
-from r1.sampling import open_sampler
 from r1.support.tables import as_rows
-
-
-def sample(policy: Policy, rows: list[dict[str, Any]], config: EvaluateConfig, samples: int, seed: int) -> pd.DataFrame:
-    """Completions as in `r1.evaluation.evaluate.sample_problems`, with so many per problem."""
-    sampling = config.sampling.model_copy(update={"num_samples": samples})
-    sampler = open_sampler(policy, config.engine)
-    table = sample_problems(sampler, rows, config.model_copy(update={"sampling": sampling}), seed)
-    sampler.close()
-    return table
 
 
 def style(samples: pd.DataFrame) -> dict[str, float]:

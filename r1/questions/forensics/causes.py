@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterator
 from functools import partial
-from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,12 @@ import pandas as pd
 
 from r1.models.policy import Policy
 from r1.questions.arm import Arm, Outcome
-from r1.questions.forensics.behaviour import behaviour, sample
+from r1.questions.forensics.behaviour import behaviour
 from r1.questions.forensics.names import OURS, RECIPE
 from r1.questions.forensics.settings import Making, Settings
 from r1.questions.forensics.training import tuned
 from r1.questions.forensics.weights import difference
-from r1.questions.lab import by_level, kept, reinforced, seed_of
+from r1.questions.lab import by_level, kept, reinforced, resized, sampled, seed_of, unguarded
 from r1.support.tables import read_rows
 
 Rows = list[dict[str, Any]]
@@ -40,7 +39,7 @@ def run(arm: Arm[Settings]) -> Outcome:
 
     def features(name: str, model: Policy, start: Policy, started: str) -> pd.DataFrame:
         """Kept by model, and a base's behaviour by its own name."""
-        mine = behaviour(model, sample(model, watched, arm.recipe.evaluate, asked.samples, WATCHED))
+        mine = _behaviour(arm, model, watched)
         theirs = kept(arm, f"behaviour-{started}", lambda: pd.DataFrame([_behaviour(arm, start, watched)])).iloc[0]
         changes = {key: value - float(theirs[key]) for key, value in mine.items()}
         return pd.DataFrame([{"model": name, **difference(model.directory, start.directory), **changes}])
@@ -58,8 +57,8 @@ def run(arm: Arm[Settings]) -> Outcome:
 
 
 def _behaviour(arm: Arm[Settings], model: Policy, watched: Rows) -> dict[str, float]:
-    asked = arm.settings.cause
-    return behaviour(model, sample(model, watched, arm.recipe.evaluate, asked.samples, WATCHED))
+    count = arm.settings.cause.samples
+    return behaviour(model, sampled(arm.recipe.evaluate, model, watched, WATCHED, num_samples=count))
 
 
 def _made(arm: Arm[Settings], name: str, making: Making, base: Policy, factor: float) -> tuple[Policy, float]:
@@ -71,17 +70,9 @@ def _made(arm: Arm[Settings], name: str, making: Making, base: Policy, factor: f
         rate = asked.tuning.learning_rate * factor
         return tuned(arm, name, base, rows, asked.tuning, asked.epochs, rate), rate
     rate = asked.learning_rate * factor
-    stage = arm.recipe.zero.model_copy(
-        update={
-            **{key: getattr(asked, key) for key in ("max_steps", "warmup_steps", "batch_size", "num_generations")},
-            "learning_rate": rate,
-            "micro_batch_size": gcd(asked.batch_size, arm.recipe.zero.micro_batch_size),
-            "rewards": dict(making.rewards),
-        }
-    )
-    # A guard that ended a run would leave no model to tell from others.
-    rl = arm.recipe.rl.model_copy(update={"patience": asked.max_steps + 1, "validation_steps": 0})
-    return reinforced(arm, name, Policy(base.directory), read_rows(inputs.prompts), stage, rl), rate
+    stage = resized(arm.recipe.zero, **{**asked.rl, "learning_rate": rate}, rewards=dict(making.rewards))
+    rl = unguarded(arm.recipe.rl, asked.max_steps, validation_steps=0)
+    return reinforced(arm, name, base, read_rows(inputs.prompts), stage, rl), rate
 
 
 def people(corpus: Rows) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from r1.config.base import Name, Probability, Section, Share
 from r1.config.rewards import RuleWeights
-from r1.questions.arm import Bounds, QuestionSettings
+from r1.questions.arm import Bounds, QuestionSettings, ShortRl
 
 Method = Literal["sft", "rl"]
 ModelInput = Literal[
@@ -163,7 +163,7 @@ class Known(Section):
     method: Method
 
 
-class Cause(Section):
+class Cause(ShortRl):
     """What made this model?
 
     Attributes:
@@ -183,11 +183,6 @@ class Cause(Section):
     examples: PositiveInt
     epochs: PositiveInt
     tuning: Tuning
-    max_steps: PositiveInt
-    learning_rate: PositiveFloat
-    warmup_steps: int = Field(ge=0)
-    batch_size: PositiveInt
-    num_generations: int = Field(ge=2)
     spread: float = Field(ge=1)
     problems: PositiveInt
     samples: PositiveInt
@@ -196,14 +191,6 @@ class Cause(Section):
     def _both_methods(self) -> Self:
         if len({one.method for one in self.makings.values()}) < 2:
             raise ValueError("makings: at least one by SFT and one by RL")
-        return self
-
-    @model_validator(mode="after")
-    def _whole_groups(self) -> Self:
-        if self.batch_size % self.num_generations:
-            raise ValueError(
-                f"batch_size {self.batch_size} must be a multiple of num_generations {self.num_generations}"
-            )
         return self
 
 

@@ -8,13 +8,13 @@ from rich.table import Table
 from r1.config.evaluation import EvaluateConfig
 from r1.models.loading import find_checkpoint
 from r1.models.policy import Policy
-from r1.questions.forensics.behaviour import behaviour, sample
+from r1.questions.forensics.behaviour import behaviour
 from r1.questions.forensics.causes import WATCHED
 from r1.questions.forensics.detectors import left_out, transferred
 from r1.questions.forensics.names import ENTROPY, OURS, READS, STYLE, WEIGHTS
 from r1.questions.forensics.settings import Settings
 from r1.questions.forensics.weights import difference
-from r1.questions.lab import by_level
+from r1.questions.lab import by_level, sampled
 from r1.reporting.terminal import SafeConsole, empty_table, safe
 from r1.support.artifacts import check_whole
 from r1.support.errors import UserError
@@ -47,7 +47,8 @@ def show_forensics(model: Path, base: Path, settings: Settings, config: Evaluate
     ours, theirs = (_found(directory) for directory in (model, base))
     rows = by_level(read_rows(settings.inputs.evaluate), settings.cause.problems)
     after, before = (
-        behaviour(policy, sample(policy, rows, config, settings.cause.samples, WATCHED)) for policy in (ours, theirs)
+        behaviour(policy, sampled(config, policy, rows, WATCHED, num_samples=settings.cause.samples))
+        for policy in (ours, theirs)
     )
     table = empty_table(("feature",), ("base", "model"), title=f"{model} and its base {base}")
     for name, title in WEIGHTS.items():

@@ -10,12 +10,12 @@ import pandas as pd
 
 from r1.models.policy import Policy
 from r1.questions.arm import Arm, Outcome
-from r1.questions.forensics.behaviour import sample, style
+from r1.questions.forensics.behaviour import style
 from r1.questions.forensics.likelihood import completions, score
 from r1.questions.forensics.names import ITSELF, STUDENT
 from r1.questions.forensics.settings import Settings
 from r1.questions.forensics.training import tuned
-from r1.questions.lab import by_level, kept, seed_of
+from r1.questions.lab import by_level, kept, sampled, seed_of
 from r1.support.tables import as_rows, read_rows
 
 
@@ -37,7 +37,7 @@ def run(arm: Arm[Settings]) -> Outcome:
     watched = by_level(problems, -(-asked.problems // levels))[: asked.problems]
 
     def written(model: Policy, rows: list[dict[str, Any]], purpose: str) -> pd.DataFrame:
-        return sample(model, rows, arm.recipe.evaluate, 1, seed_of(arm, purpose))
+        return sampled(arm.recipe.evaluate, model, rows, seed_of(arm, purpose), num_samples=1)
 
     students: dict[str, Policy] = {}
     written_by, styles = [], []

@@ -2,7 +2,6 @@
 
 import random
 from dataclasses import replace
-from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pandas as pd
 from r1.models.policy import Policy
 from r1.questions.arm import Arm, Outcome
 from r1.questions.how_little.settings import FULL, Settings
-from r1.questions.lab import by_level, kept, reinforced, rollouts, sampled, seed_of
+from r1.questions.lab import by_level, kept, reinforced, resized, rollouts, sampled, seed_of, unguarded
 from r1.rewards.response import count_reflections
 from r1.support.artifacts import check_whole, read_manifest
 from r1.support.errors import UserError
@@ -102,22 +101,13 @@ def grouped(rollouts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _trained(arm: Arm[Settings], base: Policy, rows: Rows) -> Policy:
-    settings, zero = arm.settings, arm.recipe.zero
-    stage = zero.model_copy(
-        update={
-            **{key: getattr(settings, key) for key in ("max_steps", "learning_rate", "warmup_steps", "batch_size")},
-            "num_generations": settings.num_generations,
-            "micro_batch_size": gcd(settings.batch_size, zero.micro_batch_size),
-        }
-    )
-    # A guard that ends a run would end the question: what it says of a weak base is seen in the groups.
-    unguarded = arm.recipe.rl.model_copy(update={"patience": settings.max_steps + 1})
-    return reinforced(arm, "trained", base, rows, stage, unguarded)
+    stage = resized(arm.recipe.zero, **arm.settings.rl)
+    return reinforced(arm, "trained", base, rows, stage, unguarded(arm.recipe.rl, stage.max_steps))
 
 
 def _evaluated(arm: Arm[Settings], model: Policy, asked: Rows, number: int) -> pd.DataFrame:
-    sampling = arm.recipe.evaluate.sampling.model_copy(update={"num_samples": arm.settings.samples})
-    table = sampled(arm, model, asked, sampling, seed_of(arm, "evaluate", number))
+    seed = seed_of(arm, "evaluate", number)
+    table = sampled(arm.recipe.evaluate, model, asked, seed, num_samples=arm.settings.samples)
     return table.assign(reflects=table["reflections"] > 0)[
         ["problem", "family", "level", "correct", "reflects", "tokens"]
     ]

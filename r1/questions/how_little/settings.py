@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from r1.config.base import Name, Probability, Section, Share
-from r1.questions.arm import Bounds, QuestionSettings
+from r1.questions.arm import Bounds, QuestionSettings, ShortRl
 
 FULL = "full"
 """The base that an arm calls by this name is inputs.base; others are in `bases`."""
@@ -84,7 +84,7 @@ class LittleBounds(Bounds):
     window: PositiveInt
 
 
-class Settings(QuestionSettings):
+class Settings(ShortRl, QuestionSettings):
     """experiments/how_little/params.yaml.
 
     Attributes:
@@ -98,11 +98,6 @@ class Settings(QuestionSettings):
     bases: Annotated[Mapping[Name, Base], Field(min_length=1)]
     arms: Annotated[Mapping[Name, Cell], Field(min_length=3)]
     bounds: LittleBounds
-    max_steps: PositiveInt
-    learning_rate: PositiveFloat
-    warmup_steps: NonNegativeInt
-    batch_size: PositiveInt
-    num_generations: int = Field(ge=2)
     evaluated: PositiveInt
     samples: PositiveInt
 
@@ -131,14 +126,6 @@ class Settings(QuestionSettings):
         most = self.learning[self.reference].prompts
         if missing := [name for name in self.bases if not self.cell(name, most)]:
             raise ValueError(f"arms: {', '.join(missing)} must be trained on {most} prompts, as {self.reference} is")
-        return self
-
-    @model_validator(mode="after")
-    def _whole_groups(self) -> Self:
-        if self.batch_size % self.num_generations:
-            raise ValueError(
-                f"batch_size {self.batch_size} must be a multiple of num_generations {self.num_generations}"
-            )
         return self
 
     @property

@@ -2,7 +2,6 @@
 
 import random
 from functools import partial
-from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from r1.questions.jailbreak.attacks import attacked
 from r1.questions.jailbreak.requests import compliant, declining, harmless, requests
 from r1.questions.jailbreak.rewards import HarmlessReward
 from r1.questions.jailbreak.settings import Reads, Settings
-from r1.questions.lab import curve, finetuned, kept, reinforced, seed_of
+from r1.questions.lab import curve, finetuned, kept, reinforced, resized, seed_of, unguarded
 from r1.rewards.common import RewardFunction
 from r1.support.errors import UserError
 from r1.support.tables import read_rows
@@ -71,14 +70,8 @@ def trained(arm: Arm[Settings], reads: Reads | None) -> Policy:
     settings = arm.settings
     model = Policy(Path(settings.inputs.sft))
     if settings.habit.examples:
-        batch = settings.habit.batch_size
-        config = arm.recipe.sft.model_copy(
-            update={
-                "epochs": 1,
-                "learning_rate": settings.habit.learning_rate,
-                "batch_size": batch,
-                "micro_batch_size": gcd(batch, arm.recipe.sft.micro_batch_size),
-            }
+        config = resized(
+            arm.recipe.sft, settings.habit.batch_size, epochs=1, learning_rate=settings.habit.learning_rate
         )
         model = finetuned(arm, "habit", model, habit(arm), config)
     if reads is None:
@@ -90,16 +83,14 @@ def trained(arm: Arm[Settings], reads: Reads | None) -> Policy:
         rows = mixed(rows, harmless(read_rows(settings.inputs.general)), settings, arm.seed)
         weights["preference_reward"] = arm.recipe.final_rl.rewards.get("preference_reward") or 1.0
         custom["preference_reward"] = HarmlessReward(Path(settings.inputs.harmless), reads)
-    keys = ("max_steps", "learning_rate", "warmup_steps", "batch_size", "num_generations", "max_completion_length")
-    stage = arm.recipe.final_rl.model_copy(
-        update={
-            **{key: getattr(settings, key) for key in keys},
-            "micro_batch_size": gcd(settings.batch_size, arm.recipe.final_rl.micro_batch_size),
-            "rewards": weights,
-        }
+    stage = resized(
+        arm.recipe.final_rl,
+        **settings.rl,
+        max_completion_length=settings.max_completion_length,
+        rewards=weights,
     )
-    unguarded = arm.recipe.rl.model_copy(update={"patience": settings.max_steps + 1})  # a short run is seen to its end
-    return reinforced(arm, "trained", model, rows, stage, unguarded, None, **custom)
+    rl = unguarded(arm.recipe.rl, settings.max_steps)
+    return reinforced(arm, "trained", model, rows, stage, rl, None, **custom)
 
 
 def mixed(problems: Rows, general: Rows, settings: Settings, seed: int) -> Rows:

@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 
 from r1.config.base import Name, Probability, Section, Share
 from r1.config.data import PublishedConfig
-from r1.questions.arm import Bounds, QuestionSettings
+from r1.questions.arm import Bounds, QuestionSettings, ShortRl
 
 Category = Literal["harmful", "benign"]
 Reads = Literal["nothing", "answer", "whole", "parts"]
@@ -187,7 +187,7 @@ class JailbreakBounds(Bounds):
     judge: Probability
 
 
-class Settings(QuestionSettings):
+class Settings(ShortRl, QuestionSettings):
     """experiments/jailbreak/params.yaml.
 
     Attributes:
@@ -218,11 +218,6 @@ class Settings(QuestionSettings):
     answer_tokens: PositiveInt
     start: str
     habit: Habit
-    max_steps: PositiveInt
-    learning_rate: PositiveFloat
-    warmup_steps: NonNegativeInt
-    batch_size: PositiveInt
-    num_generations: int = Field(ge=2)
     max_completion_length: PositiveInt
     general_share: Share
 
@@ -243,12 +238,4 @@ class Settings(QuestionSettings):
             raise ValueError(f"attacks.{DIRECT}: is the request as it is, without settings")
         if not self.attacks[PREFILL].begins.startswith("<think>"):
             raise ValueError(f"attacks.{PREFILL}: begins with <think>")
-        return self
-
-    @model_validator(mode="after")
-    def _whole_groups(self) -> Self:
-        if self.batch_size % self.num_generations:
-            raise ValueError(
-                f"batch_size {self.batch_size} must be a multiple of num_generations {self.num_generations}"
-            )
         return self

@@ -1,11 +1,11 @@
 """Averages of two models' weights, as Kimi k1.5 merges a long and a short model (arXiv 2501.12599, section 2.4)."""
 
-from r1.models.loading import save
 from r1.models.policy import Policy
 from r1.questions.arm import Arm
+from r1.questions.lab import trained
 from r1.questions.long_to_short.settings import Settings
-from r1.support.artifacts import write_aside
 from r1.support.errors import UserError
+from r1.training.context import Trained, TrainingContext
 
 
 def merge(arm: Arm[Settings], name: str, short: Policy, long: Policy, weight: float) -> Policy:
@@ -20,13 +20,13 @@ def merge(arm: Arm[Settings], name: str, short: Policy, long: Policy, weight: fl
     Raises:
         UserError: if the models' weights differ in names or shapes.
     """
-    directory = arm.scratch / "models" / name
-    if not directory.is_dir():
+
+    def averaged(_: TrainingContext) -> Trained:
         model, theirs = long.load(), short.load().state_dict()
         ours = model.state_dict()
         if {key: value.shape for key, value in ours.items()} != {key: value.shape for key, value in theirs.items()}:
             raise UserError(f"cannot merge {short.directory} and {long.directory}: their weights have other shapes")
         model.load_state_dict({key: weight * value + (1 - weight) * theirs[key] for key, value in ours.items()})
-        with write_aside(directory) as folder:
-            save(model, long.tokenizer, folder)
-    return Policy(directory)
+        return Trained(model, long.tokenizer, metrics={})
+
+    return trained(arm, name, averaged)

@@ -2,7 +2,6 @@
 
 import random
 from functools import partial
-from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pandas as pd
 from r1.config.finetuning import SftConfig
 from r1.models.policy import Policy
 from r1.questions.arm import Arm, Outcome
-from r1.questions.lab import by_level, finetuned, kept, reinforced, sampled, seed_of, trained
+from r1.questions.lab import by_level, finetuned, kept, reinforced, resized, sampled, seed_of, trained, unguarded
 from r1.questions.long_to_short.choose import pairs, right_ones
 from r1.questions.long_to_short.merging import merge
 from r1.questions.long_to_short.settings import LONG, SHORT, Finetune, Merge, Reinforce, Settings, merged_name
@@ -65,31 +64,29 @@ def _merged(arm: Arm[Settings], models: dict[str, Policy], weight: float) -> Pol
 
 def _reinforced(arm: Arm[Settings], model: Policy, own: Reinforce) -> Policy:
     settings, recipe = arm.settings, arm.recipe
-    stage = recipe.zero.model_copy(
-        update={
-            "max_steps": settings.max_steps,
-            "learning_rate": settings.rl_learning_rate,
-            "warmup_steps": min(recipe.zero.warmup_steps, settings.max_steps // 5),
-            "batch_size": settings.rollouts,
-            "micro_batch_size": gcd(settings.rollouts, recipe.zero.micro_batch_size),
-            "num_generations": settings.num_generations,
-            "max_completion_length": settings.max_new_tokens,
-            "rewards": own.rewards,
-        }
+    stage = resized(
+        recipe.zero,
+        settings.rollouts,
+        max_steps=settings.max_steps,
+        learning_rate=settings.rl_learning_rate,
+        warmup_steps=min(recipe.zero.warmup_steps, settings.max_steps // 5),
+        num_generations=settings.num_generations,
+        max_completion_length=settings.max_new_tokens,
+        rewards=own.rewards,
     )
-    unguarded = recipe.rl.model_copy(update={"patience": settings.max_steps + 1})  # no guard ends an arm
-    return reinforced(arm, arm.name, model, _problems(arm), stage, unguarded)
+    return reinforced(arm, arm.name, model, _problems(arm), stage, unguarded(recipe.rl, settings.max_steps))
 
 
 def _fine_tuning(arm: Arm[Settings], learning_rate: float) -> SftConfig:
     """The recipe's `sft` with this question's sizes; every model keeps its own chat template."""
     settings = arm.settings
-    sizes = {
-        "epochs": settings.epochs,
-        "batch_size": settings.batch_size,
-        "micro_batch_size": gcd(settings.batch_size, arm.recipe.sft.micro_batch_size),
-    }
-    return arm.recipe.sft.model_copy(update={**sizes, "learning_rate": learning_rate, "chat_template": None})
+    return resized(
+        arm.recipe.sft,
+        settings.batch_size,
+        epochs=settings.epochs,
+        learning_rate=learning_rate,
+        chat_template=None,
+    )
 
 
 def _preferred(arm: Arm[Settings], model: Policy, examples: Rows) -> Policy:
@@ -118,15 +115,18 @@ def _pairs(arm: Arm[Settings], teacher: Policy) -> pd.DataFrame:
 def _completions(arm: Arm[Settings], teacher: Policy) -> pd.DataFrame:
     """The teacher's completions on the problems to learn from: the same in all arms with a seed and a teacher."""
     settings = arm.settings
-    sampling = arm.recipe.evaluate.sampling.model_copy(
-        update={
-            "temperature": settings.temperature,
-            "num_samples": settings.candidates,
-            "max_new_tokens": settings.max_new_tokens,
-        }
-    )
     return kept(
-        arm, "completions", lambda: sampled(arm, teacher, _problems(arm), sampling, seed_of(arm, "completions"))
+        arm,
+        "completions",
+        lambda: sampled(
+            arm.recipe.evaluate,
+            teacher,
+            _problems(arm),
+            seed_of(arm, "completions"),
+            temperature=settings.temperature,
+            num_samples=settings.candidates,
+            max_new_tokens=settings.max_new_tokens,
+        ),
     )
 
 
@@ -138,10 +138,14 @@ def _problems(arm: Arm[Settings]) -> Rows:
 
 
 def _evaluated(arm: Arm[Settings], model: Policy, asked: Rows) -> pd.DataFrame:
-    sampling = arm.recipe.evaluate.sampling.model_copy(
-        update={"num_samples": arm.settings.samples, "max_new_tokens": arm.settings.max_new_tokens}
+    table = sampled(
+        arm.recipe.evaluate,
+        model,
+        asked,
+        seed_of(arm, "evaluate"),
+        num_samples=arm.settings.samples,
+        max_new_tokens=arm.settings.max_new_tokens,
     )
-    table = sampled(arm, model, asked, sampling, seed_of(arm, "evaluate"))
     return table[["problem", "family", "level", "completion", "correct", "tokens", "truncated"]]
 
 

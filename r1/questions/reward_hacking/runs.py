@@ -1,6 +1,5 @@
 """One arm: RL with a hole in the reward, each rollout verified a second time, soundly."""
 
-from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pandas as pd
 from r1.config.rl import RlConfig
 from r1.models.policy import Policy
 from r1.questions.arm import Arm, Outcome
-from r1.questions.lab import by_level, curve, kept, reinforced, rollouts, sampled, seed_of
+from r1.questions.lab import by_level, curve, kept, reinforced, resized, rollouts, sampled, seed_of, unguarded
 from r1.questions.reward_hacking.rewards import ContainsGold, LongReward, contains
 from r1.questions.reward_hacking.settings import HOLES, Settings
 from r1.rewards.accuracy import are_correct
@@ -45,13 +44,13 @@ def run(arm: Arm[Settings]) -> Outcome:
     rows, held_back = hold_back(read_rows(settings.inputs.prompts), settings.validation_problems, arm.seed)
     base = Policy(Path(settings.inputs.base))
     before = kept(arm, "before", lambda: _evaluated(arm, base, asked))
-    stage = arm.recipe.zero.model_copy(
-        update={
-            **{key: getattr(settings, key) for key in ("max_steps", "learning_rate", "warmup_steps", "batch_size")},
-            "num_generations": settings.num_generations,
-            "micro_batch_size": gcd(settings.batch_size, arm.recipe.zero.micro_batch_size),
-            "rewards": own.rewards,
-        }
+    stage = resized(arm.recipe.zero, **settings.rl, rewards=own.rewards)
+    # `guards` says when a guard would have ended the run.
+    rl = unguarded(
+        arm.recipe.rl,
+        settings.max_steps,
+        validation_steps=settings.validation_steps,
+        validation_problems=settings.validation_problems,
     )
     trained = reinforced(
         arm,
@@ -59,7 +58,7 @@ def run(arm: Arm[Settings]) -> Outcome:
         base,
         rows,
         stage,
-        unguarded(arm.recipe.rl, settings),
+        rl,
         held_back,
         contains_gold=ContainsGold(own.hole),
         long_reward=LongReward(stage.max_completion_length),
@@ -73,17 +72,6 @@ def run(arm: Arm[Settings]) -> Outcome:
             "guards": guards(log, arm.recipe.rl),
         },
         {"pass_at_1": float(after["correct"].mean()), "reward": float(log["reward"].iloc[-1])},
-    )
-
-
-def unguarded(rl: RlConfig, settings: Settings) -> RlConfig:
-    """The recipe's RL with validation, and with guards that never end a run: `guards` says when they would have."""
-    return rl.model_copy(
-        update={
-            "patience": settings.max_steps + 1,
-            "validation_steps": settings.validation_steps,
-            "validation_problems": settings.validation_problems,
-        }
     )
 
 
@@ -143,9 +131,13 @@ def guards(log: pd.DataFrame, rl: RlConfig) -> pd.DataFrame:
 
 def _evaluated(arm: Arm[Settings], model: Policy, asked: list[dict[str, Any]]) -> pd.DataFrame:
     limit = arm.recipe.zero.max_completion_length
-    sampling = arm.recipe.evaluate.sampling.model_copy(
-        update={"num_samples": arm.settings.samples, "max_new_tokens": limit}
+    table = sampled(
+        arm.recipe.evaluate,
+        model,
+        asked,
+        seed_of(arm, "evaluate"),
+        num_samples=arm.settings.samples,
+        max_new_tokens=limit,
     )
-    table = sampled(arm, model, asked, sampling, seed_of(arm, "evaluate"))
     hacks = hacked(table, arm.settings.earned, limit)
     return pd.concat([table[["problem", "family", "level", "completion", "correct", "tokens"]], hacks], axis=1)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from r1.config.base import Name, Probability, Section, Share
-from r1.questions.arm import Bounds, QuestionSettings
+from r1.questions.arm import Bounds, QuestionSettings, ShortRl
 
 RewardName = Literal["accuracy_reward", "format_reward", "contains_gold", "long_reward"]
 """The recipe's rewards, and this question's own (r1/questions/reward_hacking/rewards.py)."""
@@ -89,7 +89,7 @@ class HackingBounds(Bounds):
     alarms: Annotated[Mapping[Name, Alarm], Field(min_length=1)]
 
 
-class Settings(QuestionSettings):
+class Settings(ShortRl, QuestionSettings):
     """experiments/reward_hacking/params.yaml.
 
     Attributes:
@@ -104,11 +104,6 @@ class Settings(QuestionSettings):
     inputs: Inputs
     arms: Annotated[Mapping[Name, Rewards], Field(min_length=2)]
     bounds: HackingBounds
-    max_steps: PositiveInt
-    learning_rate: PositiveFloat
-    warmup_steps: NonNegativeInt
-    batch_size: PositiveInt
-    num_generations: int = Field(ge=2)
     validation_steps: PositiveInt
     validation_problems: PositiveInt
     earned: Share
@@ -120,14 +115,6 @@ class Settings(QuestionSettings):
         sound = [name for name, arm in self.arms.items() if arm.hack is None]
         if len(sound) != 1:
             raise ValueError(f"arms: exactly one needs hack null, the control; there are {len(sound)}")
-        return self
-
-    @model_validator(mode="after")
-    def _whole_groups(self) -> Self:
-        if self.batch_size % self.num_generations:
-            raise ValueError(
-                f"batch_size {self.batch_size} must be a multiple of num_generations {self.num_generations}"
-            )
         return self
 
     @property

@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from r1.evaluation.evaluate import sample_general
 from r1.models.chat import as_messages
 from r1.models.policy import Policy
 from r1.questions.arm import Arm, Outcome
-from r1.questions.lab import kept, reinforced, sampled, seed_of
+from r1.questions.lab import kept, reinforced, resized, sampled, seed_of, unguarded
 from r1.questions.skill_transfer.rewards import ShuffledAccuracy
 from r1.questions.skill_transfer.settings import GENERAL, Settings
 from r1.rewards.common import RewardFunction
@@ -94,7 +93,7 @@ def _drawn(arm: Arm[Settings], name: str) -> Rows:
 
 
 def _trained(arm: Arm[Settings], prompts: Rows) -> Policy:
-    settings, own, zero = arm.settings, arm.settings.arms[arm.name], arm.recipe.zero
+    settings, own = arm.settings, arm.settings.arms[arm.name]
     base = Policy(Path(settings.inputs.base))
     if not prompts:
         return base
@@ -103,16 +102,8 @@ def _trained(arm: Arm[Settings], prompts: Rows) -> Policy:
         custom["preference_reward"] = PreferenceReward(*_judges(settings).values())
     elif own.shuffled:
         custom["shuffled_accuracy"] = ShuffledAccuracy()
-    stage = zero.model_copy(
-        update={
-            **{key: getattr(settings, key) for key in ("max_steps", "learning_rate", "warmup_steps", "batch_size")},
-            "num_generations": settings.num_generations,
-            "micro_batch_size": gcd(settings.batch_size, zero.micro_batch_size),
-            "rewards": dict.fromkeys(custom or ("accuracy_reward",), 1.0),
-        }
-    )
-    # No guard ends a run: what an arm does to the policy is the question, and some rewards say little.
-    rl = arm.recipe.rl.model_copy(update={"patience": settings.max_steps + 1, "validation_steps": 0})
+    stage = resized(arm.recipe.zero, **settings.rl, rewards=dict.fromkeys(custom or ("accuracy_reward",), 1.0))
+    rl = unguarded(arm.recipe.rl, settings.max_steps, validation_steps=0)
     return reinforced(arm, "trained", base, prompts, stage, rl, None, **custom)
 
 
@@ -128,8 +119,8 @@ def by_family(rows: Rows, count: int) -> Rows:
 
 
 def _answered(arm: Arm[Settings], model: Policy, asked: Rows) -> pd.DataFrame:
-    sampling = arm.recipe.evaluate.sampling.model_copy(update={"num_samples": arm.settings.samples})
-    table = sampled(arm, model, asked, sampling, seed_of(arm, "evaluate"))
+    seed = seed_of(arm, "evaluate")
+    table = sampled(arm.recipe.evaluate, model, asked, seed, num_samples=arm.settings.samples)
     worked = table["completion"].str.contains("=", regex=False)
     return table[["problem", "family", "task", "level", "correct", "tokens"]].assign(worked=worked)
 

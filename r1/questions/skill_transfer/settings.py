@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from r1.config.base import Name, Probability, Section
-from r1.questions.arm import Bounds, QuestionSettings
+from r1.questions.arm import Bounds, QuestionSettings, ShortRl
 
 GENERAL = "general"
 """In `trains_on`: the general prompts, which have no verifiable answer."""
@@ -72,7 +72,7 @@ class TransferBounds(Bounds):
     liked: PositiveFloat
 
 
-class Settings(QuestionSettings):
+class Settings(ShortRl, QuestionSettings):
     """experiments/skill_transfer/params.yaml.
 
     Attributes:
@@ -86,11 +86,6 @@ class Settings(QuestionSettings):
     arms: Annotated[Mapping[Name, Training], Field(min_length=1)]
     bounds: TransferBounds
     problems: PositiveInt
-    max_steps: PositiveInt
-    learning_rate: PositiveFloat
-    warmup_steps: NonNegativeInt
-    batch_size: PositiveInt
-    num_generations: int = Field(ge=2)
     evaluated: PositiveInt
     samples: PositiveInt
 
@@ -105,14 +100,6 @@ class Settings(QuestionSettings):
                 raise ValueError(f"arms: exactly one needs {what}; there are {len(names)}")
         if len(self.specialists) < 2:
             raise ValueError("arms: at least two need one family each")
-        return self
-
-    @model_validator(mode="after")
-    def _whole_groups(self) -> Self:
-        if self.batch_size % self.num_generations:
-            raise ValueError(
-                f"batch_size {self.batch_size} must be a multiple of num_generations {self.num_generations}"
-            )
         return self
 
     def _arms(self, trains_on: tuple[str, ...]) -> list[str]:
