@@ -23,10 +23,11 @@ LOOKED_AT = {"trl": "1.16.0", "transformers": "5.17.0", "vllm": "0.31.0", "accel
 BASE, TRAINER = "trl/trainer/base_trainer.py:_BaseTrainer", "transformers/trainer.py:Trainer"
 GRPO, RLOO = "trl/trainer/grpo_trainer.py:GRPOTrainer", "trl/trainer/rloo_trainer.py:RLOOTrainer"
 SFT, REWARD = "trl/trainer/sft_trainer.py:SFTTrainer", "trl/trainer/reward_trainer.py:RewardTrainer"
+DPO = "trl/trainer/dpo_trainer.py:DPOTrainer"
 
-_GRPO, _RLOO, _SFT, _REWARD = ((first, BASE, TRAINER) for first in (GRPO, RLOO, SFT, REWARD))
+_GRPO, _RLOO, _SFT, _REWARD, _DPO = ((first, BASE, TRAINER) for first in (GRPO, RLOO, SFT, REWARD, DPO))
 OURS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "r1/training/checkpoints.py": (_GRPO, _RLOO, _SFT, _REWARD, (TRAINER,)),
+    "r1/training/checkpoints.py": (_GRPO, _RLOO, _SFT, _REWARD, _DPO, (TRAINER,)),
     "r1/rl/validation.py": (_GRPO, _RLOO),
     "r1/rl/watched.py": (_GRPO, _RLOO),
     "r1/rl/group_trainer.py": (_GRPO,),
@@ -35,6 +36,7 @@ OURS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "r1/finetuning/pretrain.py": ((TRAINER,),),
     "r1/finetuning/sft.py": (_SFT,),
     "r1/finetuning/reward_model.py": (_REWARD,),
+    "r1/questions/long_to_short/preference.py": (_DPO,),
 }
 """Our trainers and mixins, and what each stands before: classes in the order in which Python looks a name up."""
 
@@ -64,6 +66,11 @@ HOOKS: Mapping[str, Mapping[str, str]] = {
     RLOO: {**_ROLLOUTS, **_SAVED, "_generate_single_turn": "(self, prompt_ids, images, multimodal_fields)"},
     SFT: _SAVED,
     REWARD: _SAVED,
+    DPO: {
+        **_SAVED,
+        "_prepare_dataset": "(self, dataset: Dataset | IterableDataset, processing_class: PreTrainedTokenizerBase | "
+        "ProcessorMixin, args: DPOConfig, dataset_name: str)",
+    },
     TRAINER: {
         "_clip_grad_norm": "(self, model)",
         "_load_from_checkpoint": "(self, resume_from_checkpoint: str, model: nn.Module | None=None)",

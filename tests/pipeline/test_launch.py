@@ -136,7 +136,8 @@ def test_a_script_may_be_called_by_any_path(script: str, project: Path, capsys: 
 
 def test_a_missing_program_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretraining = [f"{base}.pretraining.batch_size=32" for base in ("base", "base_qwen", "base_llama")]
-    write_params(compose_values(["launcher=slurm", "rollout=vllm", *pretraining]))
+    tuning = [f"{stage}.batch_size=32" for stage in ("cold_start", "sft", "distill_qwen", "distill_llama")]
+    write_params(compose_values(["launcher=slurm", "rollout=vllm", *pretraining, *tuning]))
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UserError, match="sbatch is not installed on this machine: choose another launcher"):
         launch("stages/zero.py", [], dry_run=False)
