@@ -9,15 +9,18 @@ SPLITS = "level: train, splits: {rl: 3}"
 ROWS = "tests/plugged/doubles.jsonl"
 
 
-def overrides(rows: str = ROWS) -> list[str]:
-    """Of the smoke profile."""
+def overrides(rows: str = ROWS, engine: bool = True) -> list[str]:
+    """Of the smoke profile; with `engine`, that of the outside package evaluates."""
+    evaluates = [
+        "engine@evaluate.engine=plugin",
+        f"evaluate.engine.name={ENGINE}",
+        f"+evaluate.engine.options={{reply: '{REPLY}'}}",
+    ]
     return [
         "profile=smoke",
         f"plugins={PACKAGE}",
         f"+prepare.families.doubling={{task: {TASK}, level: train, options: {{largest: 400}}, {COUNTS}}}",
         f"+prepare.data_sets.doubles={{path: {rows}, adapter: {ADAPTER}, task: {TASK}, {SPLITS}}}",
         f"+zero.rewards.{REWARD}=0.5",
-        "engine@evaluate.engine=plugin",
-        f"evaluate.engine.name={ENGINE}",
-        f"+evaluate.engine.options={{reply: '{REPLY}'}}",
+        *(evaluates if engine else []),
     ]

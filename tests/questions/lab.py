@@ -26,8 +26,9 @@ PROBLEMS = [
 
 
 def params(question: str) -> dict[str, Any]:
-    """The question's params.yaml."""
+    """The question's params.yaml, with fewer resamples: the verdicts asked for here hold by far."""
     values: dict[str, Any] = yaml.safe_load((ROOT / "experiments" / question / "params.yaml").read_text())
+    values["bounds"]["resamples"] = 200
     return values
 
 
