@@ -50,15 +50,16 @@ def inspect(name: str, samples: int, params: bool) -> None:
         UserError: if there is none; the message lists the available names.
     """
     console = SafeConsole()
-    found = [path for path in _artifacts() if f"/{path}".endswith(f"/{name}") or name == read_manifest(path)["stage"]]
+    artifacts = _artifacts()
+    found = [path for path, made in artifacts.items() if f"/{path}".endswith(f"/{name}") or name == made["stage"]]
     if not found:
-        known = sorted({path.name for path in _artifacts()} | {read_manifest(path)["stage"] for path in _artifacts()})
+        known = sorted({path.name for path in artifacts} | {made["stage"] for made in artifacts.values()})
         raise UserError(
             f"no artifact or stage is named {name!r}; run its stage first, or inspect one of: {', '.join(known)}"
         )
     shown: set[Path] = set()
     for artifact in sorted(found, key=lambda path: path.parent.name == "evaluations"):  # a model before its evaluation
-        manifest = read_manifest(artifact)
+        manifest = artifacts[artifact]
         console.rule(safe(artifact, "bold"), align="left")
         console.print(_identity(artifact, manifest))
         _show_metrics(console, manifest, shown)
@@ -71,18 +72,27 @@ def inspect(name: str, samples: int, params: bool) -> None:
         console.print("Parameters: add --params", style="dim")
 
 
-def _artifacts() -> Iterator[Path]:
-    return (path.parent for path in sorted(Path("data").rglob(MANIFEST)) if not path.parent.name.startswith("."))
+def _artifacts() -> dict[Path, dict[str, Any]]:
+    """Manifest of every artifact under data/, by its path; a page of a report, which names no stage, is left out."""
+    paths = (path.parent for path in sorted(Path("data").rglob(MANIFEST)) if not path.parent.name.startswith("."))
+    return {path: manifest for path in paths if "stage" in (manifest := read_manifest(path))}
+
+
+def _scripts(artifact: Path) -> Path:
+    """The folder of the script that made an artifact: of a stage, or of a question's arm."""
+    is_of_question = artifact.parts[:2] == ("data", "questions")
+    return Path("experiments", artifact.parts[2]) if is_of_question else Path("stages")
 
 
 def _identity(artifact: Path, manifest: Mapping[str, Any]) -> Table:
     """What the artifact is, its stage and inputs, and whether any of them has changed since."""
     grid = empty_pairs()
-    script = next((path for path in Path("stages").glob("*.py") if path.stem == manifest["stage"]), None)
+    folder, stage = _scripts(artifact), manifest["stage"]
+    script = next((path for path in folder.glob("*.py") if path.stem == stage), None)
     if script and (description := ast.get_docstring(ast.parse(script.read_text()))):
         grid.add_row("what", safe(description.partition("\n\n")[0]))
     code = "missing" if script is None else _compared(code_hash(script) == manifest["code"])
-    grid.add_row("made by", _with_state(f"stages/{manifest['stage']}.py, seed {manifest['seed']}", f"code {code}"))
+    grid.add_row("made by", _with_state(f"{folder}/{stage}.py, seed {manifest['seed']}", f"code {code}"))
     listed = [(path, _input_state(path, digest)) for path, digest in manifest["inputs"].items()]
     if len(listed) > _MANY:
         listed = [(f"{number} inputs", state) for state, number in Counter(state for _, state in listed).items()]

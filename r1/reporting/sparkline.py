@@ -1,6 +1,7 @@
 """A learning curve on the terminal: a line of blocks per logged column, from the first step to the last."""
 
 import math
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -13,14 +14,7 @@ from r1.reporting.terminal import empty_table, safe
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH = 40
 """Blocks per line at most, and so steps without averaging."""
-_COLUMNS = {
-    "reward": "reward",
-    "rewards/accuracy_reward/mean": "accuracy",
-    "rewards/format_reward/mean": "format",
-    "completions/mean_length": "tokens",
-    "loss": "loss",
-}
-"""Columns to show, and their names. The loss of RL says nothing: it is about 0 by construction."""
+_REWARD = re.compile(r"rewards/(?P<name>.+)/mean")
 
 
 def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
@@ -46,15 +40,22 @@ def curve_table(path: Path) -> Table | None:
     """
     frame = pd.read_csv(path)
     table = empty_table((f"{len(frame)} steps", "curve"), ("first", "last"))
-    for column, name in _COLUMNS.items():
-        if column not in frame or (column == "loss" and "reward" in frame):
-            continue
+    for column, name in _shown(list(frame)).items():
         values = [value for value in frame[column].tolist() if math.isfinite(value)]
         if values:
             tenth = math.ceil(len(values) / 10)
             ends = (sum(part) / tenth for part in (values[:tenth], values[-tenth:]))
             table.add_row(name, safe(sparkline(values)), *(f"{end:.3g}" for end in ends))
     return table if table.rows else None
+
+
+def _shown(columns: Sequence[str]) -> dict[str, str]:
+    """Logged columns to show, and their names: the loss, or, since that of RL is about 0 by construction, rewards."""
+    if "reward" not in columns:
+        return {column: column for column in columns if column == "loss"}
+    rewards = {found[0]: found["name"].removesuffix("_reward") for found in map(_REWARD.fullmatch, columns) if found}
+    length = "completions/mean_length"
+    return {"reward": "reward", **rewards} | ({length: "tokens"} if length in columns else {})
 
 
 def _means(values: Sequence[float], width: int) -> list[float]:

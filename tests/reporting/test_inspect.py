@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from r1.reporting.inspect import inspect
 from r1.support.artifacts import content_hash, write_json, write_manifest
 from r1.support.code import code_hash
+from r1.support.errors import UserError
 from r1.support.tables import write_rows
 from tests.committed import committed
 
@@ -77,6 +78,32 @@ def test_a_run_shows_its_curve(capsys: pytest.CaptureFixture[str]) -> None:
     Path("data/plots").mkdir()
     Path("data/plots/zero.csv").write_text("step,reward\n1,0.25\n2,1.5\n")
     assert "▁█" in shown(capsys)
+
+
+def test_what_git_has_of_a_question_s_report_is_no_stage_s(capsys: pytest.CaptureFixture[str]) -> None:
+    """A fresh clone has such pages, whose manifests name no stage."""
+    page = Path("data/questions/degradation/report")
+    page.mkdir(parents=True)
+    write_manifest(page, {"artifact": str(page)})
+    make()
+    assert "R1-Zero" in shown(capsys)
+    with pytest.raises(UserError, match=r"inspect one of: zero$"):
+        inspect("report", 3, params=False)
+
+
+def test_the_manifests_in_git_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(committed())
+    with pytest.raises(UserError, match="no artifact or stage is named 'nothing'"):
+        inspect("nothing", 3, params=False)
+
+
+def test_an_arm_is_made_by_its_question_s_script(capsys: pytest.CaptureFixture[str]) -> None:
+    script = Path("experiments/degradation/arm.py")
+    script.parent.mkdir(parents=True)
+    script.write_text('"""Ten generations.\n\nMore."""\n')
+    make("questions/degradation/arms/verified-1", stage="arm", code=code_hash(script))
+    text = shown(capsys, "verified-1")
+    assert "Ten generations." in text and "experiments/degradation/arm.py, seed 17 (code unchanged)" in text
 
 
 def test_parameters_are_shown_on_request_only(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,11 @@ def test_blocks_follow_the_means(values: list[float], width: int, drawn: str) ->
     [
         ("step,loss,reward\n1,0.1,0.25\n2,0.1,nan\n3,0,1.5\n", ["reward"], ["0.25", "1.5"]),
         ("step,loss\n1,4\n2,2\n", ["loss"], ["4", "2"]),
+        (
+            "step,rewards/mine.once/mean,rewards/mine.once/std,rewards/format_reward/mean,reward\n1,0.5,9,1,1.5\n",
+            ["reward", "mine.once", "format"],
+            ["1.5", "0.5", "1", "1.5", "0.5", "1"],
+        ),
     ],
 )
 def test_a_curve_has_a_line_per_column_that_says_something(
