@@ -23,6 +23,8 @@ _PART = re.compile(r"part-(\d+)\.parquet")
 _NUMBERS = ("step", "group", "tokens", "truncated", "advantage", "reward", "sampler_logprob", "trainer_logprob")
 _TEXTS = ("family", "task", "level", "answer", "source", "reason")
 _ORDERS = {"high": ("advantage", True), "low": ("advantage", False), "long": ("tokens", True)}
+_BY_REWARD = "reward:"
+"""Before a reward's name, as an order: the highest of it first."""
 Row = dict[str, Any]
 
 
@@ -44,7 +46,13 @@ class Piece:
 
 @dataclass(frozen=True)
 class Query:
-    """What to show: `step`, `family` and `text` narrow it, None and "" do not; `order` is newest, high, low or long."""
+    """What to show.
+
+    Attributes:
+        step, family, text: narrow it; None and "" do not.
+        order: newest, high, low, long, or `reward:` and the name of a reward.
+        start, count: which of the rows that were found.
+    """
 
     step: int | None = None
     family: str = ""
@@ -71,35 +79,31 @@ class Rollouts:
         """Find rollouts.
 
         Returns:
-            `steps` that are kept, `families` among those scanned, `scanned` and `found` counts, and `rows` to show;
-            None if there is no such source.
+            `steps` that are kept, `families` and `rewards` among those scanned, `scanned` and `found` counts, and
+            `rows` to show; None if there is no such source.
         """
         if (kept := self.pieces(name)) is None:
             return None
         pieces = sorted(kept, key=lambda piece: piece.step or 0, reverse=True)
         chosen = [piece for piece in pieces if query.step is None or piece.step == query.step]
-        families, found, scanned = set[str](), list[Row](), 0
+        families, rewards, found, scanned = set[str](), dict[str, None](), list[Row](), 0
         needle = query.text.casefold()
         for piece in chosen:
             rows = self._read(piece)
             scanned += len(rows)
             families |= {row["family"] for row in rows if row["family"]}
+            rewards |= dict.fromkeys(name for row in rows for name in row["rewards"])
             found += [row for row in rows if _matches(row, query.family, needle)]
             if scanned >= SCANNED and query.step is None:
                 break
-        if query.order in _ORDERS:
-            column, down = _ORDERS[query.order]
-            known = [row for row in found if row[column] is not None]
-            found = sorted(known, key=lambda row: row[column], reverse=down) + [
-                row for row in found if row[column] is None
-            ]
         return {
             "steps": [piece.step for piece in pieces if piece.step is not None],
             "families": sorted(families),
+            "rewards": list(rewards),
             "scanned": scanned,
             "all": len(chosen) == 0 or piece is chosen[-1],
             "found": len(found),
-            "rows": [_short(row) for row in found[query.start : query.start + query.count]],
+            "rows": [_short(row) for row in _ordered(found, query.order)[query.start : query.start + query.count]],
         }
 
     def whole(self, name: str, key: str, number: int) -> dict[str, str] | None:
@@ -173,6 +177,20 @@ def _matches(row: Row, family: str, needle: str) -> bool:
     if family and row["family"] != family:
         return False
     return not needle or any(needle in row[name].casefold() for name in ("completion", "prompt", "answer"))
+
+
+def _ordered(rows: list[Row], order: str) -> list[Row]:
+    """Rows by the value that an order asks for; those without one come last."""
+    column, down = _ORDERS.get(order, ("", True))
+    reward = order.removeprefix(_BY_REWARD) if order.startswith(_BY_REWARD) else None
+    if not column and reward is None:
+        return rows
+
+    def value(row: Row) -> Any:
+        return row[column] if reward is None else row["rewards"].get(reward)
+
+    known = [row for row in rows if value(row) is not None]
+    return sorted(known, key=value, reverse=down) + [row for row in rows if value(row) is None]
 
 
 def _short(row: Row) -> Row:

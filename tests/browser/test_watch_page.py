@@ -142,6 +142,10 @@ def test_colour_and_sign_tell_the_advantage(visit: Visit) -> None:
     page.select_option("[name=order]", "high")
     page.wait_for_selector("li.row.high:first-child")
     assert "+1" in page.locator("li.row").first.text_content()
+    assert page.locator("[name=order] option").all_text_contents()[-2:] == ["highest accuracy", "highest format"]
+    page.select_option("[name=order]", "reward:accuracy")
+    page.wait_for_function("document.querySelector('[name=order]').value === 'reward:accuracy'")
+    page.wait_for_selector("li.row.high:first-child")
 
 
 def test_hostile_text_stays_text(visit: Visit, root: Path) -> None:

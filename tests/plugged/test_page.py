@@ -22,8 +22,8 @@ OVERRIDES = re.findall(r"^```overrides\n(.*?)^```$", PAGE, re.DOTALL | re.MULTIL
 
 
 def test_the_page_adds_a_task_and_a_reward_in_under_40_lines() -> None:
-    assert [name for name, _ in BLOCKS] == ["doubling.py", "brevity.py"]
-    assert sum(len(code.splitlines()) for _, code in BLOCKS) + len(OVERRIDES) < 40
+    assert [name for name, _ in BLOCKS] == ["doubling.py", "brevity.py", "wait_once.py"]
+    assert sum(len(code.splitlines()) for _, code in BLOCKS[:2]) + len(OVERRIDES) < 40
 
 
 def test_the_page_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,3 +47,19 @@ def test_the_page_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyP
     functions, weights = build_rewards(config.zero.rewards, config.rl.reward_options, 32)
     paid = functions[-1](completions=[[{"role": "assistant", "content": "aaa"}]] * 2, task=[row["task"], ""])
     assert paid == [0.25, None] and weights[-1] == 0.5
+
+
+def test_the_page_s_reward_that_asks_for_right_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wait_once.py").write_text(BLOCKS[2][1])
+    monkeypatch.setattr(plugins, "_roots", [])
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    use_folder(str(tmp_path))
+    config = validate(compose(["profile=smoke", f"plugins={tmp_path}", "+zero.rewards.wait_once.wait_once=2.0"]))
+    reward = build_rewards(config.zero.rewards, config.rl.reward_options, 32)[0][-1]
+    told = [
+        f"<think>{thought}</think><answer>{answer}</answer>"
+        for thought, answer in (("Wait", 4), ("Wait", 5), ("Wait, Wait", 4), ("", 4))
+    ]
+    completions = [[{"role": "assistant", "content": text}] for text in (*told, "Wait")]
+    columns = {"task": ["chain_sum"] * 4 + [""], "answer": ["4"] * 4 + [""]}
+    assert reward(completions=completions, **columns) == [1.0, 0.5, 0.0, 0.0, None]

@@ -60,6 +60,14 @@ def test_orders(order: str, column: str, first: float, root: Path) -> None:
     assert rows(root, order=order)[0][column] == first
 
 
+def test_any_reward_is_an_order(root: Path) -> None:
+    found = Rollouts(root).find("zero", Query(order="reward:accuracy", text="nothing has this"))
+    assert found is not None and found["rewards"] == ["accuracy", "format"] and not found["rows"]
+    ordered = [row["rewards"]["accuracy"] for row in rows(root, order="reward:accuracy")]
+    assert ordered == sorted(ordered, reverse=True) and len(set(ordered)) > 1
+    assert rows(root, order="reward:unknown") == rows(root)
+
+
 def test_a_finished_stage_has_the_same_rollouts_by_row_group(tmp_path: Path) -> None:
     finished(project(tmp_path), rollouts(1), rollouts(4))
     found = Rollouts(tmp_path).find("zero", Query(step=4))

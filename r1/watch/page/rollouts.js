@@ -3,12 +3,14 @@
 import { find, make, number, put } from "./dom.js";
 
 const PAGE = 20;
+const ORDERS = [["newest", "newest first"], ["high", "highest advantage"], ["low", "lowest advantage"], ["long", "longest"]];
 
 export class Rollouts {
   constructor(ask) {
     this.ask = ask;
     this.count = PAGE;
     this.form = find("filters");
+    options(this.form.order, ORDERS);
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.form.addEventListener("input", (event) => {
       this.count = PAGE;
@@ -46,7 +48,8 @@ export class Rollouts {
     if (!found || asked !== this.asked) return;
     options(step, [["", found.steps.length ? "newest" : "–"], ...found.steps.map((one) => [String(one), String(one)])]);
     options(family, [["", "all"], ...found.families.map((name) => [name, name])]);
-    const narrowed = family.value || text.value, among = step.value ? `${number(found.scanned)} of step ${step.value}` : found.all ? `${number(found.scanned)} kept` : `newest ${number(found.scanned)}; choose a step for older ones`;
+    options(order, [...ORDERS, ...found.rewards.map((name) => [`reward:${name}`, `highest ${name}`])]);
+    const narrowed = family.value || text.value, among = step.value ? `${number(found.scanned)} of step ${step.value}` : found.all ? `${number(found.scanned)} kept` : `newest ${number(found.scanned)}; choose a step for older ones, or search all with python -m r1 rollouts ${source.value}`;
     put(find("count"), narrowed ? `${number(found.found)} of the ${among}` : `The ${among}`);
     find("further").hidden = found.found <= found.rows.length || this.count >= 100;
     const drawn = JSON.stringify([values, found.rows]);
@@ -62,7 +65,7 @@ export class Rollouts {
       row.reward === null ? null : fact("reward", number(row.reward), "strong"),
       ...Object.entries(row.rewards).filter(([, value]) => value !== null).map(([name, value]) => fact(name, number(value))),
       row.tokens === null ? null : fact("tokens", number(row.tokens) + (row.truncated ? ", cut off" : "")),
-      row.answer ? fact("reference", row.answer) : null,
+      row.answer ? fact("right answer", row.answer) : null,
       row.source ? fact("source", row.source) : null,
       row.reason ? fact("left out", row.reason) : null,
       row.sampler_logprob === null || row.trainer_logprob === null ? null : fact("log p, sampler / trainer", `${number(row.sampler_logprob)} / ${number(row.trainer_logprob)}`),
