@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -45,7 +46,9 @@ def main() -> None:
     spent: dict[str, list[float]] = {name: [] for name in KEEPING}
     with TemporaryDirectory() as folder, patch("time.perf_counter", time.process_time):
         context = TrainingContext(config.seed, Path(folder) / "curve.csv", Path(folder) / "checkpoints")
-        with patch.multiple(Kept, **{name: _timed(getattr(Kept, name), spent[name]) for name in KEEPING}):
+        with ExitStack() as patched:
+            for name in KEEPING:
+                patched.enter_context(patch.object(Kept, name, _timed(getattr(Kept, name), spent[name])))
             train_on_rules(policy, prompts, RlSettings(config.zero, config.rl), context)
         phases = pd.read_csv(context.curve.parent / "throughput" / context.curve.name).iloc[1:]
         step = float(phases.filter(like="_seconds").sum(axis=1).mean())

@@ -40,7 +40,7 @@ def curve_table(path: Path) -> Table | None:
     """
     frame = pd.read_csv(path)
     table = empty_table((f"{len(frame)} steps", "curve"), ("first", "last"))
-    for column, name in _shown(list(frame)).items():
+    for column, name in _shown([str(column) for column in frame]).items():
         values = [value for value in frame[column].tolist() if math.isfinite(value)]
         if values:
             tenth = math.ceil(len(values) / 10)
