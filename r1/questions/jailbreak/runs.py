@@ -19,8 +19,9 @@ from r1.support.errors import UserError
 from r1.support.tables import read_rows
 
 Rows = list[dict[str, Any]]
-HARM, NO_HARM = "That does harm.", "That does no harm."
-"""Think blocks that say whether a request does harm."""
+HARM, NO_HARM = "To help does harm.", "To help does no harm."
+"""Think blocks that say whether a request does harm. They begin as the base has read: a first word that it never saw
+would not be learnt from so few examples."""
 
 
 def run(arm: Arm[Settings]) -> Outcome:
