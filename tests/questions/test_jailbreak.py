@@ -17,7 +17,7 @@ from r1.questions.jailbreak.judge import handwritten, judged, parts
 from r1.questions.jailbreak.report import judged as judged_page
 from r1.questions.jailbreak.requests import Request, as_request, requests
 from r1.questions.jailbreak.rewards import HarmlessReward
-from r1.questions.jailbreak.runs import HARM, habit, mixed, run
+from r1.questions.jailbreak.runs import HARM, NO_HARM, habit, mixed, run
 from r1.questions.jailbreak.settings import DIRECT, PREFILL, Attack, Reads, Settings
 from r1.questions.page import Results
 from r1.support.artifacts import write_manifest
@@ -181,7 +181,7 @@ def test_habits_follow_their_think_block_as_often_as_set(tmp_path: Path) -> None
     arm = toy(Settings, "jailbreak", "start", tmp_path, {"habit": general(tmp_path)}, habit=habits)
     examples = pd.DataFrame(habit(arm))
     said = [parts(text) for text in examples["completion"]]
-    planned = np.array([one.thinking.startswith("To ") for one in said])
+    planned = np.array([one.thinking not in (HARM, NO_HARM) for one in said])
     harms = np.array([one.thinking == HARM for one in said])
     refused = np.array([one.answer.startswith("I cannot") for one in said])
     assert planned.mean() == pytest.approx(0.3, abs=0.05)
