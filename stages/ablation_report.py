@@ -28,7 +28,8 @@ def main(run: Run[Reads]) -> None:
     from r1.reporting.ablation import read_comparison, render_ablation
     from r1.support.artifacts import write_json
 
-    found = sorted(map(str, Path("data/ablation").glob("runs/*/*")))
+    runs = (path for path in Path("data/ablation/runs").glob("*/*") if path.is_dir())  # DVC's .gitignore is beside them
+    found = sorted(map(str, runs))
     inputs, claims = run.inputs("data/evaluations/base", *found), "data/ablation/claims.json"
     comparison = read_comparison(Path(), run.config.ablation, run.config.evaluate)
     with run.artifact("data/ablation/report", inputs, {"runs": len(found)}, claims) as directory:

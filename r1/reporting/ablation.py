@@ -75,8 +75,9 @@ def read_comparison(root: Path, config: AblationConfig, evaluate: EvaluateConfig
     base = pd.read_parquet(root / "data/evaluations/base/problems.parquet")
     base = base.query("level == 'train'").reset_index(drop=True)
     problems: dict[str, dict[int, pd.DataFrame]] = {}
-    for path in sorted(folder.glob("runs/*/*")):
-        problems.setdefault(path.parent.name, {})[int(path.name)] = pd.read_parquet(path / "problems.parquet")
+    for path in sorted(folder.glob("runs/*/*/problems.parquet")):  # beside the runs is DVC's .gitignore
+        algorithm, seed = path.parts[-3:-1]
+        problems.setdefault(algorithm, {})[int(seed)] = pd.read_parquet(path)
     runs = comparable(problems, base)
     cells = {name: [f"{name}-{seed}" for seed in tables] for name, tables in runs.items()}
     return Comparison(
