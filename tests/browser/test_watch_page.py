@@ -178,6 +178,7 @@ def test_an_explanation_is_where_the_loss_is(visit: Visit) -> None:
     page = visit()
     loss = page.locator("figure.chart", has_text="Loss")
     loss.locator("summary").press("Enter")
+    assert page.locator("figure", has_text="mine.wait_once").count() == 1
     assert "by construction" in loss.inner_text() and "Why is it near 0?" in loss.inner_text()
 
 

@@ -40,7 +40,9 @@ export function explain(column, columns) {
     const main = rl ? number < FIRST : column !== "num_tokens";
     const name = title.replace("$1", (match[1] ?? "").replace(/_reward$/, "")).replace(/_/g, " ");
     const question = about === RL_LOSS ? "Why is it near 0?" : "What this says";
-    return { title: name[0].toUpperCase() + name.slice(1), about, question, rank: number, main };
+    // A reward of one's own keeps the import path by which params.yaml names it.
+    const shown = match[1]?.includes(".") ? match[1] : name[0].toUpperCase() + name.slice(1);
+    return { title: shown, about, question, rank: number, main };
   }
   return { title: column, about: "", rank: CURVES.length, main: false };
 }
