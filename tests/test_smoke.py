@@ -157,24 +157,25 @@ CHANGED = {"unused.py": set(), "rewards.py": {"zero"}, "adapters.py": {"prepare"
 
 @contextmanager
 def changed(project: Path, file: str) -> Iterator[None]:
-    """While a file of the outside package has one more line."""
+    """While a file of the outside package has one more line, which the stage `plugins` has seen."""
     path = project / outside.PACKAGE / "outside" / file
     before = path.read_text() if path.exists() else None
     try:
         with path.open("a") as opened:
             opened.write("\n# changed\n")
+        assert ran(dvc(project, "repro", "plugins")) == ["plugins"]
         yield
-    finally:  # the next change runs `plugins` again
+    finally:
         if before is None:
             path.unlink()
         else:
             path.write_text(before)
+        dvc(project, "repro", "plugins")
 
 
 @pytest.mark.parametrize("file", CHANGED)
 def test_a_change_outside_concerns_exactly_the_stages_that_use_it(smoke: Path, file: str) -> None:
     with changed(smoke, file):
-        assert ran(dvc(smoke, "repro", "plugins")) == ["plugins"]
         assert set(json.loads(dvc(smoke, "status", "--json", "dvc.yaml"))) == CHANGED[file]
 
 
@@ -220,6 +221,5 @@ def test_an_engine_from_outside_evaluates(smoke: Path) -> None:
     samples = pd.read_parquet(smoke / "data/evaluations/zero/samples.parquet")
     assert set(samples["completion"]) == {outside.REPLY}
     with changed(smoke, "engine.py"):
-        dvc(smoke, "repro", "plugins")
         assert set(json.loads(dvc(smoke, "status", "--json", "evaluate@zero"))) == {"evaluate@zero"}
         assert json.loads(dvc(smoke, "status", "--json", "zero")) == {}
