@@ -1,17 +1,52 @@
-"""The smoke DAG in its own directory, for benchmarks to run, break and compare."""
+"""A copy of this project for benchmarks: environment, stages as they run; the smoke DAG to break or compare."""
 
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import yaml
 
 from r1.support.artifacts import BrokenArtifact, check_whole
 from tests.conftest import copy_project
+
+
+def environment(root: Path) -> dict[str, str]:
+    """Of commands in a copy: its own library comes first, and this Python's programs."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(root),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+
+
+def starting(process: subprocess.Popen[str]) -> Iterator[str]:
+    """Names of the stages that `dvc repro` runs, each as it starts; the rest of its output is dropped."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Running stage"):
+            yield line.split("'")[1]
+
+
+def resident(pid: int) -> int:
+    """Bytes that a process and all its descendants hold; a page that they share counts for each. 0 if it has ended."""
+    held = 0
+    try:
+        top = psutil.Process(pid)
+        family = [top, *top.children(recursive=True)]
+    except psutil.Error:
+        return 0
+    for one in family:
+        try:
+            held += one.memory_info().rss
+        except psutil.Error:  # ended meanwhile
+            continue
+    return held
 
 
 class Project:
@@ -28,11 +63,7 @@ class Project:
         """Copy the project to `root` and run the smoke DAG there, with overrides of the smoke profile."""
         self.root = root
         copy_project(root)
-        self.environment = {
-            **os.environ,
-            "PYTHONPATH": str(root),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        }
+        self.environment = environment(root)
         self.run("python", "-m", "r1", "compose", "profile=smoke", *overrides)
         self.seconds = self._first_run()
         self.lock = (root / "dvc.lock").read_text()
@@ -43,12 +74,10 @@ class Project:
         seconds: dict[str, float] = {}
         stage, started = "", time.perf_counter()
         with self.start("dvc", "repro") as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if line.startswith("Running stage"):
-                    seconds[stage], started = time.perf_counter() - started, time.perf_counter()
-                    stage = line.split("'")[1]
-                    print(f"undisturbed: {stage}", file=sys.stderr, flush=True)
+            for name in starting(process):
+                seconds[stage], started = time.perf_counter() - started, time.perf_counter()
+                stage = name
+                print(f"undisturbed: {stage}", file=sys.stderr, flush=True)
         seconds[stage] = time.perf_counter() - started
         if process.returncode:
             raise SystemExit("the undisturbed run failed")

@@ -13,8 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
-
+from bench.project import environment, resident, starting
 from tests.conftest import copy_project
 
 EVERY = 0.5
@@ -29,7 +28,7 @@ class Stage:
         name: as in dvc.yaml.
         started: seconds, of the monotonic clock.
         seconds: until the next stage started, with what DVC does in between.
-        peak: bytes that all its processes held at once, at most; a page that they share counts for each.
+        peak: bytes that DVC and all its processes held at once, at most; a page that they share counts for each.
     """
 
     name: str
@@ -43,15 +42,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
         copy_project(project)
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(project),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        }
         if sys.argv[1:]:
             compose = [sys.executable, "-m", "r1", "compose", *sys.argv[1:]]
-            subprocess.run(compose, cwd=project, env=environment, check=True)
-        stages = run(project, environment)
+            subprocess.run(compose, cwd=project, env=environment(project), check=True)
+        stages = run(project)
     print("| stage | seconds | GiB at most |\n|---|---|---|")
     for stage in stages:
         print(f"| {stage.name} | {stage.seconds:.0f} | {stage.peak / 2**30:.1f} |")
@@ -61,44 +55,35 @@ def main() -> None:
     print(f"\n{os.cpu_count()} cores, {' '.join(sys.argv[1:]) or 'the default run'}, load average {load} at the end.")
 
 
-def run(project: Path, environment: dict[str, str]) -> list[Stage]:
+def run(project: Path) -> list[Stage]:
     """`dvc repro`, watched; its stages in the order in which they ran."""
     stages: list[Stage] = []
     with subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro"],
         cwd=project,
-        env=environment,
+        env=environment(project),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ) as process:
-        threading.Thread(target=_watch, args=(process.pid, stages), daemon=True).start()
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("Running stage"):
-                now = time.monotonic()
-                if stages:
-                    stages[-1].seconds = now - stages[-1].started
-                stages.append(Stage(line.split("'")[1], now))
-                print(stages[-1].name, file=sys.stderr, flush=True)
+        threading.Thread(target=_watch, args=(process, stages), daemon=True).start()
+        for name in starting(process):
+            now = time.monotonic()
+            if stages:
+                stages[-1].seconds = now - stages[-1].started
+            stages.append(Stage(name, now))
+            print(name, file=sys.stderr, flush=True)
     if process.returncode:
         raise SystemExit("the run failed")
     stages[-1].seconds = time.monotonic() - stages[-1].started
     return stages
 
 
-def _watch(pid: int, stages: list[Stage]) -> None:
-    """Note the memory of the newest stage's processes until DVC has ended."""
-    dvc = psutil.Process(pid)
-    while dvc.is_running() and dvc.status() != psutil.STATUS_ZOMBIE:
-        held = 0
-        for process in dvc.children(recursive=True):
-            try:
-                held += process.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
+def _watch(process: subprocess.Popen[str], stages: list[Stage]) -> None:
+    """Note the memory of DVC and the newest stage until DVC has ended."""
+    while process.poll() is None:
         if stages:
-            stages[-1].peak = max(stages[-1].peak, held)
+            stages[-1].peak = max(stages[-1].peak, resident(process.pid))
         time.sleep(EVERY)
 
 

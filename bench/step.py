@@ -1,7 +1,7 @@
 """A GRPO step of ours beside stock TRL's: same base, prompts, rewards, batch and lengths, in turn in one process.
 
     python -m bench.step [data [pairs]]          a data folder in which `base` has run; 3 runs each way
-    python -m bench.step data 1 zero.max_steps=2 zero.batch_size=16     a toy
+    python -m bench.step data 1 zero.max_steps=2 zero.batch_size=16 zero.micro_batch_size=16     a toy
 
 Stock is TRL's GRPOTrainer on the whole step as one batch, as its documentation shows it, with our settings for the
 algorithm. A run is of five steps from the same seed; the first is left out. Seconds are of the process, so that other
@@ -109,6 +109,13 @@ def stock(
     return pd.DataFrame(rows)
 
 
+def prepared(given: list[str]) -> tuple[list[str], list[str]]:
+    """Make this process ready to train; return what stands on the command line, and its overrides."""
+    hide_vllm_from_trl()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
+    return [one for one in given if "=" not in one], [one for one in given if "=" in one]
+
+
 def run(way: Way, data: Path, overrides: list[str]) -> pd.DataFrame:
     """One run of a way, without its first step."""
     config = compose(f"zero.max_steps={STEPS}", *overrides)
@@ -120,12 +127,8 @@ def run(way: Way, data: Path, overrides: list[str]) -> pd.DataFrame:
 
 def main() -> None:
     """Time both ways in turn, and print seconds and rates."""
-    given = sys.argv[1:]
-    overrides = [argument for argument in given if "=" in argument]
-    places = [argument for argument in given if "=" not in argument]
+    places, overrides = prepared(sys.argv[1:])
     data, pairs = Path(places[0] if places else "data"), int(places[1] if len(places) > 1 else 3)
-    hide_vllm_from_trl()
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     runs: dict[str, list[pd.DataFrame]] = {"stock": [], "ours": []}
     for number in range(pairs):
         for name, way in (("stock", stock), ("ours", ours))[:: -1 if number % 2 else 1]:

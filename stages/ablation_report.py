@@ -25,11 +25,10 @@ class Reads(Sections):
 def main(run: Run[Reads]) -> None:
     from pathlib import Path
 
-    from r1.reporting.ablation import read_comparison, render_ablation
+    from r1.reporting.ablation import read_comparison, render_ablation, run_folders
     from r1.support.artifacts import write_json
 
-    runs = (path for path in Path("data/ablation/runs").glob("*/*") if path.is_dir())  # DVC's .gitignore is beside them
-    found = sorted(map(str, runs))
+    found = list(map(str, run_folders(Path())))
     inputs, claims = run.inputs("data/evaluations/base", *found), "data/ablation/claims.json"
     comparison = read_comparison(Path(), run.config.ablation, run.config.evaluate)
     with run.artifact("data/ablation/report", inputs, {"runs": len(found)}, claims) as directory:

@@ -1,6 +1,5 @@
 """Run stages in a copy of the project, and watch memory meanwhile."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import psutil  # type: ignore[import-untyped]
 
+from bench.project import environment, resident
 from tests.conftest import ROOT, copy_project
 
 
@@ -49,13 +48,11 @@ class Copy:
         Raises:
             SystemExit: with the end of its output, if it fails.
         """
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        environment = {**os.environ, "PYTHONPATH": str(self.root), "PATH": path}
         started, peak, killed = time.perf_counter(), 0.0, False
         with subprocess.Popen(
             [sys.executable, *arguments],
             cwd=self.root,
-            env=environment,
+            env=environment(self.root),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -94,11 +91,7 @@ def _memory(pid: int) -> float:
         asked = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
         shown = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
         return float(shown[0]) * 2**20 if shown else 0.0
-    try:
-        process = psutil.Process(pid)
-        return float(sum(one.memory_info().rss for one in (process, *process.children(recursive=True))))
-    except psutil.Error:
-        return 0.0
+    return float(resident(pid))
 
 
 def has_gpu() -> bool:

@@ -65,6 +65,11 @@ class Comparison:
     claims: list[dict[str, Any]]
 
 
+def run_folders(root: Path) -> list[Path]:
+    """The artifact of every run; DVC's .gitignore, which lies beside them, is none."""
+    return sorted(path for path in (root / "data/ablation/runs").glob("*/*") if path.is_dir())
+
+
 def read_comparison(root: Path, config: AblationConfig, evaluate: EvaluateConfig) -> Comparison:
     """Read all runs and judge the claims.
 
@@ -75,9 +80,8 @@ def read_comparison(root: Path, config: AblationConfig, evaluate: EvaluateConfig
     base = pd.read_parquet(root / "data/evaluations/base/problems.parquet")
     base = base.query("level == 'train'").reset_index(drop=True)
     problems: dict[str, dict[int, pd.DataFrame]] = {}
-    for path in sorted(folder.glob("runs/*/*/problems.parquet")):  # beside the runs is DVC's .gitignore
-        algorithm, seed = path.parts[-3:-1]
-        problems.setdefault(algorithm, {})[int(seed)] = pd.read_parquet(path)
+    for path in run_folders(root):
+        problems.setdefault(path.parent.name, {})[int(path.name)] = pd.read_parquet(path / "problems.parquet")
     runs = comparable(problems, base)
     cells = {name: [f"{name}-{seed}" for seed in tables] for name, tables in runs.items()}
     return Comparison(

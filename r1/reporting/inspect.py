@@ -81,7 +81,7 @@ def _artifacts() -> dict[Path, dict[str, Any]]:
 def _scripts(artifact: Path) -> Path:
     """The folder of the script that made an artifact: of a stage, or of a question's arm."""
     is_of_question = artifact.parts[:2] == ("data", "questions")
-    return Path("experiments", artifact.parts[2]) if is_of_question else Path("stages")
+    return Path("experiments", *artifact.parts[2:3]) if is_of_question else Path("stages")
 
 
 def _identity(artifact: Path, manifest: Mapping[str, Any]) -> Table:

@@ -92,7 +92,7 @@ class Rollouts:
             rows = self._read(piece)
             scanned += len(rows)
             families |= {row["family"] for row in rows if row["family"]}
-            rewards |= dict.fromkeys(name for row in rows for name in row["rewards"])
+            rewards |= dict.fromkeys(name for row in rows[:1] for name in row["rewards"])  # a piece's are the same
             found += [row for row in rows if _matches(row, query.family, needle)]
             if scanned >= SCANNED and query.step is None:
                 break
@@ -181,16 +181,16 @@ def _matches(row: Row, family: str, needle: str) -> bool:
 
 def _ordered(rows: list[Row], order: str) -> list[Row]:
     """Rows by the value that an order asks for; those without one come last."""
-    column, down = _ORDERS.get(order, ("", True))
-    reward = order.removeprefix(_BY_REWARD) if order.startswith(_BY_REWARD) else None
-    if not column and reward is None:
+    if order.startswith(_BY_REWARD):
+        name, down = order.removeprefix(_BY_REWARD), True
+        values = [row["rewards"].get(name) for row in rows]
+    elif order in _ORDERS:
+        name, down = _ORDERS[order]
+        values = [row[name] for row in rows]
+    else:
         return rows
-
-    def value(row: Row) -> Any:
-        return row[column] if reward is None else row["rewards"].get(reward)
-
-    known = [row for row in rows if value(row) is not None]
-    return sorted(known, key=value, reverse=down) + [row for row in rows if value(row) is None]
+    known = sorted((at for at, value in enumerate(values) if value is not None), key=values.__getitem__, reverse=down)
+    return [rows[at] for at in known] + [row for row, value in zip(rows, values, strict=True) if value is None]
 
 
 def _short(row: Row) -> Row:
