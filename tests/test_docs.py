@@ -43,6 +43,7 @@ _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```$", re.MULTILINE |
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _SPAN = re.compile(r"`([^`\n]+)`")
 _INLINE = re.compile(r"(python|make|pytest|dvc repro|dvc exp run -S) \S")
+_PLUGIN = re.compile(r"# (plugins/\w+\.py)\n")
 _ASSIGNMENT = re.compile(r"[A-Z_]+=")
 _PLACEHOLDER = re.compile(r"[…<*]")
 
@@ -96,7 +97,7 @@ BLOCKS = [block for page in PAGES for block in blocks(page)]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of this project with the committed metrics and curves, for commands that write."""
+    """A copy of this project with the committed metrics and curves, and the plug-ins that the pages show."""
     folder = tmp_path_factory.mktemp("project")
     copy_project(folder)
     for name in ("data/metrics", "data/plots"):
@@ -104,6 +105,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in FETCHED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
+    for block in BLOCKS:
+        if plugin := _PLUGIN.match(block.body):
+            (folder / plugin[1]).write_text(block.body)
     return folder
 
 
