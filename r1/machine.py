@@ -4,6 +4,7 @@ Imports only the standard library at the top: it must work before anything is in
 """
 
 import csv
+import ctypes
 import os
 import platform
 import shutil
@@ -57,6 +58,7 @@ class Machine:
         userns: the sysctl setting that would enable user namespaces, if they are disabled.
         compiler: path of the C compiler.
         headers: whether Python.h is available.
+        numa: whether libnuma, which vLLM's CPU build is linked to, can be loaded.
         gpus: NVIDIA GPUs.
         gpu_problem: nvidia-smi's error message if it fails.
         packages: versions of packages that must be compatible, and of one that setup compiles.
@@ -77,6 +79,7 @@ class Machine:
     userns: str | None
     compiler: str | None
     headers: bool
+    numa: bool
     gpus: tuple[Gpu, ...]
     gpu_problem: str | None
     packages: dict[str, str]
@@ -102,11 +105,21 @@ def this_machine() -> Machine:
         userns=forbidden_userns(Path("/")),
         compiler=next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), None),
         headers=Path(sysconfig.get_path("include"), "Python.h").exists(),
+        numa=has_numa(),
         gpus=gpus,
         gpu_problem=gpu_problem,
         packages=packages,
         mismatch=_mismatch(),
     )
+
+
+def has_numa() -> bool:
+    """Whether libnuma can be loaded; without it vLLM's CPU build starts, and fails at its first operation."""
+    try:
+        ctypes.CDLL("libnuma.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def cgroup_memory(root: Path) -> int | None:

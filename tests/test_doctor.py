@@ -25,6 +25,7 @@ CPU = Machine(
     userns=None,
     compiler="/usr/bin/cc",
     headers=True,
+    numa=True,
     gpus=(),
     gpu_problem=None,
     packages={
@@ -66,6 +67,9 @@ NO_BWRAP = "`bwrap` is not installed"
         ({"compiler": None, "installer": "dnf"}, "compiler", "warning", "", "sudo dnf install gcc gcc-c++"),
         ({"headers": False, "packages": FRESH}, "headers", "missing", "Python.h", "sudo apt install python3.11-dev"),
         ({"headers": False, "root": True}, "headers", "warning", "Python.h", "apt install python3.11-dev"),
+        ({"numa": False}, "numa", "missing", "vLLM's CPU build", "sudo apt install libnuma1"),
+        ({"numa": False, "installer": "dnf"}, "numa", "missing", "vLLM's CPU build", "sudo dnf install numactl-libs"),
+        ({"numa": False, "packages": CUDA, "gpus": (H100,)}, "numa", "ok", "needs none", ""),
         ({"sandbox": NO_BWRAP}, "sandbox", "warning", "not installed", "sudo apt install bubblewrap"),
         ({"sandbox": NO_BWRAP, "root": True, "installer": None}, "sandbox", "warning", "", "apt install bubblewrap"),
         ({"sandbox": "`setpriv` is not installed"}, "sandbox", "warning", "", "sudo apt install util-linux"),
@@ -134,6 +138,7 @@ EVERYTHING_WRONG = replace(
     sandbox="bwrap: " + "No permissions to create a new namespace, " * 5,
     compiler=None,
     headers=False,
+    numa=False,
     gpus=(OLD,) * 8,
     mismatch="incompatible versions:\n  a\n  b",
 )

@@ -1,4 +1,4 @@
-"""Refuse a stage that this machine's GPUs cannot run, before anything is loaded: one line per reason."""
+"""Refuse a stage that this machine cannot run, before anything is loaded: one line per reason."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from r1.config.launcher import AccelerateConfig, SlurmConfig
 from r1.config.recipe import Config
 from r1.doctor import Check, run_checks
-from r1.machine import Machine, this_machine
+from r1.machine import Machine, has_numa, this_machine
 from r1.planning.hardware import DEVICES
 from r1.planning.plan import Cluster, plan
 from r1.planning.recipe import Recipe
@@ -16,14 +16,18 @@ from r1.support.errors import ConfigurationError, UserError
 
 WITHOUT_MODELS = ("plugins", "report", "ablation_report")
 """Stages that need no GPU."""
+SAMPLING = ("cold_start_data", "rejection_sampling", "evaluate")
+"""Stages whose configuration names an engine."""
 
 
 class MachineUnfit(UserError):
-    """This machine's GPUs, their driver or its compiler cannot run the stage."""
+    """This machine's GPUs, their driver, its compiler or its libraries cannot run the stage."""
 
 
 def require_machine(config: Config, stage: str, find: Callable[[], Machine] = this_machine) -> None:
-    """Refuse a stage that cannot run on this machine's GPUs; without CUDA builds and under Slurm nothing is checked.
+    """Refuse a stage that cannot run on this machine; under Slurm nothing is checked.
+
+    With CUDA builds its GPUs are looked at; without, the library that vLLM's CPU build is linked to.
 
     Args:
         config: the full configuration, `model` included.
@@ -33,13 +37,21 @@ def require_machine(config: Config, stage: str, find: Callable[[], Machine] = th
     Raises:
         MachineUnfit: with one line per reason.
     """
-    if stage in WITHOUT_MODELS or isinstance(config.launcher, SlurmConfig) or not _has_cuda_build():
+    if stage in WITHOUT_MODELS or isinstance(config.launcher, SlurmConfig):
         return
-    machine = find()
-    reasons = _lacks(machine)
-    reasons += too_large(config, machine, None if stage == "prepare" else _planned(stage, config.model))
+    if _has_cuda_build():
+        machine = find()
+        reasons = _lacks(machine)
+        reasons += too_large(config, machine, None if stage == "prepare" else _planned(stage, config.model))
+    else:
+        draws = [name for name in SAMPLING if stage in (name, "prepare") and _engine(config, name) in ("vllm", "ray")]
+        reasons = [f"{name}.engine: no libnuma.so.1, which vLLM's CPU build loads" for name in draws if not has_numa()]
     if reasons:
         raise MachineUnfit(f"{stage} cannot run on this machine:\n  " + "\n  ".join(reasons))
+
+
+def _engine(config: Config, section: str) -> str:
+    return str(getattr(config, section).engine.name)
 
 
 def fit_checks(config: Config, machine: Machine) -> list[Check]:

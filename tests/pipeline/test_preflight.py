@@ -42,6 +42,22 @@ def test_what_a_machine_lacks_is_said_before_anything_loads(name: str, monkeypat
     assert len(str(refused.value).splitlines()) == 2
 
 
+def test_without_libnuma_what_samples_with_vllm_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM's CPU build starts without it, and the recipe would end a quarter of an hour later."""
+    monkeypatch.setattr(preflight, "_has_cuda_build", lambda: False)
+    monkeypatch.setattr(preflight, "has_numa", lambda: False)
+    reason = "rejection_sampling.engine: no libnuma.so.1, which vLLM's CPU build loads"
+    for name in ("prepare", "rejection_sampling"):
+        with pytest.raises(MachineUnfit) as refused:
+            require_machine(compose(), name)
+        assert str(refused.value) == f"{name} cannot run on this machine:\n  {reason}"
+    for name in ("zero", "evaluate"):
+        require_machine(compose(), name)
+    require_machine(compose("engine@rejection_sampling.engine=transformers"), "prepare")
+    monkeypatch.setattr(preflight, "has_numa", lambda: True)
+    require_machine(compose(), "prepare")
+
+
 def test_a_fit_machine_runs_every_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "_has_cuda_build", lambda: True)
     for name in ("prepare", "zero", "evaluate", "report"):
