@@ -220,12 +220,12 @@ def _answer(claims: dict[str, dict[str, Any]]) -> str:
     reasoning, liked = claims["preference_keeps_reasoning"], claims["reasoning_keeps_preference"]
     return (
         f"RL on one family brings {' and '.join(parts)}; RL by preference alone changes reasoning by "
-        f"{_points(reasoning)}, RL on reasoning alone the preference score by {liked['effect']:+.1f} SD."
+        f"{_points(reasoning)}, RL on reasoning alone the preference score by {round(liked['effect'], 1) + 0.0:+.1f} SD."
     )
 
 
 def _points(found: dict[str, Any]) -> str:
-    return f"{100 * found['effect']:+.0f} points"
+    return f"{round(100 * found['effect']):+d} points"
 
 
 def _design(settings: Settings) -> list[str]:
