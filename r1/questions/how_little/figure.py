@@ -78,15 +78,19 @@ def _gains(axis: Axes, cells: pd.DataFrame, settings: Settings) -> None:
 
 
 def _reflection(axis: Axes, cells: pd.DataFrame, settings: Settings) -> None:
+    sizes: list[int] = []
     for number, base in enumerate(settings.sizes):
         runs = cells[cells["arm"] == settings.with_most(base)]
         size = runs["parameters"].iloc[0]
+        sizes.append(size)
         for before, after in zip(100 * runs["reflects_before"], 100 * runs["reflects_after"], strict=True):
             axis.annotate("", (size, after), (size, before), arrowprops={"arrowstyle": "->", "alpha": 0.4})
         for name, column, marker in (("before RL", "reflects_before", "o"), ("after RL", "reflects_after", "^")):
             label = name if number == 0 else None
             axis.scatter([size], [100 * runs[column].mean()], marker=marker, color=f"C{marker == '^':d}", label=label)
     axis.set_xscale("log")
+    axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axis.minorticks_off()
     axis.set_ylim(0, 100)
     axis.set_xlabel("parameters")
     axis.set_title("completions that reflect %, where reflection pays", fontsize=9)

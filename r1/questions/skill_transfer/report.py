@@ -218,9 +218,10 @@ def _answer(claims: dict[str, dict[str, Any]]) -> str:
     if "one_transfers" in claims:
         parts.append(f"{_points(claims['one_transfers'])} on other tasks")
     reasoning, liked = claims["preference_keeps_reasoning"], claims["reasoning_keeps_preference"]
+    score = round(liked["effect"], 1) + 0.0  # a zero below zero has no sign
     return (
         f"RL on one family brings {' and '.join(parts)}; RL by preference alone changes reasoning by "
-        f"{_points(reasoning)}, RL on reasoning alone the preference score by {round(liked['effect'], 1) + 0.0:+.1f} SD."
+        f"{_points(reasoning)}, RL on reasoning alone the preference score by {score:+.1f} SD."
     )
 
 
