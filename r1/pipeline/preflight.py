@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from r1.config.launcher import AccelerateConfig, SlurmConfig
 from r1.config.recipe import Config
-from r1.doctor import Check, run_checks
+from r1.doctor import NO_NUMA, Check, run_checks
 from r1.machine import Machine, has_numa, this_machine
 from r1.planning.hardware import DEVICES
 from r1.planning.plan import Cluster, plan
@@ -44,14 +44,11 @@ def require_machine(config: Config, stage: str, find: Callable[[], Machine] = th
         reasons = _lacks(machine)
         reasons += too_large(config, machine, None if stage == "prepare" else _planned(stage, config.model))
     else:
-        draws = [name for name in SAMPLING if stage in (name, "prepare") and _engine(config, name) in ("vllm", "ray")]
-        reasons = [f"{name}.engine: no libnuma.so.1, which vLLM's CPU build loads" for name in draws if not has_numa()]
+        draws = [name for name in SAMPLING if stage in (name, "prepare")]
+        on_vllm = [name for name in draws if getattr(config, name).engine.name in ("vllm", "ray")]
+        reasons = [] if has_numa() else [f"{name}.engine: {NO_NUMA}" for name in on_vllm]
     if reasons:
         raise MachineUnfit(f"{stage} cannot run on this machine:\n  " + "\n  ".join(reasons))
-
-
-def _engine(config: Config, section: str) -> str:
-    return str(getattr(config, section).engine.name)
 
 
 def fit_checks(config: Config, machine: Machine) -> list[Check]:

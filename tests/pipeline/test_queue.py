@@ -73,13 +73,17 @@ def call(project: Path, *command: str) -> str:
 
 
 def test_a_queued_experiment_runs_the_code_it_was_queued_with(project: Path) -> None:
-    override = "rl.algorithm.extra_rewards.len_reward=0.5"
-    call(project, "dvc", "exp", "run", "--queue", "--name", "reward", "-S", "seed=3", "-S", override)
+    queue = ("dvc", "exp", "run", "--queue", "--name")
+    call(project, *queue, "reward", "-S", "seed=3", "-S", "rl.algorithm.extra_rewards.len_reward=0.5")
+    (project / "r1/support/probe.py").write_text('CODE = "workspace"\n')
+    call(project, *queue, "later", "-S", "seed=4")
     (project / "r1/support/probe.py").write_text('raise RuntimeError("the workspace runs")\n')
     call(project, "dvc", "exp", "run", "--run-all")
-    code, seed, path = call(project, "git", "show", f"{exp(project, 'reward')}:said.txt").split()
-    assert (code, seed) == ("queued", "3")
-    assert f"{project}/.dvc/tmp/exps/" in path
+    said = {
+        name: call(project, "git", "show", f"{exp(project, name)}:said.txt").split() for name in ("reward", "later")
+    }
+    assert [said[name][:2] for name in said] == [["queued", "3"], ["workspace", "4"]]
+    assert all(f"{project}/.dvc/tmp/exps/" in path for *_, path in said.values())
     params = call(project, "git", "show", f"{exp(project, 'reward')}:params.yaml")
     assert "len_reward: 0.5" in params
 

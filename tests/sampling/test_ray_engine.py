@@ -107,8 +107,7 @@ def test_ray(check: str, model: Path) -> None:
 def test_a_killed_run_goes_on_without_what_it_had(model: Path, tmp_path: Path) -> None:
     drawing = (
         "from tests.sampling.test_ray_engine import *; from r1.support.log import configure; configure()\n"
-        "one = RAY.model_copy(update={'replicas': 1})\n"
-        f"sampler = open_sampler(Policy(Path({str(model)!r})), one, Path({str(tmp_path)!r}))\n"
+        f"sampler = open_sampler(Policy(Path({str(model)!r})), RAY, Path({str(tmp_path)!r}))\n"
         "asked = [number for chunk in sampler.draw(QUESTIONS, WARM, 1) for number in chunk]\n"
         "assert sorted(asked) == list(range(64)), asked\n"
     )
