@@ -103,7 +103,7 @@ def learning(work: Path, size: Size) -> str:
             "| problems | base | zero | number |\n|---|---|---|---|",
             *evaluated,
             "",
-            "The CPU's run of the same model is in [docs/smollm2.md](../../docs/smollm2.md).",
+            "SmolLM2-135M's run on a CPU is in [docs/smollm2.md](../../docs/smollm2.md).",
         ]
     )
 

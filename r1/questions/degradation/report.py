@@ -13,6 +13,8 @@ from r1.reporting.charts import Panel
 from r1.reporting.figures import bands
 from r1.reporting.tables import LEVELS, Table, signed
 
+_IN_TABLES = ("pass_at_1", "reflects")
+"""Measures that the figure leaves to the tables; it has pass@1 by level."""
 TITLE = "Does generated training data degrade a model, as web text is feared to?"
 
 
@@ -69,7 +71,7 @@ def judged(results: Results[Settings]) -> Page:
         Panel(f"pass_at_1 {level}", f"pass@1, {LEVELS[level]}") for level in LEVELS if level in set(problems["level"])
     ]
     panels = tuple(
-        Panel(name, title.replace(" %", " (share)")) for name, title in MEASURES.items() if name != "pass_at_1"
+        Panel(name, title.replace(" %", " (share)")) for name, title in MEASURES.items() if name not in _IN_TABLES
     )
     return Page(
         title=TITLE,
@@ -144,20 +146,18 @@ def _answer(settings: Settings, claims: dict[str, dict[str, Any]], data: pd.Data
         ("supported", "not supported"): "Generated data degrade the model, and verification does not stop it",
         ("not supported", "supported"): "Generated data do not degrade the model within this many generations",
     }.get((decays, stays), "Undecided at this size whether generated data degrade the model and verification stops it")
-    share = returns_at(
-        [
-            (
-                _wrong_share(data, arm),
-                effect(changes(problems, arm, "pass_at_1", settings.generations), settings.bounds),
-            )
-            for arm, source in settings.arms.items()
-            if source.original == 0
-        ],
-        settings.bounds.decay,
-    )
+    arms = [
+        (_wrong_share(data, arm), effect(changes(problems, arm, "pass_at_1", settings.generations), settings.bounds))
+        for arm, source in settings.arms.items()
+        if source.original == 0
+    ]
+    share = returns_at(arms, settings.bounds.decay)
+    points = f"{100 * settings.bounds.decay:.0f} points"
     if share is None:
-        return f"{found}; no share of wrong examples here brings the decay."
-    return f"{found}; a loss of {100 * settings.bounds.decay:.0f} points comes with {100 * share:.0f} % wrong examples."
+        return f"{found}; no share of wrong examples here costs {points}."
+    if share == min(wrong for wrong, _ in arms):
+        return f"{found}; even the arm with {100 * share:.0f} % wrong examples loses more than {points}."
+    return f"{found}; a loss of {points} comes with {100 * share:.0f} % wrong examples."
 
 
 def returns_at(arms: list[tuple[float, Effect]], decay: float) -> float | None:
