@@ -76,3 +76,6 @@ def _read(file: Path) -> "pd.DataFrame | None":
         return pd.read_parquet(file)
     except FileNotFoundError:  # a running stage thins its parts, and gathers them when it ends
         return None
+    except (OSError, ValueError) as error:  # pyarrow's errors among them
+        reason = str(error).partition("\n")[0]
+        raise NoRollouts(f"{file} cannot be read ({reason}): `dvc checkout` or the stage makes it anew") from error

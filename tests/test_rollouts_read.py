@@ -63,6 +63,13 @@ def test_a_part_that_goes_away_meanwhile_is_left_out(project: Path, monkeypatch:
         read("zero", project)
 
 
+def test_a_damaged_file_is_named(project: Path) -> None:
+    file = project / "data/rollouts/zero/rollouts.parquet"
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(NoRollouts, match=r"zero/rollouts.parquet cannot be read \(.*\): `dvc checkout`"):
+        read("zero", project)
+
+
 def test_an_unknown_stage_is_told_what_there_is(project: Path, tmp_path: Path) -> None:
     with pytest.raises(NoRollouts, match=r"of 'sero'; there are those of: zero, rejection_sampling, evaluate/r1"):
         read("sero", project)

@@ -22,8 +22,15 @@ from pathlib import Path
 
 from r1.doctor import Check
 from r1.machine import Machine
-from r1.pipeline.arguments import Parser
+from r1.pipeline.arguments import Parser, number
 from r1.support.errors import UserError, reported
+
+_count = number(int, "a whole number, at least 0", lambda value: value >= 0)
+_positive = number(int, "a whole number, at least 1", lambda value: value >= 1)
+_seed = number(int, "a whole number from 0 to 2147483647", lambda value: 0 <= value < 2**31)
+_port = number(int, "a whole number from 1 to 65535", lambda value: 1 <= value <= 65535)
+_share = number(float, "a number above 0, at most 1", lambda value: 0 < value <= 1)
+_temperature = number(float, "a number, at least 0", lambda value: 0 <= value < float("inf"))
 
 
 def main() -> None:
@@ -42,7 +49,7 @@ def main() -> None:
     watching.add_argument("--port", type=_port, default=8765, help="port on 127.0.0.1 (default 8765)")
     inspecting = commands.add_parser("inspect", help="show an artifact's origin, metrics and samples")
     inspecting.add_argument("name", help="a stage (evaluate) or an artifact (zero, distill_qwen, sft, prompts, ppo/1)")
-    inspecting.add_argument("--samples", type=int, default=3, help="rows to show per file (default 3)")
+    inspecting.add_argument("--samples", type=_count, default=3, help="rows to show per file (default 3)")
     inspecting.add_argument("--params", action="store_true", help="show the stage's parameters too")
     _add_rollouts(commands)
     _add_talk(commands)
@@ -63,7 +70,7 @@ def main() -> None:
         _add_plan(planning)
     commands.add_parser("doctor", help="check this machine; exit 1 if the default profile cannot run on it")
     commands.add_parser("readme", help="write the results in README and docs/ from the metrics")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args_intermixed()
     with reported():
         if arguments.command == "launch":
             from r1.pipeline.launch import launch
@@ -107,7 +114,7 @@ def main() -> None:
 def _add_rollouts(commands: "argparse._SubParsersAction[Parser]") -> None:
     showing = commands.add_parser("rollouts", help="show what a stage drew, with rewards and advantages")
     showing.add_argument("stage", help="an RL stage (zero), cold_start_data, rejection_sampling, or evaluate/<model>")
-    showing.add_argument("--step", type=int, help="of RL (default: all)")
+    showing.add_argument("--step", type=_count, help="of RL (default: all)")
     showing.add_argument("--family", help="of the problems, such as search (default: all)")
     showing.add_argument("--grep", help="regular expression that the completion contains")
     showing.add_argument("--sort", help="column, the highest value first, such as advantage (default: as drawn)")
@@ -117,7 +124,7 @@ def _add_rollouts(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _add_talk(commands: "argparse._SubParsersAction[Parser]") -> None:
     """The commands for a finished model."""
     chatting = commands.add_parser("chat", help="talk to a model on the terminal, or through a pipe")
-    chatting.add_argument("--seed", type=int, default=0, help="the same seed gives the same answers (default 0)")
+    chatting.add_argument("--seed", type=_seed, default=0, help="the same seed gives the same answers (default 0)")
     chatting.add_argument(
         "--temperature", type=_temperature, default=0.6, help="0 is greedy (default 0.6, the paper's)"
     )
@@ -139,6 +146,9 @@ def _add_talk(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _take(arguments: argparse.Namespace) -> None:
     """Chat, serve or export, without telemetry and, unless the user pushes, without the hub."""
+    from r1.finished import find_model
+
+    find_model(arguments.name)  # what is missing is named before libraries load, which takes seconds
     _without_telemetry(offline=not getattr(arguments, "push", None))
     if arguments.command == "serve":
         from r1.talk.serve import serve
@@ -157,6 +167,9 @@ def _take(arguments: argparse.Namespace) -> None:
 
 
 def _examine(model: Path, base: Path) -> None:
+    for directory in (model, base):  # before libraries load, which takes seconds
+        if not directory.is_dir():
+            raise UserError(f"{directory} is no directory: give local model directories")
     _without_telemetry(offline=True)
     from r1.pipeline.compose import load, load_settings
     from r1.questions.forensics.settings import Settings
@@ -181,18 +194,6 @@ def _without_telemetry(offline: bool) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
 
 
-def _port(text: str) -> int:
-    if not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError("from 1 to 65535")
-    return int(text)
-
-
-def _temperature(text: str) -> float:
-    if not 0 <= float(text) < float("inf"):
-        raise argparse.ArgumentTypeError("at least 0")
-    return float(text)
-
-
 def _add_plan(parser: argparse.ArgumentParser) -> None:
     from typing import get_args
 
@@ -212,18 +213,6 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checks", action="store_true", help="compare the planner with published and measured runs instead"
     )
-
-
-def _positive(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    if not 0 < float(text) <= 1:
-        raise argparse.ArgumentTypeError("above 0, at most 1")
-    return float(text)
 
 
 def _plan(arguments: argparse.Namespace) -> None:
@@ -268,4 +257,6 @@ def _fit(machine: Machine) -> list[Check]:
 def _readme() -> None:
     from r1.reporting.readme import write_documents
 
+    if not Path("README.md").is_file():
+        raise UserError(f"{Path.cwd()} has no README.md: run `python -m r1 readme` in the project's folder")
     write_documents(Path.cwd())

@@ -4,14 +4,17 @@
 A stage reads params.yaml plus dotted overrides, so that all ways of running it agree.
 """
 
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import hydra
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 from yaml import YAMLError
@@ -34,13 +37,20 @@ def compose(overrides: Sequence[str], conf: Path = CONF) -> dict[str, Any]:
     """
     check_overrides(overrides, conf)
     chosen = [override if _group(override, conf) is not None else _forced(override) for override in overrides]
-    values = _compose(conf, "config", chosen)
+    with _in_one_line(), hydra.initialize_config_dir(str(conf.resolve()), version_base="1.3"):
+        values = _resolved(hydra.compose("config", chosen))
     validate(values)
     return values
 
 
 def write_params(values: dict[str, Any], target: Path = PARAMS) -> None:
-    """Write a composition atomically, in DVC's format."""
+    """Write a composition atomically, in DVC's format.
+
+    Raises:
+        UserError: if there is a folder of that name.
+    """
+    if target.is_dir():
+        raise UserError(f"{target} is a folder: remove it")
     write_text(target, OmegaConf.to_yaml(OmegaConf.create(values)))
 
 
@@ -64,7 +74,7 @@ def load_values(overrides: Sequence[str] = ()) -> dict[str, Any]:
 def _load(overrides: Sequence[str]) -> dict[str, Any]:
     if not PARAMS.is_file():
         raise UserError(f"{PARAMS} is missing: `make params` writes it")
-    return _compose(PARAMS.parent, PARAMS.stem, stage_overrides(overrides))
+    return _overridden(PARAMS, overrides)
 
 
 def load_settings(path: Path, overrides: Sequence[str], schema: type[M]) -> M:
@@ -73,20 +83,49 @@ def load_settings(path: Path, overrides: Sequence[str], schema: type[M]) -> M:
     Raises:
         ConfigurationError: as in `load`.
     """
-    return _validated(schema, _compose(path.parent, path.stem, stage_overrides(overrides)))
+    return _validated(schema, _overridden(path, overrides))
 
 
-def _compose(directory: Path, name: str, overrides: list[str]) -> dict[str, Any]:
-    """Compose a file and overrides with Hydra, and resolve interpolations.
+def _overridden(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """A params.yaml with dotted overrides, and without groups: its folder's subfolders, such as plugins/, are none.
 
     Raises:
-        ConfigurationError: if Hydra fails.
+        ConfigurationError: if the file cannot be read, or an override does not fit.
+    """
+    translated = stage_overrides(overrides)
+    with _in_one_line():
+        values = _loaded(path)
+        ConfigStore.instance().store("params", values)
+        with hydra.initialize(config_path=None, version_base="1.3"):
+            return _resolved(hydra.compose("params", translated))
+
+
+def _loaded(path: Path) -> DictConfig:
+    try:
+        values = OmegaConf.load(path)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        values = None  # OmegaConf's error for a number
+    if not isinstance(values, DictConfig):
+        raise ConfigurationError(f"{path} must have keys and values")
+    return values
+
+
+def _resolved(composed: DictConfig) -> dict[str, Any]:
+    return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Report Hydra's, OmegaConf's and YAML's errors as ours.
+
+    Raises:
+        ConfigurationError: if the block fails.
     """
     try:
-        with hydra.initialize_config_dir(str(directory.resolve()), version_base="1.3"):
-            composed = hydra.compose(name, overrides)
-        return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        yield
+    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(_one_line(error)) from None
 
 
@@ -133,6 +172,8 @@ def check_overrides(overrides: Sequence[str], conf: Path = CONF) -> None:
                 f"{override}: a run takes one value; `dvc exp run --queue -S {override}` queues a run for each"
             )
         group = _group(override, conf)
+        if group is None and (conf / parsed.key_or_group).is_dir():
+            raise ConfigurationError(f"{override}: {parsed.key_or_group} is a section; set its keys one by one")
         if group is None and "/" in parsed.key_or_group:
             raise ConfigurationError(f"{override}: {parsed.key_or_group} is not a group of conf/, and keys use dots")
         if group is not None and not parsed.is_delete():
@@ -177,15 +218,22 @@ def _validated(schema: type[M], values: Any) -> M:
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        raise ConfigurationError(*(_explain(detail, values) for detail in error.errors())) from None
+        lines: dict[str, str] = {}
+        for mistake, message in (_explain(detail, values) for detail in error.errors()):
+            if not mistake:
+                lines[message] = message
+            elif mistake in lines:  # of a union, which has an error for each of its members
+                lines[mistake] += f", or {message.removeprefix('Input should be ')}"
+            else:
+                lines[mistake] = f"{mistake}: {message}"
+        raise ConfigurationError(*lines.values()) from None
 
 
-def _explain(detail: Any, values: Any) -> str:
+def _explain(detail: Any, values: Any) -> tuple[str, str]:
+    """The key with its value, and what is wrong; no key for a check of several, whose message names them."""
     key = ".".join(_settable(detail["loc"], values, missing=detail["type"] == "missing"))
-    message = detail["msg"].removeprefix("Value error, ")
-    if not key:  # a check of the full configuration, whose message names its keys
-        return str(message)
-    return f"{key}: {message}" if isinstance(detail["input"], dict) else f"{key} = {detail['input']!r}: {message}"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return (f"{key} = {detail['input']!r}" if key and not isinstance(detail["input"], dict) else key), message
 
 
 def _settable(location: tuple[Any, ...], values: Any, missing: bool) -> Iterator[str]:
@@ -199,4 +247,7 @@ def _settable(location: tuple[Any, ...], values: Any, missing: bool) -> Iterator
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    if merging := re.fullmatch(r"Error merging override \+*(.*)", text):
+        return f"{merging[1]}: a section takes no such value; set its keys one by one"
+    return text

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from r1.config.recipe import Config
+from r1.config.recipe import MAX_SEED, Config
 from r1.pipeline.arguments import Parser
 from r1.pipeline.compose import check_given_once, load, load_settings
 from r1.pipeline.run import Run, Sections
@@ -182,8 +182,8 @@ def _prepared(recipe: Config, reads: Sequence[str]) -> Config:
 def _which(overrides: Sequence[str], settings: S) -> tuple[str, int]:
     name = _given(overrides, "arm", settings.arms)
     seed = next((one.removeprefix("seed=") for one in overrides if one.startswith("seed=")), "")
-    if not seed.isdecimal():
-        raise ConfigurationError(f"seed = {seed!r}: must be a whole number, as in seed=1")
+    if not (seed.isascii() and seed.isdecimal()) or int(seed) > MAX_SEED:
+        raise ConfigurationError(f"seed = {seed!r}: must be a whole number from 0 to {MAX_SEED}, as in seed=1")
     return name, int(seed)
 
 

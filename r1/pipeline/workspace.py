@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,16 +45,18 @@ def run_variant(to: Path, overrides: Sequence[str], targets: Sequence[str] = ())
     """Run the recipe of the current directory with overrides, and hand over its results.
 
     Args:
-        to: folder for the results, with the variant's params.yaml; replaced as a whole, and only if all went well.
+        to: folder for the results, with the variant's params.yaml. If it exists, it is empty or has the results of
+            an earlier variant; replaced as a whole, and only if all went well.
         overrides: dotted overrides of params.yaml.
         targets: stages of dvc.yaml to run, with those they depend on; all if empty.
 
     Raises:
         ConfigurationError: if an override is malformed, unknown or impossible; nothing is started.
-        UserError: if the nested run fails.
+        UserError: if `to` is not such a folder, or the nested run fails.
     """
     check_given_once(overrides)
     params = load_values(overrides)
+    _check_folder(to)
     workspace = WORKSPACES / _name(to)
     _fill(workspace, params)
     write_text(workspace / ".dvc/config", _CONFIG.format(cache=_cache()))
@@ -63,6 +66,27 @@ def run_variant(to: Path, overrides: Sequence[str], targets: Sequence[str] = ())
         for folder in RESULTS:
             if (workspace / folder).is_dir():
                 _copy(workspace / folder, directory / Path(folder).name, _CLOCK)
+
+
+def _check_folder(to: Path) -> None:
+    """Before the run, which takes long: whether its results can be put there, and nothing else is lost.
+
+    Raises:
+        UserError: if not.
+    """
+    if not to.name:
+        raise UserError(f"--to {str(to)!r}: must be a folder of its own, such as ../seed_3")
+    if to.exists():
+        ours = {PARAMS.name, *(Path(folder).name for folder in RESULTS)}
+        found = {path.name for path in to.iterdir()} if to.is_dir() else set()
+        if not to.is_dir() or (found and (PARAMS.name not in found or found - ours)):
+            raise UserError(f"--to {to}: exists and is not the folder of an earlier variant; choose another")
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=to.parent):
+            pass
+    except OSError as error:
+        raise UserError(f"--to {to}: {to.parent} cannot be written to ({error.strerror})") from None
 
 
 def _name(to: Path) -> str:

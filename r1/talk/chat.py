@@ -10,6 +10,7 @@ from rich.text import Text
 from r1.finished import find_model
 from r1.models.chat import as_messages
 from r1.reporting.terminal import SafeConsole, empty_table, safe
+from r1.support.artifacts import check_whole
 from r1.support.errors import UserError
 from r1.talk.parts import Part, Parts, split
 from r1.talk.speaker import Drawing, Speaker
@@ -142,9 +143,10 @@ def chat(name: str, drawing: Drawing, seed: int) -> None:
 
     Raises:
         NoSuchModel: if there is none.
+        BrokenArtifact: if its files are not those that its stage wrote.
     """
     console = SafeConsole(highlight=False)
-    talk = Chat(Speaker(find_model(name)), drawing, seed, console, lambda other: Speaker(find_model(other)))
+    talk = Chat(_opened(name), drawing, seed, console, _opened)
     interactive = sys.stdin.isatty()
     if interactive:
         console.print(safe(f"{talk.speaker.name}, seed {seed}.   {HELP}", "dim"))
@@ -155,6 +157,12 @@ def chat(name: str, drawing: Drawing, seed: int) -> None:
             console.print(safe(f"{'you':>{_WIDTH}} │ {line}"), soft_wrap=True)
         if not talk.take(line):
             break
+
+
+def _opened(name: str) -> Speaker:
+    model = find_model(name)
+    check_whole(model.directory)
+    return Speaker(model)
 
 
 def _typed() -> Iterator[str]:

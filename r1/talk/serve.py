@@ -12,6 +12,7 @@ from r1.finished import Finished, find_model
 from r1.models.loading import sampling_dtype
 from r1.models.policy import Policy
 from r1.sampling.versions import check_versions
+from r1.support.artifacts import check_whole
 from r1.support.errors import UserError
 from r1.talk.stops import STOPS
 
@@ -32,10 +33,12 @@ def serve(name: str, port: int, origins: Sequence[str]) -> None:
 
     Raises:
         NoSuchModel: if there is no such model.
+        BrokenArtifact: if its files are not those that its stage wrote.
         CannotServe: if the port is taken, or vLLM would answer wrongly.
         VersionMismatch: if vLLM is missing or does not fit.
     """
     model = find_model(name)
+    check_whole(model.directory)
     check_versions()
     policy = Policy(model.directory)
     if policy.model_type == "deepseek_v3" and not torch.cuda.is_available():

@@ -25,7 +25,12 @@ class Curves:
 
         A missing or empty file is a curve without columns.
         """
-        return self._cache.get(file, lambda: table(file.read_text())) or {"last": 0, "every": 1, "columns": {}}
+        return self._cache.get(file, lambda: table(_text(file))) or {"last": 0, "every": 1, "columns": {}}
+
+
+def _text(file: Path) -> str:
+    """Its text, in which bytes that are none have no value; nothing of what is no file."""
+    return file.read_text(errors="replace") if file.is_file() else ""
 
 
 def table(text: str) -> dict[str, Any]:

@@ -32,6 +32,21 @@ class Stage:
     curve: str | None
 
 
+def mapping(value: Any) -> dict[str, Any]:
+    """The value if it is a mapping, or an empty one: the files may be half edited."""
+    return value if isinstance(value, dict) else {}
+
+
+def sections(value: Any) -> dict[str, dict[str, Any]]:
+    """The entries of a mapping that are mappings themselves."""
+    return {str(name): body for name, body in mapping(value).items() if isinstance(body, dict)}
+
+
+def listed(value: Any) -> list[Any]:
+    """The value if it is a list, or an empty one."""
+    return value if isinstance(value, list) else []
+
+
 def stages(recipe: dict[str, Any], params: dict[str, Any]) -> list[Stage]:
     """Every stage in dvc.yaml's order, matrices expanded.
 
@@ -40,8 +55,8 @@ def stages(recipe: dict[str, Any], params: dict[str, Any]) -> list[Stage]:
         params: params.yaml's, for interpolated values.
     """
     found = []
-    for name, body in recipe.get("stages", {}).items():
-        matrix = body.get("matrix", {})
+    for name, body in sections(recipe.get("stages")).items():
+        matrix = {key: listed(values) for key, values in mapping(body.get("matrix")).items()}
         if not matrix:
             found.append(_stage(name, body, params))
         for key, values in matrix.items():  # the recipe's matrices have one key each
@@ -79,14 +94,14 @@ def parents(all_stages: list[Stage]) -> dict[str, list[str]]:
 
 def _stage(name: str, body: dict[str, Any], known: dict[str, Any]) -> Stage:
     outs, metrics, plots = (
-        tuple(_fill(path, known) for path in _paths(body.get(key, []))) for key in ("outs", "metrics", "plots")
+        tuple(_fill(path, known) for path in _paths(listed(body.get(key)))) for key in ("outs", "metrics", "plots")
     )
     curve = next((path for path in plots if PurePosixPath(path).parent.name == "plots"), None)
     metric = next((path for path in metrics if path.startswith(_METRICS)), f"{_METRICS}{name}.json")
     run = metric.removeprefix(_METRICS).removesuffix(".json")
     words = _fill(str(body.get("cmd", "")), known).split()
     command = tuple(words[next((at for at, word in enumerate(words) if word.endswith(".py")), len(words)) :])
-    deps = tuple(_fill(path, known) for path in _paths(body.get("deps", [])))
+    deps = tuple(_fill(path, known) for path in _paths(listed(body.get("deps"))))
     return Stage(name, run, str(body.get("desc", "")), command, deps, outs, (*outs, *metrics, *plots), curve)
 
 

@@ -124,11 +124,17 @@ class Rollouts:
         return self._groups(file)
 
     def _groups(self, file: Path) -> list[Piece]:
-        return self._pieces.get(file, lambda: _groups(file)) or []
+        try:
+            return self._pieces.get(file, lambda: _groups(file)) or []
+        except (OSError, ValueError):  # pyarrow's errors among them: half written, or damaged
+            return []
 
     def _read(self, piece: Piece) -> list[Row]:
-        """A piece's rollouts; none if a running stage has just dropped or moved it."""
-        return self._rows.get(piece.file, lambda: list(_rows(piece)), piece.group) or []
+        """A piece's rollouts; none if a running stage has just dropped or moved it, or it cannot be read."""
+        try:
+            return self._rows.get(piece.file, lambda: list(_rows(piece)), piece.group) or []
+        except (OSError, ValueError):
+            return []
 
 
 def _groups(file: Path) -> list[Piece]:

@@ -37,6 +37,10 @@ class CannotWatch(UserError):
     """The port is taken, or the folder has no dvc.yaml."""
 
 
+class NotANumber(ValueError):
+    """A value of the query must be one."""
+
+
 class Server(ThreadingHTTPServer):
     """Serves one project's page.
 
@@ -65,7 +69,7 @@ class Server(ThreadingHTTPServer):
             "/api/curve": lambda values: project.curve(values.get("run", "")),
             "/api/rollouts": lambda values: rollouts.find(values.get("source", ""), _query(values)),
             "/api/rollout": lambda values: rollouts.whole(
-                values.get("source", ""), values.get("piece", ""), int(values.get("row", "-1"))
+                values.get("source", ""), values.get("piece", ""), _number(values, "row", -1)
             ),
         }
         try:
@@ -98,8 +102,11 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             values = {name: given[-1] for name, given in parse_qs(asked.query).items()}
             found = answer(values) if answer else None
-        except ValueError:
-            self._send(HTTPStatus.BAD_REQUEST, "text/plain", b"a number is expected\n")
+        except NotANumber as error:
+            self._send(HTTPStatus.BAD_REQUEST, "text/plain", f"{error}\n".encode())
+            return
+        except Exception as error:  # a file is not as its stage or DVC writes it, in as many ways as there are
+            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", f"{type(error).__name__}: {error}\n".encode())
             return
         if found is None:
             self._send(HTTPStatus.NOT_FOUND, "text/plain", b"not found\n")
@@ -148,12 +155,19 @@ def watch(port: int) -> None:
 
 
 def _query(values: Values) -> Query:
-    step = values.get("step", "")
     return Query(
-        int(step) if step else None,
+        _number(values, "step", 0) if values.get("step") else None,
         values.get("family", ""),
         values.get("text", ""),
         values.get("order", "newest"),
-        max(0, int(values.get("start", "0"))),
-        min(_MOST_ROWS, max(1, int(values.get("count", "20")))),
+        max(0, _number(values, "start", 0)),
+        min(_MOST_ROWS, max(1, _number(values, "count", 20))),
     )
+
+
+def _number(values: Values, name: str, default: int) -> int:
+    text = values.get(name, str(default))
+    try:
+        return int(text)
+    except ValueError:
+        raise NotANumber(f"{name} = {text!r}: a number is expected") from None

@@ -1,5 +1,6 @@
 """What ran, runs and waits, from the files of a project alone: nothing is hashed, and DVC is not asked."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ from r1.training.context import STOPPED
 from r1.watch.activity import Activity, is_fresh
 from r1.watch.curves import LIVE, Curves
 from r1.watch.files import Cache, version
-from r1.watch.graph import Stage, parents, stages
+from r1.watch.graph import Stage, listed, mapping, parents, sections, stages
 
 State = Literal["done", "outdated", "runs", "interrupted", "failed", "waits"]
 _EMPTY: dict[str, Any] = {}
@@ -109,22 +110,18 @@ class Project:
 
     def _changes(self, stage: Stage) -> list[str]:
         """What dvc.lock shows to have changed since the stage ran: settings, and inputs that were made anew."""
-        locked = self._read("dvc.lock").get("stages", {})
+        locked = sections(self._read("dvc.lock").get("stages"))
         mine = locked.get(stage.name)
         if mine is None:
             return ["not in dvc.lock: run by hand"]
         params = self._read("params.yaml")
         settings = [
             f"setting {key}"
-            for key, value in mine.get("params", {}).get("params.yaml", {}).items()
+            for key, value in mapping(mapping(mine.get("params")).get("params.yaml")).items()
             if _at(params, key) != value
         ]
-        made = {out["path"]: out.get("md5") for entry in locked.values() for out in entry.get("outs", [])}
-        inputs = [
-            f"input {dep['path']}"
-            for dep in mine.get("deps", [])
-            if dep["path"] in made and made[dep["path"]] != dep.get("md5")
-        ]
+        made = {path: md5 for entry in locked.values() for path, md5 in _hashes(entry.get("outs"))}
+        inputs = [f"input {path}" for path, md5 in _hashes(mine.get("deps")) if path in made and made[path] != md5]
         return settings + inputs
 
     def _read(self, name: str) -> dict[str, Any]:
@@ -132,8 +129,15 @@ class Project:
         file = self.root / name
         try:
             return self._yaml.get(file, lambda: dict(yaml.load(file.read_text(), yaml.CSafeLoader) or {})) or _EMPTY
-        except (yaml.YAMLError, ValueError, TypeError):
+        except (yaml.YAMLError, OSError, ValueError, TypeError):
             return _EMPTY
+
+
+def _hashes(entries: Any) -> Iterator[tuple[str, Any]]:
+    """Path and hash of dependencies or outputs in dvc.lock."""
+    for entry in listed(entries):
+        if "path" in mapping(entry):
+            yield str(entry["path"]), entry.get("md5")
 
 
 def _newest(folder: Path) -> float:

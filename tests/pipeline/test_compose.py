@@ -50,6 +50,13 @@ MISTAKES: dict[str, tuple[list[str], str, dict[str, str]]] = {
         {},
     ),
     "no-value": (["seed="], "seed = '': Input should be a valid integer", {}),
+    "list-for-a-section": (["zero=[1]"], "zero=[1]: a section takes no such value; set its keys one by one", {}),
+    "text-for-a-section-with-groups": (["rl=foo"], "rl=foo: rl is a section; set its keys one by one", {}),
+    "none-of-a-unions-members": (
+        ["sft.chat_template=foo"],
+        "sft.chat_template = 'foo': Input should be 'chat', 'r1_zero' or 'r1_zero_short', or 'own'",
+        {},
+    ),
     "section-without-value": (["zero=null"], "zero = None: Input should be a valid dictionary", {}),
     "sweep": (["seed=1,2"], "seed=1,2: a run takes one value; `dvc exp run --queue -S seed=1,2`", {}),
     "sweep-by-range": (["seed=range(1,3)"], "seed=range(1,3): a run takes one value; ", {}),
@@ -211,6 +218,8 @@ def test_a_mistake_is_refused_at_once(mistake: str, command: str) -> None:
 WRONG_FILES: dict[str, tuple[str | None, str]] = {
     "missing": (None, "error: params.yaml is missing: `make params` writes it"),
     "no-yaml": ("seed: [1", "error: configuration: while parsing a flow sequence"),
+    "list": ("- 17", "error: configuration: while parsing a block mapping"),
+    "no-text": ("seed: \udcff", "error: configuration: 'utf-8' codec can't decode byte 0xff"),
     "wrong-value": ("seed: -1", "error: configuration: seed = -1: Input should be greater than or equal to 0"),
     "interpolation": ("seed: ${nowhere}", "error: configuration: Interpolation key 'nowhere' not found"),
 }
@@ -224,10 +233,34 @@ def test_damaged_parameters_are_one_line(damage: str, command: str, project: Pat
     if line is None:
         params.unlink()
     else:
-        params.write_text(params.read_text().replace("seed: 17\n", f"{line}\n"))
+        text = params.read_text().replace("seed: 17\n", f"{line}\n")
+        params.write_text(text, errors="surrogateescape")
     ended = run(command, cwd=project)
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1 and ended.stderr.startswith(message), ended.stderr
+
+
+@pytest.mark.parametrize(("text", "message"), [("- 1", "must have keys"), ("5", "must have keys"), ("", "seed: Field")])
+def test_parameters_have_keys(text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(text)
+    with pytest.raises(ConfigurationError, match=message):
+        load()
+
+
+def test_a_folder_is_no_params_yaml(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").mkdir()
+    with pytest.raises(UserError, match="is a folder: remove it"):
+        write_params({}, tmp_path / "params.yaml")
+
+
+def test_a_key_that_is_also_a_folder_can_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hydra takes folders beside a file for groups; plugins/ is one."""
+    monkeypatch.chdir(tmp_path)
+    write_params(compose([], ROOT / "conf"))
+    Path("plugins").mkdir()
+    Path("mine").mkdir()
+    assert load(["plugins=mine"]).plugins == "mine"
 
 
 def test_several_mistakes_are_a_line_each(refused: Callable[..., str]) -> None:

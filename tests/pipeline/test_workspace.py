@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from r1.pipeline.workspace import _check_folder
+from r1.support.errors import UserError
 from tests.conftest import ROOT
 
 DVC = """
@@ -110,6 +112,39 @@ def ran(project: Path) -> list[str]:
     stages = counter.read_text().split() if counter.is_file() else []
     counter.unlink(missing_ok=True)
     return stages
+
+
+@pytest.mark.parametrize("files", [(), ("params.yaml",), ("params.yaml", "metrics/a.json", "plots/a", "evaluations/a")])
+def test_results_go_to_a_new_folder_or_replace_a_variants(files: tuple[str, ...], tmp_path: Path) -> None:
+    for name in files:
+        (tmp_path / "to" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "to" / name).touch()
+    _check_folder(tmp_path / "to")
+    _check_folder(tmp_path / "new" / "to")
+
+
+@pytest.mark.parametrize(
+    ("to", "message"),
+    [
+        ("", "must be a folder of its own"),
+        (".", "must be a folder of its own"),
+        ("..", "is not the folder of an earlier variant"),
+        ("mine", "mine: exists and is not the folder of an earlier variant; choose another"),
+        ("project", "is not the folder of an earlier variant"),
+        ("file", "is not the folder of an earlier variant"),
+        ("file/to", "cannot be written to"),
+        ("/proc/to", "cannot be written to"),
+    ],
+)
+def test_nothing_else_is_replaced(to: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("file", "mine/notes", "project/params.yaml", "project/dvc.yaml"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=message):
+        _check_folder(Path(to))
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.slow

@@ -94,6 +94,8 @@ def project(tmp_path: Path) -> Path:
     [
         (["arm=verifed", "seed=1"], "arm = 'verifed': allowed: everything, verified"),
         (["arm=verified"], "seed = '': must be a whole number"),
+        (["arm=verified", "seed=4294967296"], "seed = '4294967296': must be a whole number from 0 to 2147483647"),
+        (["arm=verified", "seed=١"], "seed = '١': must be a whole number"),
         (["arm=verified", "seed=1", "generation=2"], "unknown key 'generation' (did you mean 'generations'?)"),
         (["arm=verified", "seed=1", "arms.verified.errs=2"], "arms.verified.errs = 2"),
         (["arm=verified", "seed=1", "recipe.sft.epochs=0"], "sft.epochs = 0"),

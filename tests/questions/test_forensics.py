@@ -406,5 +406,3 @@ def test_the_command_prints_features_and_verdicts(
     show_forensics(tmp_path / "model", base, settings, config)
     printed = capsys.readouterr().out
     assert "18 of 18" in printed and "effective rank" in printed
-    with pytest.raises(UserError, match="is no directory"):
-        show_forensics(tmp_path / "nothing", base, settings, config)

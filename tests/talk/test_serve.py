@@ -19,8 +19,10 @@ import pytest
 from r1.finished import Finished
 from r1.models.policy import Policy
 from r1.models.turns import with_stop
-from r1.support.artifacts import write_manifest
+from r1.support.artifacts import BrokenArtifact, write_manifest
+from r1.talk.chat import chat
 from r1.talk.serve import CannotServe, command, environment, serve
+from r1.talk.speaker import Drawing
 from r1.talk.stops import STOPS, AddStops
 from tests.conftest import ROOT
 from tests.random_models import random_model
@@ -116,6 +118,14 @@ def test_a_port_in_use_is_named(project: None) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(CannotServe, match=f"--port {port}: .*; choose another"):
             serve("zero", port, [])
+
+
+def test_a_damaged_model_is_neither_served_nor_asked(project: None) -> None:
+    config = Path("data/models/zero/config.json")
+    config.write_text(config.read_text()[:50])
+    for ask in (lambda: serve("zero", 8000, []), lambda: chat("zero", Drawing(0.0, 1.0, 1), 0)):
+        with pytest.raises(BrokenArtifact, match="data/models/zero is truncated or was changed"):
+            ask()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from r1.support.errors import UserError
 from r1.watch.server import _PAGE, Server
 from tests.conftest import ROOT
-from tests.watch.projects import project, train
+from tests.watch.projects import finish, project, train
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -95,7 +95,44 @@ def test_nothing_else_is_found(path: str, server: Server) -> None:
 
 @pytest.mark.parametrize("path", ["/api/rollouts?source=zero&step=x", "/api/rollout?source=zero&piece=1&row=x"])
 def test_what_is_no_number_is_a_bad_request(path: str, server: Server) -> None:
-    assert get(server, path)[0] == 400
+    status, _, body = get(server, path)
+    assert status == 400 and body.endswith(b" = 'x': a number is expected\n")
+
+
+DAMAGES: dict[str, tuple[str, str | bytes | None]] = {
+    "curve-without-text": ("data/plots/zero.csv", b"step,reward\n1,\xff\xfe\n"),
+    "recipe-of-numbers": ("dvc.yaml", "stages: {zero: 5, base: {matrix: 5, deps: 3, cmd: [], outs: {a: b}}}"),
+    "recipe-of-a-list": ("dvc.yaml", "stages: [1]"),
+    "recipe-is-a-folder": ("dvc.yaml", None),
+    "lock-of-numbers": ("dvc.lock", "stages: {zero: 5, base@base: {deps: [1, {path: 2}], outs: 3, params: 4}}"),
+    "lock-of-a-list": ("dvc.lock", "stages: 5"),
+    "truncated-rollouts": ("data/rollouts/zero/rollouts.parquet", b"PAR1 and no more"),
+    "rollouts-are-a-folder": ("data/rollouts/zero/rollouts.parquet", None),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_damaged_leaves_the_rest_of_the_page(damage: str, tmp_path: Path) -> None:
+    finish(project(tmp_path), "base@base", "zero")
+    name, content = DAMAGES[damage]
+    file = tmp_path / name
+    with Server(tmp_path, 0) as running:
+        threading.Thread(target=running.serve_forever, args=(0.05,), daemon=True).start()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            file.unlink(missing_ok=True)
+            file.mkdir()
+        else:
+            file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        for path in ("/api/state", "/api/curve?run=zero", "/api/rollouts?source=zero"):
+            assert get(running, path)[0] in (200, 404), get(running, path)
+        running.shutdown()
+
+
+def test_what_fails_otherwise_is_an_answer_too(server: Server) -> None:
+    server.answers["/api/state"] = lambda _: 1 / 0
+    status, _, body = get(server, "/api/state")
+    assert (status, body) == (500, b"ZeroDivisionError: division by zero\n")
 
 
 def test_every_answer_forbids_what_the_page_does_not_need(server: Server) -> None:

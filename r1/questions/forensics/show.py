@@ -36,13 +36,10 @@ def show_forensics(model: Path, base: Path, settings: Settings, config: Evaluate
         config: how the models are sampled.
 
     Raises:
-        UserError: if a directory is no local model with safetensors and a chat template, or the models are not of one
+        UserError: if a directory is no model with safetensors and a chat template, or the models are not of one
             architecture, or equal.
     """
     console = SafeConsole(highlight=False)
-    for directory in (model, base):
-        if not directory.is_dir():
-            raise UserError(f"{directory} is no directory: give local model directories")
     weights = difference(model, base)
     ours, theirs = (_found(directory) for directory in (model, base))
     rows = by_level(read_rows(settings.inputs.evaluate), settings.cause.problems)
