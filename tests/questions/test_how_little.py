@@ -72,6 +72,20 @@ def test_an_arm_trains_on_its_prompts_and_resumes(base: Path, tmp_path: Path, mo
 
 
 @pytest.mark.slow
+def test_without_the_format_reward_only_right_answers_pay(base: Path, tmp_path: Path) -> None:
+    paid = {}
+    for name in ("full_512", "full_accuracy"):
+        folder = tmp_path / name
+        folder.mkdir()
+        run(small(name, folder, {"base": str(base)}))
+        table = pd.read_parquet(next(folder.glob("scratch/*/models/trained/rollouts.parquet")))
+        paid[name] = {column for column in table.columns if column.startswith("reward_")}
+        if name == "full_accuracy":
+            assert table["reward"].tolist() == table["reward_accuracy"].tolist()
+    assert paid == {"full_512": {"reward_accuracy", "reward_format"}, "full_accuracy": {"reward_accuracy"}}
+
+
+@pytest.mark.slow
 def test_without_rl_the_base_is_sampled_twice(base: Path, tmp_path: Path) -> None:
     outcome = run(small("untouched", tmp_path, {"base": str(base)}))
     samples, groups = outcome.tables["samples"], outcome.tables["groups"]
@@ -143,6 +157,11 @@ def test_wrong_answers_are_of_other_prompts_of_the_family(tmp_path: Path) -> Non
         assert one["prompt"] == other["prompt"] and one["answer"] != other["answer"] in answers[one["family"]]
 
 
+def test_bases_are_in_the_order_of_their_pretraining() -> None:
+    assert SETTINGS.shares == ["eighth", "quarter", "half", "full", "double"]
+    assert SETTINGS.sizes == ["tiny", "small", "full"]
+
+
 def test_too_few_prompts_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"arms.full_512.prompts = 512: .*problems.parquet has 16"):
         drawn(toy(Settings, "how_little", "full_512", tmp_path), PROBLEMS)
@@ -175,6 +194,9 @@ def test_groups_say_what_there_was_to_learn_from() -> None:
         ({"full_32": {"base": "eigth", "prompts": 32}}, "must be one of eighth, quarter"),
         ({"wrong": {"base": "full", "prompts": 0, "wrong": True}}, "wrong needs prompts"),
         ({"untouched": {"base": "full", "prompts": 8}}, "there are 0 and 1"),
+        ({"untouched": {"base": "full", "prompts": 0, "format": False}}, "format: false needs prompts"),
+        ({"wrong": {"base": "full", "prompts": 512, "wrong": True, "format": False}}, "nothing to compare with"),
+        ({"half_accuracy": {"base": "half", "prompts": 8, "format": False}}, "an arm of half on 8 prompts"),
         ({"half_512": {"base": "half", "prompts": 128}}, "half must be trained on 512 prompts"),
     ],
 )
@@ -185,8 +207,9 @@ def test_impossible_arms_are_refused(change_of: dict[str, Any], message: str) ->
 
 # --- the page ----------------------------------------------------------------
 
-GAINS = {"full_8": 0.15, "full_32": 0.3, "full_512": 0.3, "half_512": 0.3, "quarter_512": 0.15, "eighth_512": 0.0,
-         "eighth_8": 0.0, "small_512": 0.0, "tiny_512": 0.0, "untouched": 0.0, "wrong": 0.0}  # fmt: skip
+GAINS = {"full_8": 0.15, "full_32": 0.3, "full_512": 0.3, "double_512": 0.3, "half_512": 0.3, "quarter_512": 0.15,
+         "eighth_512": 0.0, "eighth_8": 0.0, "full_accuracy": 0.3, "half_accuracy": 0.45, "quarter_accuracy": 0.0,
+         "small_512": 0.0, "tiny_512": 0.0, "untouched": 0.0, "wrong": 0.0}  # fmt: skip
 """What each arm's pass@1 rises by."""
 GROW = ("full_512", "small_512")
 """Arms in which reflection grows."""
@@ -209,6 +232,7 @@ def whole(folder: Path, gains: dict[str, float]) -> Results[Settings]:
                     "level": np.array(["train", "hard", "transfer"])[problem % 3],
                     "when": np.where(after, "after", "before"),
                     "correct": rng.random(len(after)) < 0.4 + gains[name] * after,
+                    "well_formed": rng.random(len(after)) < 0.3 + 0.6 * (after & cell.format),
                     "reflects": rng.random(len(after)) < 0.4 + 0.5 * (after & (name in GROW)),
                 }
             ).to_parquet(path / "samples.parquet")
@@ -234,15 +258,19 @@ def test_the_page_follows_from_the_runs(tmp_path: Path) -> None:
     assert controls == {"untouched_stays", "wrong_answers_teach_nothing", "full_512_learns"}
     supported = {name for name, verdict in verdicts.items() if verdict == "supported"}
     assert supported == {
-        *controls, "full_32_suffices", "half_512_learns", "quarter_512_learns",
+        *controls, "full_32_suffices", "double_512_learns", "half_512_learns", "quarter_512_learns",
+        "full_accuracy_learns", "half_accuracy_learns", "half_accuracy_gains_more",
         "base_before_prompts", "weak_base_finds_nothing", "small_512_reflects", "full_512_reflects",
     }  # fmt: skip
-    for name in ("full_8_suffices", "eighth_512_learns", "tiny_512_reflects"):
+    for name in ("full_8_suffices", "eighth_512_learns", "quarter_accuracy_gains_more", "tiny_512_reflects"):
         assert verdicts[name] != "supported"
     assert "32 prompts are enough for what 512 gain" in page.answer
     assert page.answer.endswith("of the sizes, reflection grows in small, full.")
     page.save(tmp_path, results.minutes)
-    assert "They took 5 minutes of one core" in (tmp_path / "report.md").read_text()
+    text = (tmp_path / "report.md").read_text()
+    assert "They took 6 minutes of one core" in text
+    formed = {row[0]: float(row[-1].split()[-1]) for row in page.tables[0].rows}
+    assert formed["half_512"] > 80 and formed["half_accuracy"] < 40
     again = judged(results)
     assert again.figure == page.figure and "Date" not in page.figure
 

@@ -97,28 +97,33 @@ def a_local_cluster_is_closed(model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "check", ["a_local_cluster_is_closed", "replicas_draw_what_one_engine_draws", "errors_are_clear"]
+    "checks", [("a_local_cluster_is_closed", "errors_are_clear"), ("replicas_draw_what_one_engine_draws",)]
 )
-def test_ray(check: str, model: Path) -> None:
-    """In a process of its own, as vLLM is."""
-    run_alone(f"from tests.sampling.test_ray_engine import *; {check}(Path({str(model)!r}))")
+def test_ray(checks: tuple[str, ...], model: Path) -> None:
+    """In a process of its own, as vLLM is; each starts Ray once."""
+    calls = "; ".join(f"{check}(Path({str(model)!r}))" for check in checks)
+    run_alone(f"from tests.sampling.test_ray_engine import *; {calls}")
 
 
-def test_a_killed_run_goes_on_without_what_it_had(model: Path, tmp_path: Path) -> None:
-    drawing = (
-        "from tests.sampling.test_ray_engine import *; from r1.support.log import configure; configure()\n"
-        f"sampler = open_sampler(Policy(Path({str(model)!r})), RAY, Path({str(tmp_path)!r}))\n"
-        "asked = [number for chunk in sampler.draw(QUESTIONS, WARM, 1) for number in chunk]\n"
-        "assert sorted(asked) == list(range(64)), asked\n"
-    )
+def test_a_killed_run_goes_on_without_what_it_had_with_fewer_replicas(model: Path, tmp_path: Path) -> None:
+    def drawing(replicas: int) -> list[str]:
+        code = (
+            "from tests.sampling.test_ray_engine import *; from r1.support.log import configure; configure()\n"
+            f"engine = RAY.model_copy(update={{'replicas': {replicas}}})\n"
+            f"sampler = open_sampler(Policy(Path({str(model)!r})), engine, Path({str(tmp_path)!r}))\n"
+            "asked = [number for chunk in sampler.draw(QUESTIONS, WARM, 1) for number in chunk]\n"
+            "assert sorted(asked) == list(range(64)), asked\n"
+        )
+        return [sys.executable, "-c", code]
+
     journal = tmp_path / "completions.jsonl"
-    with subprocess.Popen([sys.executable, "-c", drawing], cwd=ROOT, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(drawing(2), cwd=ROOT, stderr=subprocess.PIPE) as process:
         while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 8):
             time.sleep(0.002)
         process.kill()
     before = set(Journal(journal).known)
     assert 8 <= len(before) < 64
-    second = subprocess.run([sys.executable, "-c", drawing], cwd=ROOT, capture_output=True, text=True, check=True)
+    second = subprocess.run(drawing(1), cwd=ROOT, capture_output=True, text=True, check=True)
     assert f"{len(before)} of 64 prompts were already finished" in second.stdout
     assert journal.read_bytes().count(b"\n") == 64 == len(Journal(journal).known)
 

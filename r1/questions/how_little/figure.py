@@ -16,8 +16,8 @@ def draw(cells: pd.DataFrame, groups: pd.DataFrame, settings: Settings) -> str:
     """Draw the four panels as SVG; the same data give the same bytes.
 
     Args:
-        cells: one row per arm with RL on right answers and seed: arm, seed, base, prompts, parameters, before, after,
-            gain, some_right, reflects_before, reflects_after; shares.
+        cells: one row per arm with RL on right answers and seed: arm, seed, base, prompts, format (whether it is paid),
+            parameters, before, after, gain, some_right, reflects_before, reflects_after; shares.
         groups: of `measures.with_outcomes`, of all arms, with `arm` and `seed`.
         settings: the order of bases and prompts.
     """
@@ -33,7 +33,7 @@ def draw(cells: pd.DataFrame, groups: pd.DataFrame, settings: Settings) -> str:
 
 def _surface(axis: Axes, cells: pd.DataFrame, settings: Settings) -> None:
     bases, prompts = settings.shares, sorted({cell.prompts for cell in settings.learning.values()})
-    of_bases = cells[cells["base"].isin(bases)]
+    of_bases = cells[cells["base"].isin(bases) & cells["format"]]
     grid = of_bases.pivot_table(index="base", columns="prompts", values="after").reindex(index=bases, columns=prompts)
     grid.insert(0, 0, of_bases.groupby("base")["before"].mean())
     values = 100 * grid.to_numpy(dtype=float)
@@ -69,11 +69,15 @@ def _groups(axis: Axes, groups: pd.DataFrame, settings: Settings) -> None:
 
 def _gains(axis: Axes, cells: pd.DataFrame, settings: Settings) -> None:
     for number, base in enumerate([*settings.shares, *settings.sizes[:-1]]):
-        runs = cells[cells["base"] == base]
-        axis.scatter(100 * runs["some_right"], 100 * runs["gain"], color=f"C{number}", s=18, label=base)
+        for paid, marker in ((True, "o"), (False, "x")):
+            runs = cells[(cells["base"] == base) & (cells["format"] == paid)]
+            label = base if paid else None
+            axis.scatter(
+                100 * runs["some_right"], 100 * runs["gain"], color=f"C{number}", s=18, marker=marker, label=label
+            )
     axis.axhline(0, color="black", linewidth=0.8)
     axis.set_xlabel("groups with some right answers %, all steps")
-    axis.set_title("gain in pass@1, points; one dot per run", fontsize=9)
+    axis.set_title("gain in pass@1, points; x: accuracy reward alone", fontsize=9)
     axis.legend(fontsize=7)
 
 

@@ -27,6 +27,7 @@ def judged(results: Results[Settings]) -> Page:
         *_controls(samples, settings),
         *_prompts(samples, settings),
         *_bases(samples, groups, settings),
+        *_rewards(samples, settings),
         *_sizes(samples, settings),
     ]
     cells = runs_of(samples, groups, results.metrics(), settings)
@@ -37,8 +38,8 @@ def judged(results: Results[Settings]) -> Page:
         claims=claims,
         figure=draw(cells, groups, settings),
         caption="Top: pass@1 before and after RL; groups that had nothing to learn from, with bands from the lowest "
-        "seed to the highest. Bottom: what each run gained against the groups that told right from wrong; reflection "
-        "before and after RL by size.",
+        "seed to the highest. Bottom: what each run gained against the groups that told right from wrong, with crosses "
+        "for the accuracy reward alone; reflection before and after RL by size.",
         not_shown=[
             f"A run of {settings.max_steps} steps asks for {_asked(settings)} prompts, so that more of them than that "
             "only means that none repeats. A longer run on few prompts may still overfit.",
@@ -59,12 +60,13 @@ def judged(results: Results[Settings]) -> Page:
 
 def runs_of(samples: pd.DataFrame, groups: pd.DataFrame, metrics: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """One row per arm with RL on right answers and seed, as `figure.draw` takes it."""
+    learning = settings.learning | settings.unformatted
     rows = []
     for row in metrics.to_dict("records"):
         arm, seed = str(row["arm"]), int(row["seed"])
-        if arm not in settings.learning:
+        if arm not in learning:
             continue
-        cell, own = settings.arms[arm], groups[(groups["arm"] == arm) & (groups["seed"] == seed)]
+        cell, own = learning[arm], groups[(groups["arm"] == arm) & (groups["seed"] == seed)]
         of_run = samples[(samples["arm"] == arm) & (samples["seed"] == seed)]
         right = of_run.groupby("when")["correct"].mean()
         reflects = of_run[of_run["family"].isin(settings.bounds.reflecting)].groupby("when")["reflects"].mean()
@@ -74,6 +76,7 @@ def runs_of(samples: pd.DataFrame, groups: pd.DataFrame, metrics: pd.DataFrame, 
                 "seed": seed,
                 "base": cell.base,
                 "prompts": cell.prompts,
+                "format": cell.format,
                 "parameters": row["parameters"],
                 "before": right["before"],
                 "after": right["after"],
@@ -136,7 +139,9 @@ def _bases(samples: pd.DataFrame, groups: pd.DataFrame, settings: Settings) -> C
     """Of each weaker base, and of the weakest against few prompts."""
     bounds, weakest = settings.bounds, settings.with_most(settings.shares[0])
     claims = []
-    for base in settings.shares[:-1]:
+    for base in settings.shares:
+        if base == FULL:  # one of the controls
+            continue
         name = settings.with_most(base)
         gained = effect(change(samples, name), bounds)
         claims.append(
@@ -164,6 +169,30 @@ def _bases(samples: pd.DataFrame, groups: pd.DataFrame, settings: Settings) -> C
             *(silent, bounds.silent, exceeds(silent, bounds.silent)),
         ),
     ]
+
+
+def _rewards(samples: pd.DataFrame, settings: Settings) -> Claims:
+    """Of each base that is also trained on the accuracy reward alone."""
+    bounds, claims = settings.bounds, []
+    for name, cell in settings.unformatted.items():
+        both = settings.cell(cell.base, cell.prompts)
+        assert both is not None  # the settings say so
+        alone = change(samples, name)
+        gained, more = effect(alone, bounds), effect(minus(alone, change(samples, both)), bounds)
+        claims += [
+            claim(
+                f"{name}_learns",
+                f"On the accuracy reward alone, RL raises the pass@1 of the {cell.base} base.",
+                *(gained, bounds.learns, exceeds(gained, bounds.learns)),
+            ),
+            claim(
+                f"{name}_gains_more",
+                f"From the {cell.base} base, RL gains more on the accuracy reward alone than with the format reward "
+                "(pass@1).",
+                *(more, bounds.learns, exceeds(more, bounds.learns)),
+            ),
+        ]
+    return claims
 
 
 def _sizes(samples: pd.DataFrame, settings: Settings) -> Claims:
@@ -197,13 +226,15 @@ def _answer(claims: dict[str, dict[str, Any]], cells: pd.DataFrame, settings: Se
     else:
         of_prompts = f"no fewer prompts are shown to gain what {most} do from the full base"
     bases = ", ".join(f"{gain(settings.with_most(base))} ({base})" for base in settings.shares)
+    alone = ", ".join(f"{gain(name)} ({cell.base})" for name, cell in settings.unformatted.items())
+    of_rewards = f", and by {alone} on the accuracy reward alone" if alone else ""
     grows = [
         base for base in settings.sizes if claims[f"{settings.with_most(base)}_reflects"]["verdict"] == "supported"
     ]
     of_size = f"reflection grows in {', '.join(grows)}" if grows else "reflection grows in none"
     return (
-        f"In {settings.max_steps} steps {of_prompts}; {most} prompts change pass@1 by {bases} points; of the sizes, "
-        f"{of_size}."
+        f"In {settings.max_steps} steps {of_prompts}; {most} prompts change pass@1 by {bases} points{of_rewards}; of "
+        f"the sizes, {of_size}."
     )
 
 
@@ -223,13 +254,24 @@ def _design(results: Results[Settings]) -> list[str]:
         f"Before and after RL {settings.evaluated} problems per level are evaluated, {settings.samples} completions "
         "each, the second time with another sampling seed; one control has no RL in between. A group without a right "
         "answer teaches nothing but form; one that is all right, nothing either.",
+        *_of_rewards(settings),
         f"The wrong answers of the other control are drawn from the same family. Reflection counts in "
         f"{', '.join(settings.bounds.reflecting)}, where trying again pays.",
     ]
 
 
+def _of_rewards(settings: Settings) -> list[str]:
+    if not settings.unformatted:
+        return []
+    return [
+        f"Without the format reward, on the accuracy reward alone: {', '.join(settings.unformatted)}. An answer counts "
+        "as right with or without the tags."
+    ]
+
+
 def _described(base: Base) -> str:
-    parts = [] if base.steps == 1 and base.small else [f"{base.steps:g} of the steps"]
+    steps = f"{base.steps:g} times the steps" if base.steps > 1 else f"{base.steps:g} of the steps"
+    parts = [] if base.steps == 1 and base.small else [steps]
     if base.small:
         parts.append(f"{base.width:g} of the width and {base.depth:g} of the layers")
     return " and ".join(parts)

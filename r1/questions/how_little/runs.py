@@ -102,6 +102,8 @@ def grouped(rollouts: pd.DataFrame) -> pd.DataFrame:
 
 def _trained(arm: Arm[Settings], base: Policy, rows: Rows) -> Policy:
     stage = resized(arm.recipe.zero, **arm.settings.rl)
+    if not arm.settings.arms[arm.name].format:
+        stage = stage.model_copy(update={"rewards": {**stage.rewards, "format_reward": 0.0}})
     return reinforced(arm, "trained", base, rows, stage, unguarded(arm.recipe.rl, stage.max_steps))
 
 
@@ -109,5 +111,5 @@ def _evaluated(arm: Arm[Settings], model: Policy, asked: Rows, number: int) -> p
     seed = seed_of(arm, "evaluate", number)
     table = sampled(arm.recipe.evaluate, model, asked, seed, num_samples=arm.settings.samples)
     return table.assign(reflects=table["reflections"] > 0)[
-        ["problem", "family", "level", "correct", "reflects", "tokens"]
+        ["problem", "family", "level", "correct", "well_formed", "reflects", "tokens"]
     ]

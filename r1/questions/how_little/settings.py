@@ -55,11 +55,13 @@ class Cell(Section):
         base: full, or one of `bases`.
         prompts: number of different prompts; 0 for no RL: the base is evaluated twice.
         wrong: the gold answers are other prompts' answers.
+        format: the recipe's format reward is paid; without it, what remains says whether form crowds out right answers.
     """
 
     base: Name
     prompts: NonNegativeInt
     wrong: bool = False
+    format: bool = True
 
 
 class LittleBounds(Bounds):
@@ -88,7 +90,7 @@ class Settings(ShortRl, QuestionSettings):
     """experiments/how_little/params.yaml.
 
     Attributes:
-        bases: weakest first.
+        bases: beside inputs.base; those of other sizes smallest first.
         max_steps, learning_rate, warmup_steps, batch_size, num_generations: of RL; the rest is the recipe's `zero`.
         evaluated: evaluation problems per level.
         samples: completions per evaluation problem.
@@ -108,8 +110,11 @@ class Settings(ShortRl, QuestionSettings):
         for name, cell in self.arms.items():
             if cell.base not in (*self.bases, FULL):
                 raise ValueError(f"arms.{name}.base {cell.base!r}: must be one of {', '.join((*self.bases, FULL))}")
-            if cell.wrong and not cell.prompts:
-                raise ValueError(f"arms.{name}: wrong needs prompts")
+            for key, asked in (("wrong", cell.wrong), ("format: false", not cell.format)):
+                if asked and not cell.prompts:
+                    raise ValueError(f"arms.{name}: {key} needs prompts")
+            if cell.wrong and not cell.format:
+                raise ValueError(f"arms.{name}: wrong answers and no format reward leave nothing to compare with")
         return self
 
     @model_validator(mode="after")
@@ -126,12 +131,20 @@ class Settings(ShortRl, QuestionSettings):
         most = self.learning[self.reference].prompts
         if missing := [name for name in self.bases if not self.cell(name, most)]:
             raise ValueError(f"arms: {', '.join(missing)} must be trained on {most} prompts, as {self.reference} is")
+        for name, cell in self.unformatted.items():
+            if not self.cell(cell.base, cell.prompts):
+                raise ValueError(f"arms.{name}: needs an arm of {cell.base} on {cell.prompts} prompts to compare with")
         return self
 
     @property
     def learning(self) -> dict[str, Cell]:
-        """The arms with RL on right answers, by name."""
-        return {name: cell for name, cell in self.arms.items() if cell.prompts and not cell.wrong}
+        """The arms with RL on right answers and the recipe's rewards, by name."""
+        return {name: cell for name, cell in self.arms.items() if cell.prompts and not cell.wrong and cell.format}
+
+    @property
+    def unformatted(self) -> dict[str, Cell]:
+        """The arms without the format reward, by name."""
+        return {name: cell for name, cell in self.arms.items() if not cell.format}
 
     @property
     def reference(self) -> str:
@@ -155,8 +168,9 @@ class Settings(ShortRl, QuestionSettings):
 
     @property
     def shares(self) -> list[str]:
-        """Bases of inputs.base's size, weakest first, inputs.base last."""
-        return [*(name for name, base in self.bases.items() if not base.small), FULL]
+        """Bases of inputs.base's size and that one, by pretraining, the least first."""
+        steps = {name: base.steps for name, base in self.bases.items() if not base.small} | {FULL: 1.0}
+        return sorted(steps, key=lambda name: steps[name])
 
     @property
     def sizes(self) -> list[str]:

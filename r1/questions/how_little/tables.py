@@ -9,19 +9,21 @@ from r1.reporting.tables import LEVELS, Table, signed
 
 
 def by_level(samples: pd.DataFrame, settings: Settings) -> Table:
-    """pass@1 of every arm by level, before and after RL."""
+    """pass@1 of every arm by level, before and after RL, and how many completions have the format."""
     levels = [level for level in LEVELS if level in set(samples["level"])]
     rows = []
     for arm, cell in settings.arms.items():
         found = effect(change(samples, arm), settings.bounds)
         of_arm = samples[samples["arm"] == arm]
         shown = [_before_after(of_arm[of_arm["level"] == level]) for level in levels]
+        formed = _before_after(of_arm, "well_formed")
         gain = signed(*(100 * found[key] for key in ("effect", "low", "high")))
-        rows.append([arm, cell.base, str(cell.prompts), *shown, gain])
+        rows.append([arm, cell.base, str(cell.prompts), *shown, gain, formed])
     return Table(
         "Accuracy by level",
-        "pass@1 % before and after RL, and the gain over all levels in points.",
-        ["arm", "base", "prompts", *(LEVELS[level] for level in levels), "gain"],
+        "pass@1 % before and after RL, the gain over all levels in points, and the share of completions in the format "
+        "that the format reward asks for.",
+        ["arm", "base", "prompts", *(LEVELS[level] for level in levels), "gain", "well formed"],
         rows,
     )
 
@@ -81,6 +83,6 @@ def of_sizes(cells: pd.DataFrame, settings: Settings) -> Table:
     )
 
 
-def _before_after(samples: pd.DataFrame) -> str:
-    shares = samples.groupby("when")["correct"].mean()
+def _before_after(samples: pd.DataFrame, column: str = "correct") -> str:
+    shares = samples.groupby("when")[column].mean()
     return f"{100 * shares['before']:.1f} → {100 * shares['after']:.1f}"
