@@ -1,6 +1,7 @@
 """`dvc exp run --queue` runs the code that it records, whatever becomes of the workspace in the meantime."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,7 @@ def project(tmp_path: Path) -> Path:
     """A project with one stage that does nothing, committed."""
     project = tmp_path / "project"
     copy_project(project)
+    shutil.rmtree(project / "experiments")  # DVC reads their recipes and locks too
     (project / "dvc.yaml").write_text(RECIPE)
     (project / "stages/probe.py").write_text(STAGE)
     (project / "r1/support/probe.py").write_text('CODE = "queued"\n')

@@ -53,6 +53,7 @@ def agree_on_log_probabilities(tiny_model: Path) -> None:
     assert [c[0].text for c in ours.sample(QUESTIONS, greedy, 0)] == [
         c[0].text for c in theirs.sample(QUESTIONS, greedy, 0)
     ]
+    theirs.close()
 
 
 def forbidden_words_are_not_written(model: Path, engine: TransformersEngineConfig | VllmEngineConfig) -> None:
@@ -108,7 +109,9 @@ def vllm_is_seeded_and_takes_many_prompts(tiny_model: Path) -> None:
     assert first == second != other
     assert [len(completions) for completions in first] == [4] * len(many)
     sampler.close()
-    assert open_sampler(policy, VLLM).sample(many, WARM, 1) == first, "the next engine has the room of a closed one"
+    following = open_sampler(policy, VLLM)
+    assert following.sample(many, WARM, 1) == first, "the next engine has the room of a closed one"
+    following.close()
 
 
 def vllm_overlaps_chunks(tiny_model: Path) -> None:
@@ -144,6 +147,7 @@ def a_context_is_not_exceeded(tiny_model: Path, engine: TransformersEngineConfig
             sampler.sample(QUESTIONS[:1], WARM.model_copy(update={"max_new_tokens": max_new_tokens}), 0)
     drawn = sampler.sample(QUESTIONS[:1], WARM.model_copy(update={"max_new_tokens": room}), 0)
     assert all(completion.tokens <= room for completion in drawn[0])
+    sampler.close()
 
 
 def vllm_does_not_exceed_a_context(tiny_model: Path) -> None:
@@ -159,19 +163,19 @@ def test_a_model_without_a_context_takes_any_prompt() -> None:
     assert within_context([[0] * 10_000], max_new_tokens=10_000, context=None) == ([0], {})
 
 
-@pytest.mark.parametrize(
-    "check",
-    [
-        "agree_on_log_probabilities",
-        "vllm_is_seeded_and_takes_many_prompts",
-        "vllm_overlaps_chunks",
-        "vllm_continues_and_forbids",
-        "vllm_does_not_exceed_a_context",
-    ],
+CHECKS = (
+    agree_on_log_probabilities,
+    vllm_is_seeded_and_takes_many_prompts,
+    vllm_continues_and_forbids,
+    vllm_does_not_exceed_a_context,
+    vllm_overlaps_chunks,  # changes the module
 )
-def test_vllm(check: str, tiny_model: Path) -> None:
-    """In a process of its own: vLLM's engines share global state."""
-    run_alone(f"from tests.sampling.test_engines import *; {check}(Path({str(tiny_model)!r}))")
+
+
+def test_vllm(tiny_model: Path) -> None:
+    """In a process of its own: vLLM's engines share global state. One for all checks: importing it takes longest."""
+    model = f"Path({str(tiny_model)!r})"
+    run_alone(f"from tests.sampling.test_engines import *\nfor check in CHECKS: print(check.__name__); check({model})")
 
 
 @pytest.mark.parametrize("batch_size", [4, 64])
