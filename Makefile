@@ -1,8 +1,6 @@
 # The main commands on a fresh machine: `make repro` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-# Test processes: one more than cores, since some wait for processes of their own; four at most.
-WORKERS := $(shell cores=$$(nproc); echo $$((cores < 4 ? cores + 1 : 4)))
 QUESTIONS := $(notdir $(patsubst %/arm.py,%,$(wildcard experiments/*/arm.py)))
 
 .PHONY: repro seeds control questions test lint setup params readme lock audit smollm2
@@ -17,7 +15,7 @@ control: setup         ## compare learning rates of the control, RL on the stude
 	. $(BIN)/activate && dvc repro experiments/control/dvc.yaml
 
 test: setup lint       ## check style and types, and run all tests, including the smoke DAG
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
