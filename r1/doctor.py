@@ -32,9 +32,8 @@ PACKAGES = {
     "apt": {"compiler": "build-essential", "headers": "python{}.{}-dev", "numa": "libnuma1"},
     "dnf": {"compiler": "gcc gcc-c++", "headers": "python{}.{}-devel", "numa": "numactl-libs"},
 }
-
-
 NO_NUMA = "no libnuma.so.1, which vLLM's CPU build loads"
+"""What a machine lacks on which the CPU build starts, and fails at its first operation."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ _CANDIDATES = {"cold_start_data": "cold_start", "rejection_sampling": "sft"}
 
 
 class NoRollouts(UserError):
-    """No rollouts are kept under that name, or none that were asked for."""
+    """No rollouts are kept under that name, or none that were asked for, or they cannot be read."""
 
 
 def sources(root: Path = Path()) -> dict[str, list[Path]]:
@@ -54,7 +54,7 @@ def read(stage: str, root: Path = Path()) -> "pd.DataFrame":
         One row per completion: `COLUMNS`, then the columns that this kind alone has.
 
     Raises:
-        NoRollouts: if there are none: says what there is.
+        NoRollouts: if there are none: says what there is; if a file is damaged: names it.
     """
     import pandas as pd
 

@@ -1,25 +1,24 @@
 """Command-line parsing that reports a mistake in one line, like any other user error."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeVar
 
 N = TypeVar("N", int, float)
 
 
 class Parser(ArgumentParser):
-    """An ArgumentParser that does not print its usage above an error."""
+    """An ArgumentParser that does not print its usage above an error, and takes `overrides` after options too."""
 
     def error(self, message: str) -> NoReturn:
         """Exit with one line and code 1."""
         raise SystemExit(f"error: {message}; see --help")
 
-    def parse_args_intermixed(self) -> Namespace:
-        """Parse the command line of a command that may have `overrides`, which may also stand after options.
-
-        argparse fills `overrides` with those before the first option only, and cannot intermix with subcommands.
-        """
-        arguments, rest = self.parse_known_args()
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Namespace | None = None
+    ) -> Namespace:
+        """See ArgumentParser, which takes `overrides` in one run only, and cannot intermix them with subcommands."""
+        arguments, rest = self.parse_known_args(args, namespace)
         unknown = [word for word in rest if word.startswith("-") or not hasattr(arguments, "overrides")]
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")

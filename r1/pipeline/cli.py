@@ -70,7 +70,7 @@ def main() -> None:
         _add_plan(planning)
     commands.add_parser("doctor", help="check this machine; exit 1 if the default profile cannot run on it")
     commands.add_parser("readme", help="write the results in README and docs/ from the metrics")
-    arguments = parser.parse_args_intermixed()
+    arguments = parser.parse_args()
     with reported():
         if arguments.command == "launch":
             from r1.pipeline.launch import launch

@@ -114,7 +114,7 @@ def _fill(text: str, known: dict[str, Any]) -> str:
     def value(match: re.Match[str]) -> str:
         found: Any = known
         for key in match[1].split("."):
-            found = found.get(key) if isinstance(found, dict) else None
+            found = mapping(found).get(key)
         return match[0] if found is None or isinstance(found, (dict, list)) else str(found)
 
     return _FIELD.sub(value, text)

@@ -164,5 +164,5 @@ def _find(value: Any, key: str) -> int | None:
 
 def _at(values: Any, key: str) -> Any:
     for part in key.split("."):
-        values = values.get(part) if isinstance(values, dict) else None
+        values = mapping(values).get(part)
     return values

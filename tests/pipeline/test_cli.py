@@ -73,5 +73,5 @@ def test_overrides_stand_before_and_after_options(words: list[str], monkeypatch:
     running.add_argument("--to")
     running.add_argument("overrides", nargs="*")
     monkeypatch.setattr(sys, "argv", ["test", *words])
-    found = parser.parse_args_intermixed()
+    found = parser.parse_args()
     assert (found.to, found.overrides) == ("x", ["a=1", "b=2"])
